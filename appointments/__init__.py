@@ -1,0 +1,1 @@
+"""The care domain, pure: who may consult whom, when, and how a visit goes."""

@@ -1,0 +1,1 @@
+"""Tables and queries of the care domain (SQLAlchemy; SQLite and PostgreSQL)."""

@@ -1,0 +1,1 @@
+"""The conversation: what bots say and understand, in Spanish and English. No transport, no database."""

@@ -1,0 +1,1 @@
+"""The `videoconsulta` command line, a module a group of commands."""

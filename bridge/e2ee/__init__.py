@@ -1,0 +1,1 @@
+"""A small end-to-end encryption machine on vodozemac."""

@@ -1,0 +1,1 @@
+"""REST for integrators: one route table, one error wrapper."""

@@ -1,0 +1,1 @@
+"""The typed client-server API and what we accept from a homeserver."""

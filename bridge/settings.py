@@ -1,0 +1,130 @@
+"""The settings: one frozen tree, read once from a YAML file.
+
+A wrong value ends the start with one clear line for each problem.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+
+class SettingsError(Exception):
+    """The settings can't be used. `problems` holds one line for each thing to mend."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class HomeserverSettings(_Section):
+    """The portal's homeserver, seen from the bridge."""
+
+    server_name: str
+    url: str = Field(pattern=r"^https?://[^/]+$")
+    allowed_servers: list[str] = Field(
+        default_factory=list, description="Other servers whose people may take part, as server names."
+    )
+
+
+class AppserviceSettings(_Section):
+    """What the homeserver's registration file says about us (`videoconsulta registration` prints it)."""
+
+    id: str = "videoconsulta"
+    url: str = Field(pattern=r"^https?://[^/]+$", description="Where the homeserver reaches the bridge.")
+    as_token: SecretStr = Field(min_length=20)
+    hs_token: SecretStr = Field(min_length=20)
+    managed_prefix: str = Field(default="portal_", pattern=r"^[a-z0-9._=-]+$")
+    keeper: str = Field(default="consulta", pattern=r"^[a-z0-9._=-]+$")
+    assistant: str = Field(default="asistente", pattern=r"^[a-z0-9._=-]+$")
+
+
+class EncryptionSettings(_Section):
+    """End-to-end encryption of the devices that the bridge holds."""
+
+    device_display_name: str = "Portal del paciente (pasarela / gateway)"
+    only_signed_devices: bool = Field(
+        default=False,
+        description="Send keys only to devices that their owner has cross-signed, even to "
+        "people who have set up no cross-signing at all.",
+    )
+    one_time_keys: int = Field(default=50, ge=10, le=100)
+    rotation_period_msgs: int = Field(default=100, ge=1, le=10_000)
+    rotation_period_ms: int = Field(default=604_800_000, ge=60_000)
+    idle_unload_s: int = Field(default=900, ge=1)
+
+
+class HttpSettings(_Section):
+    """The listener for REST, for the homeserver's transactions and for metrics."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=1, le=65535)
+    max_body_bytes: int = Field(default=262_144, ge=1024)
+
+
+class LogSettings(_Section):
+    """What goes to standard error. No setting makes it contain words of people."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    format: Literal["text", "json"] = "text"
+
+
+class Settings(_Section):
+    """Everything that an operator decides."""
+
+    database: str = Field(
+        default="sqlite+aiosqlite:///videoconsulta.db",
+        pattern=r"^(sqlite\+aiosqlite|postgresql\+asyncpg)://",
+    )
+    secret: SecretStr = Field(
+        min_length=32, description="Seals keys and words at rest. Losing it loses them."
+    )
+    homeserver: HomeserverSettings
+    appservice: AppserviceSettings
+    encryption: EncryptionSettings = EncryptionSettings()
+    http: HttpSettings = HttpSettings()
+    log: LogSettings = LogSettings()
+
+    def managed_user_id(self, name: str) -> str:
+        """The user id of the managed user whose localpart ends with `name`."""
+        return f"@{self.appservice.managed_prefix}{name}:{self.homeserver.server_name}"
+
+    @property
+    def keeper_id(self) -> str:
+        """The bot that owns consult rooms and can't read them."""
+        return f"@{self.appservice.keeper}:{self.homeserver.server_name}"
+
+    @property
+    def assistant_id(self) -> str:
+        """The bot that talks with each person."""
+        return f"@{self.appservice.assistant}:{self.homeserver.server_name}"
+
+
+def load_settings(path: Path) -> Settings:
+    """The settings in this YAML file. Raises SettingsError naming every problem."""
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError([f"{path}: {error.strerror}. Give the settings file with --config."]) from error
+    except yaml.YAMLError as error:
+        raise SettingsError([f"{path}: not valid YAML: {' '.join(str(error).split())}"]) from error
+    if not isinstance(raw, dict):
+        raise SettingsError([f"{path}: expected a mapping of settings at the top level"])
+    return parse_settings(raw, source=str(path))
+
+
+def parse_settings(raw: dict[str, Any], *, source: str) -> Settings:
+    """The settings in this mapping. Raises SettingsError naming every problem."""
+    try:
+        return Settings.model_validate(raw)
+    except ValidationError as error:
+        problems = [
+            f"{source}: {'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+            for item in error.errors(include_input=False)
+        ]
+        raise SettingsError(problems) from error

@@ -1,0 +1,1 @@
+"""The tables of the bridge and the statements over them."""
