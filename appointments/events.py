@@ -1,0 +1,30 @@
+"""Facts of the care domain that happened."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from appointments.care import CareRelationship
+
+
+@dataclass(frozen=True, slots=True)
+class CareStarted:
+    """A care relationship was entered that was not known before."""
+
+    care: CareRelationship
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CareChanged:
+    """A known care relationship was entered again, maybe with another role, period or reason."""
+
+    care: CareRelationship
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CareEnded:
+    """A care relationship that was active, or still to come, ended at `at`."""
+
+    care: CareRelationship
+    at: datetime

@@ -1,0 +1,109 @@
+"""The composition root: makes every part, gives each what it needs, opens and closes them in order."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+
+from appointments.sealing import Sealer, derive_key
+from bridge.catchup import CatchUp
+from bridge.clock import Now, utc_now
+from bridge.conversations import Conversations
+from bridge.database import Database
+from bridge.dispatch import Dispatcher
+from bridge.e2ee.machine import Encryption
+from bridge.inbound import Inbound
+from bridge.matrix.client import MatrixClient
+from bridge.messages import Messages
+from bridge.migrations import is_current
+from bridge.outbox import Outbox
+from bridge.settings import Settings, SettingsError
+
+_REQUESTS_AT_ONCE = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Platform:
+    """Everything that works on the database and the homeserver; the dispatcher is made but not started."""
+
+    settings: Settings
+    now: Now
+    database: Database
+    sealer: Sealer
+    matrix: MatrixClient
+    encryption: Encryption
+    dispatcher: Dispatcher
+    catch_up: CatchUp
+    outbox: Outbox
+    conversations: Conversations
+    messages: Messages
+
+
+@asynccontextmanager
+async def opened(settings: Settings, *, now: Now = utc_now) -> AsyncGenerator[Platform]:
+    """The parts, with the database and the connections to the homeserver open for the length of the block.
+
+    Raises SettingsError when the database lacks the newest schema.
+    """
+    if not await is_current(settings.database):
+        raise SettingsError(["database: its schema is not the newest; run `videoconsulta migrate`"])
+    async with AsyncExitStack() as stack:
+        database = Database(settings.database)
+        await database.open()
+        stack.push_async_callback(database.close)
+        connector = aiohttp.TCPConnector(limit=_REQUESTS_AT_ONCE)
+        http = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
+        yield _compose(settings, now=now, database=database, http=http)
+
+
+def _compose(settings: Settings, *, now: Now, database: Database, http: aiohttp.ClientSession) -> Platform:
+    secret = settings.secret.get_secret_value()
+    sealer = Sealer(derive_key(secret, "words and secrets at rest"))
+    matrix = MatrixClient(
+        base_url=settings.homeserver.url,
+        as_token=settings.appservice.as_token.get_secret_value(),
+        http=http,
+    )
+
+    async def fetch_missing_keys(user_id: str, device_id: str) -> None:
+        # Only the process that dispatches what comes in could make use of it.
+        if dispatcher.is_running:
+            await catch_up.catch_up(user_id, device_id)
+
+    encryption = Encryption(
+        database=database,
+        key_server=matrix,
+        pickle_key=derive_key(secret, "vodozemac pickles"),
+        sealer=sealer,
+        now=now,
+        options=settings.encryption,
+        catch_up=fetch_missing_keys,
+    )
+    inbound = Inbound(database=database, encryption=encryption, keeper_id=settings.keeper_id, now=now)
+    dispatcher = Dispatcher(database=database, handlers=inbound, now=now)
+    catch_up = CatchUp(database=database, client=matrix, dispatcher=dispatcher, now=now)
+    outbox = Outbox(database=database, matrix=matrix, encryption=encryption, sealer=sealer, now=now)
+    conversations = Conversations(database=database, matrix=matrix, settings=settings, now=now)
+    messages = Messages(
+        database=database,
+        matrix=matrix,
+        encryption=encryption,
+        conversations=conversations,
+        outbox=outbox,
+        portal_server=settings.homeserver.server_name,
+        now=now,
+    )
+    return Platform(
+        settings=settings,
+        now=now,
+        database=database,
+        sealer=sealer,
+        matrix=matrix,
+        encryption=encryption,
+        dispatcher=dispatcher,
+        catch_up=catch_up,
+        outbox=outbox,
+        conversations=conversations,
+        messages=messages,
+    )

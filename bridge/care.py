@@ -1,0 +1,88 @@
+"""Care relationships with what the bridge adds: the sealed reason, the fact, which servers may take part."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from appointments import services
+from appointments.events import CareChanged, CareEnded, CareStarted
+from appointments.sealing import Sealer
+from appointments.storage.care import find_reason
+from bridge.errors import ServerNotAllowedError
+from bridge.facts import Fact, append
+
+
+async def start_care(
+    connection: AsyncConnection,
+    *,
+    sealer: Sealer,
+    servers: Collection[str],
+    patient: str,
+    professional: str,
+    role: str,
+    starts: datetime,
+    ends: datetime | None,
+    reason: str | None,
+    now: datetime,
+) -> CareStarted | CareChanged:
+    """Enter or replace a care relationship, with its fact `care.started` or `care.changed`.
+
+    Raises ServerNotAllowedError when one of the two lives on none of `servers`; SamePersonError,
+    EmptyCarePeriodError; ValueError for a naive time.
+    """
+    if server_of(patient) not in servers:
+        raise ServerNotAllowedError("patient", server=server_of(patient))
+    if server_of(professional) not in servers:
+        raise ServerNotAllowedError("professional", server=server_of(professional))
+    sealed = None if reason is None else sealer.seal(reason.encode(), context=_context(patient, professional))
+    happened = await services.start_care(
+        connection,
+        patient=patient,
+        professional=professional,
+        role=role,
+        starts=starts,
+        ends=ends,
+        reason_sealed=sealed,
+        now=now,
+    )
+    kind = "care.started" if isinstance(happened, CareStarted) else "care.changed"
+    await append(connection, _fact(kind, patient=patient, professional=professional, now=now))
+    return happened
+
+
+async def end_care(
+    connection: AsyncConnection, *, patient: str, professional: str, now: datetime
+) -> CareEnded | None:
+    """End a care relationship now, with its fact `care.ended`; None when there was nothing to end."""
+    ended = await services.end_care(connection, patient=patient, professional=professional, now=now)
+    if ended is not None:
+        await append(connection, _fact("care.ended", patient=patient, professional=professional, now=now))
+    return ended
+
+
+async def reason_of(
+    connection: AsyncConnection, *, sealer: Sealer, patient: str, professional: str
+) -> str | None:
+    """Why this professional cares for this patient, if that was said."""
+    sealed = await find_reason(connection, patient=patient, professional=professional)
+    return None if sealed is None else sealer.open(sealed, context=_context(patient, professional)).decode()
+
+
+def server_of(user_id: str) -> str:
+    """The server name in a Matrix user id."""
+    return user_id.partition(":")[2]
+
+
+def _fact(kind: str, *, patient: str, professional: str, now: datetime) -> Fact:
+    return Fact(
+        id=f"{kind}:{patient}:{professional}:{now.isoformat()}",
+        kind=kind,
+        subject=f"{patient} {professional}",
+        at=now,
+        data={"patient": patient, "professional": professional},
+    )
+
+
+def _context(patient: str, professional: str) -> str:
+    return f"care_relationships:{patient}:{professional}"

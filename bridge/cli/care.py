@@ -1,0 +1,107 @@
+"""`videoconsulta care`: who cares for whom."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+import click
+
+from appointments.care import CareRelationship
+from appointments.services import list_care
+from bridge import app
+from bridge import care as relationships
+from bridge.cli.options import INSTANT, USER_ID, settings_option
+from bridge.clock import utc_now
+from bridge.http.fields import format_instant
+from bridge.settings import Settings
+
+
+@click.group()
+def care() -> None:
+    """Who cares for whom, from when, until when, and why."""
+
+
+@care.command()
+@settings_option
+@click.argument("patient", type=USER_ID)
+@click.argument("professional", type=USER_ID)
+@click.option("--role", required=True, help="What the professional is to the patient, such as gp.")
+@click.option("--from", "starts", type=INSTANT, help="When it starts; now when left out.")
+@click.option("--until", "ends", type=INSTANT, help="When it ends (exclusive); open when left out.")
+@click.option("--reason", help="Why; sealed in our database.")
+def add(
+    settings: Settings,
+    patient: str,
+    professional: str,
+    *,
+    role: str,
+    starts: datetime | None,
+    ends: datetime | None,
+    reason: str | None,
+) -> None:
+    """Enter a care relationship, or replace what was known of it."""
+    now = utc_now()
+    relationship = CareRelationship(
+        patient=patient, professional=professional, role=role, starts=starts or now, ends=ends
+    )
+    asyncio.run(_add(settings, relationship, reason=reason, now=now))
+    click.echo(f"{professional} cares for {patient}")
+
+
+async def _add(
+    settings: Settings, relationship: CareRelationship, *, reason: str | None, now: datetime
+) -> None:
+    homeserver = settings.homeserver
+    async with app.opened(settings) as platform, platform.database.write() as connection:
+        await relationships.start_care(
+            connection,
+            sealer=platform.sealer,
+            servers={homeserver.server_name, *homeserver.allowed_servers},
+            patient=relationship.patient,
+            professional=relationship.professional,
+            role=relationship.role,
+            starts=relationship.starts,
+            ends=relationship.ends,
+            reason=reason,
+            now=now,
+        )
+
+
+@care.command()
+@settings_option
+@click.argument("patient", type=USER_ID)
+@click.argument("professional", type=USER_ID)
+def end(settings: Settings, patient: str, professional: str) -> None:
+    """End a care relationship now. May be repeated."""
+    ended = asyncio.run(_end(settings, patient=patient, professional=professional))
+    click.echo("ended" if ended else "there was nothing to end")
+
+
+async def _end(settings: Settings, *, patient: str, professional: str) -> bool:
+    async with app.opened(settings) as platform, platform.database.write() as connection:
+        ended = await relationships.end_care(
+            connection, patient=patient, professional=professional, now=utc_now()
+        )
+        return ended is not None
+
+
+@care.command("list")
+@settings_option
+@click.option("--patient", type=USER_ID, help="Only this patient's.")
+@click.option("--professional", type=USER_ID, help="Only this professional's.")
+def list_(settings: Settings, patient: str | None, professional: str | None) -> None:
+    """Every care relationship: patient, professional, role, from, until, state."""
+    now = utc_now()
+    for item in asyncio.run(_list(settings, patient=patient, professional=professional)):
+        until = "open" if item.ends is None else format_instant(item.ends)
+        state = "active" if item.is_active(now) else "not active"
+        click.echo(
+            "\t".join((item.patient, item.professional, item.role, format_instant(item.starts), until, state))
+        )
+
+
+async def _list(
+    settings: Settings, *, patient: str | None, professional: str | None
+) -> Sequence[CareRelationship]:
+    async with app.opened(settings) as platform, platform.database.read() as connection:
+        return await list_care(connection, patient=patient, professional=professional)

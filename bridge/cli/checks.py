@@ -1,0 +1,103 @@
+"""What `videoconsulta doctor` looks at. Each check gives what it found, or raises UnwellError with what to do."""
+
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+import aiohttp
+from sqlalchemy.exc import SQLAlchemyError
+
+from bridge import migrations
+from bridge.clock import Now
+from bridge.matrix.client import MatrixClient
+from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
+from bridge.settings import Settings
+
+_OLDEST_VERSION = "v1.9"
+_MAX_SKEW_S = 5
+
+
+class UnwellError(Exception):
+    """Something is not as it has to be; the message says what, and what to do."""
+
+
+async def check_database(settings: Settings) -> str:
+    """Reachable, and with the newest schema."""
+    try:
+        current = await migrations.is_current(settings.database)
+    except (SQLAlchemyError, OSError) as error:
+        raise UnwellError("does not answer: is it running, is `database` in the settings right?") from error
+    if not current:
+        raise UnwellError("does not have the newest schema: run `videoconsulta migrate`")
+    return "answers, with the newest schema"
+
+
+async def check_homeserver(matrix: MatrixClient) -> str:
+    """Reachable, and new enough."""
+    try:
+        versions: list[str] = (await matrix.versions()).get("versions", [])
+    except (MatrixError, HomeserverUnreachableError) as error:
+        raise UnwellError("does not answer: is it running, is homeserver.url right?") from error
+    if _OLDEST_VERSION not in versions:
+        raise UnwellError(f"does not speak Matrix {_OLDEST_VERSION}: update the homeserver")
+    return f"answers, speaks Matrix up to {versions[-1]}"
+
+
+async def check_registration(matrix: MatrixClient, settings: Settings) -> str:
+    """The homeserver knows our token and has us as the keeper."""
+    try:
+        user_id = (await matrix.whoami()).get("user_id")
+    except MatrixError as error:
+        raise UnwellError(
+            f"as_token refused ({error.errcode}): give the homeserver what `videoconsulta registration` "
+            "prints (app_service_config_files) and restart it"
+        ) from error
+    except HomeserverUnreachableError as error:
+        raise UnwellError("unknown while the homeserver does not answer") from error
+    if user_id != settings.keeper_id:
+        raise UnwellError(f"the token is {user_id}'s, not {settings.keeper_id}'s: register again")
+    return f"we are {user_id}"
+
+
+async def check_transactions(matrix: MatrixClient, settings: Settings, now: Now) -> str:
+    """The homeserver reaches us with its token; needs a running `videoconsulta serve`."""
+    try:
+        took = await matrix.ping(
+            appservice_id=settings.appservice.id, transaction_id=f"doctor-{now().timestamp():.0f}"
+        )
+    except MatrixError as error:
+        raise UnwellError(
+            f"the homeserver does not reach us at {settings.appservice.url} ({error.errcode}): is "
+            "`videoconsulta serve` running there, and is hs_token the registration's?"
+        ) from error
+    except HomeserverUnreachableError as error:
+        raise UnwellError("unknown while the homeserver does not answer") from error
+    return f"the homeserver reaches us in {took:.0f} ms"
+
+
+async def check_federation(matrix: MatrixClient, settings: Settings, server: str) -> str:
+    """The homeserver reaches this other server (a key query goes through federation)."""
+    asked = f"@videoconsulta_doctor:{server}"
+    try:
+        answer = await matrix.keys_query(user_id=settings.keeper_id, users=[asked])
+    except (MatrixError, HomeserverUnreachableError) as error:
+        raise UnwellError("unknown while the homeserver does not answer") from error
+    if server in answer.get("failures", {}):
+        raise UnwellError(
+            f"our homeserver does not reach {server}: check DNS, its port, its certificate and "
+            "federation_domain_whitelist"
+        )
+    return "our homeserver reaches it"
+
+
+async def check_clock(http: aiohttp.ClientSession, settings: Settings, now: Now) -> str:
+    """Our clock and the homeserver's agree (its answers carry whole seconds)."""
+    try:
+        async with http.get(f"{settings.homeserver.url}/_matrix/client/versions") as response:
+            date = response.headers.get("Date", "")
+        theirs = parsedate_to_datetime(date).astimezone(UTC)
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        raise UnwellError("unknown while the homeserver does not say its time") from error
+    skew = abs((now() - theirs).total_seconds())
+    if skew > _MAX_SKEW_S:
+        raise UnwellError(f"{skew:.0f} s away from the homeserver's: set both by NTP")
+    return "agrees with the homeserver's"

@@ -1,0 +1,210 @@
+"""Handing stored items to their handlers, in an order that holds.
+
+Everything passes one lane in the order of its number. What is about keys is handled there, one after the
+other; a room's events and receipts go on to that room's own queue. So the keys that came with an event, or
+before it, are there when its turn comes; a room is never out of order; and rooms don't wait for each other.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Protocol
+
+from bridge.clock import Now
+from bridge.database import Database
+from bridge.inbox import StoredItem, waiting
+from bridge.items import DEVICE_LISTS, EPHEMERAL, EVENT, KEY_COUNTS, TO_DEVICE
+from bridge.matrix.errors import MatrixError
+from bridge.matrix.events import DeviceLists, KeyCounts, Receipt, Receipts, RoomEvent, ToDeviceEvent
+from bridge.retries import delays_s, is_temporary, where
+from bridge.storage.inbox import mark_processed
+
+log = logging.getLogger(__name__)
+
+
+class Handlers(Protocol):
+    """What is done with items.
+
+    Each handler marks its item processed (bridge/storage/inbox.py) in the transaction that holds its
+    effects, and may be called again with an item that it handled, should the process die in between.
+    Temporary trouble is raised, and the same call is made again later.
+    """
+
+    async def to_device(self, seq: int, event: ToDeviceEvent) -> None:
+        """A message came for one of our devices."""
+
+    async def device_lists(self, seq: int, changed: list[str], left: list[str]) -> None:
+        """Users' devices changed; we share no room any more with those who left."""
+
+    async def key_counts(
+        self,
+        seq: int,
+        counts: dict[str, dict[str, dict[str, int]]],
+        unused_fallback: dict[str, dict[str, list[str]]],
+    ) -> None:
+        """One-time keys were used: `{user: {device: {algorithm: left}}}`, `{user: {device: [algorithm]}}`."""
+
+    async def room_event(self, seq: int, event: RoomEvent) -> None:
+        """Something happened in a room."""
+
+    async def receipts(self, seq: int, room_id: str, receipts: list[Receipt]) -> None:
+        """People have read."""
+
+
+class Dispatcher:
+    """Runs the handlers from `start` to `stop`; what they leave undone, the next start takes up again."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        handlers: Handlers,
+        now: Now,
+        concurrent_rooms: int = 8,
+        first_retry_s: float = 0.5,
+    ) -> None:
+        self._database = database
+        self._handlers = handlers
+        self._now = now
+        self._first_retry_s = first_retry_s
+        self._slots = asyncio.Semaphore(concurrent_rooms)
+        self._lane: asyncio.Queue[StoredItem | asyncio.Future[None] | None] = asyncio.Queue()
+        self._rooms: dict[str, deque[StoredItem]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._early: list[StoredItem] | None = []
+        self._stopping = asyncio.Event()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether what is submitted gets handled now."""
+        return self._early is None and not self._stopping.is_set()
+
+    async def start(self) -> None:
+        """Take up what is stored and not processed, then whatever is submitted."""
+        async with self._database.read() as connection:
+            left_over = await waiting(connection)
+        found = {item.seq: item for item in (*left_over, *(self._early or ()))}
+        self._early = None
+        self._run(self._run_lane())
+        self.submit([found[seq] for seq in sorted(found)])
+
+    async def stop(self, *, grace_s: float = 5.0) -> None:
+        """Finish what is being handled, within `grace_s` seconds; leave the rest for the next start."""
+        self._stopping.set()
+        self._lane.put_nowait(None)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace_s)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while not self._lane.empty():
+            entry = self._lane.get_nowait()
+            if isinstance(entry, asyncio.Future):
+                entry.cancel()
+
+    def submit(self, items: Sequence[StoredItem]) -> None:
+        """Hand over items just stored, in their order."""
+        if self._early is not None:
+            self._early.extend(items)
+            return
+        for item in items:
+            self._lane.put_nowait(item)
+
+    async def keys_settled(self) -> None:
+        """Wait until everything about keys that was submitted before is handled.
+
+        Never to be awaited by a handler of such an item: it would wait for itself.
+        """
+        if self._stopping.is_set():
+            return
+        reached = asyncio.get_running_loop().create_future()
+        self._lane.put_nowait(reached)
+        await reached
+
+    async def settled(self) -> None:
+        """Wait until everything that was submitted before is handled."""
+        await self.keys_settled()
+        while self._rooms:
+            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _run_lane(self) -> None:
+        while not self._stopping.is_set():
+            entry = await self._lane.get()
+            if isinstance(entry, asyncio.Future):
+                if not entry.done():
+                    entry.set_result(None)
+            elif entry is None:
+                return
+            elif entry.kind in {EVENT, EPHEMERAL}:
+                self._pass_to_room(entry)
+            else:
+                await self._handle(entry)
+
+    def _pass_to_room(self, item: StoredItem) -> None:
+        room_id = item.payload["room_id"]
+        if room_id in self._rooms:
+            self._rooms[room_id].append(item)
+        else:
+            self._rooms[room_id] = deque([item])
+            self._run(self._run_room(room_id))
+
+    async def _run_room(self, room_id: str) -> None:
+        queue = self._rooms[room_id]
+        while queue and not self._stopping.is_set():
+            await self._handle(queue.popleft())
+        del self._rooms[room_id]
+
+    async def _handle(self, item: StoredItem) -> None:
+        attempt: Callable[[StoredItem], Coroutine[Any, Any, None]] = self._call
+        for delay_s in delays_s(self._first_retry_s):
+            try:
+                await attempt(item)
+            except Exception as error:  # noqa: BLE001 — whatever a handler does, the others go on
+                if not is_temporary(error) and attempt == self._call:
+                    log.error("inbox %d (%s): given up: %s", item.seq, item.kind, where(error))  # noqa: TRY400
+                    attempt = self._give_up
+                    continue
+                log.warning("inbox %d (%s): later: %s", item.seq, item.kind, where(error))
+                if await self._is_stopped_within(max(delay_s, _asked_delay_s(error))):
+                    return
+            else:
+                return
+
+    async def _call(self, item: StoredItem) -> None:
+        handlers, payload = self._handlers, item.payload
+        if item.kind == TO_DEVICE:
+            await handlers.to_device(item.seq, ToDeviceEvent.model_validate(payload))
+        elif item.kind == DEVICE_LISTS:
+            lists = DeviceLists.model_validate(payload)
+            await handlers.device_lists(item.seq, lists.changed, lists.left)
+        elif item.kind == KEY_COUNTS:
+            keys = KeyCounts.model_validate(payload)
+            await handlers.key_counts(item.seq, keys.counts, keys.unused_fallback)
+        elif item.kind == EVENT:
+            async with self._slots:
+                await handlers.room_event(item.seq, RoomEvent.model_validate(payload))
+        else:
+            read = Receipts.model_validate(payload)
+            async with self._slots:
+                await handlers.receipts(item.seq, read.room_id, read.receipts)
+
+    async def _give_up(self, item: StoredItem) -> None:
+        async with self._database.write() as connection:
+            await mark_processed(connection, item.seq, at=self._now())
+
+    async def _is_stopped_within(self, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _asked_delay_s(error: Exception) -> float:
+    return error.retry_after_s or 0.0 if isinstance(error, MatrixError) else 0.0

@@ -1,0 +1,136 @@
+"""The devices that the bridge holds, and the pool of their accounts in memory.
+
+What never changes about a device is kept. An account is costly to open (one-time keys), so one that was only
+read is kept, with the version of its row, until it has been idle; one that is taken for a change is not: if
+the transaction fails, memory must not be ahead of the database.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import vodozemac
+from sqlalchemy import Row, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.clock import Now
+from bridge.e2ee.model import Device
+from bridge.matrix.json import JsonObject
+from bridge.storage.e2ee import own_devices
+
+_IDENTITY = (
+    own_devices.c.user_id,
+    own_devices.c.device_id,
+    own_devices.c.curve25519,
+    own_devices.c.ed25519,
+    own_devices.c.device_keys,
+)
+
+
+@dataclass(frozen=True)
+class OwnDevice:
+    """A device of ours whose keys are published. `device_keys` carry its and its owner's signature."""
+
+    user_id: str
+    device_id: str
+    curve25519: str
+    ed25519: str
+    device_keys: JsonObject
+
+
+@dataclass
+class _Loaded:
+    account: vodozemac.Account
+    version: int
+    used_at: datetime
+
+
+class Devices:
+    """The pool. Accounts idle for longer than `idle` are dropped by `unload_idle`."""
+
+    def __init__(self, *, pickle_key: bytes, idle: timedelta, now: Now) -> None:
+        self._pickle_key = pickle_key
+        self._idle = idle
+        self._now = now
+        self._own: dict[str, OwnDevice] = {}
+        self._accounts: dict[str, _Loaded] = {}
+
+    async def own(self, connection: AsyncConnection, user_id: str) -> OwnDevice | None:
+        """This user's device, once its keys are published."""
+        if user_id not in self._own:
+            query = select(*_IDENTITY).where(
+                own_devices.c.user_id == user_id, own_devices.c.published_at.is_not(None)
+            )
+            row = (await connection.execute(query)).one_or_none()
+            if row is None:
+                return None
+            self._own[user_id] = OwnDevice(*row)
+        return self._own[user_id]
+
+    async def account(self, connection: AsyncConnection, user_id: str) -> vodozemac.Account:
+        """The account of a device of ours, for reading only."""
+        version = await connection.scalar(
+            select(own_devices.c.account_version).where(own_devices.c.user_id == user_id)
+        )
+        loaded = self._accounts.get(user_id)
+        if loaded is None or loaded.version != version:
+            row = await self._row(connection, user_id, lock=False)
+            loaded = _Loaded(self.unpickle(row.account), row.account_version, self._now())
+            self._accounts[user_id] = loaded
+        loaded.used_at = self._now()
+        return loaded.account
+
+    async def take_account(self, connection: AsyncConnection, user_id: str) -> vodozemac.Account:
+        """The account to be changed and saved in this write transaction; its row is locked."""
+        self._accounts.pop(user_id, None)
+        row = await self._row(connection, user_id, lock=True)
+        return self.unpickle(row.account)
+
+    async def save_account(
+        self, connection: AsyncConnection, user_id: str, account: vodozemac.Account
+    ) -> None:
+        """Store a taken account."""
+        await connection.execute(
+            update(own_devices)
+            .where(own_devices.c.user_id == user_id)
+            .values(account=self.pickle(account), account_version=own_devices.c.account_version + 1)
+        )
+
+    def pickle(self, account: vodozemac.Account) -> str:
+        """The account as it is stored."""
+        return account.pickle(self._pickle_key)
+
+    def unpickle(self, pickle: str) -> vodozemac.Account:
+        """The account that was stored."""
+        return vodozemac.Account.from_pickle(pickle, self._pickle_key)
+
+    def forget(self, user_id: str) -> None:
+        """Drop what is in memory of this user."""
+        self._own.pop(user_id, None)
+        self._accounts.pop(user_id, None)
+
+    def unload_idle(self) -> None:
+        """Drop the accounts that nobody used for a while."""
+        before = self._now() - self._idle
+        self._accounts = {user: kept for user, kept in self._accounts.items() if kept.used_at >= before}
+
+    async def _row(
+        self, connection: AsyncConnection, user_id: str, *, lock: bool
+    ) -> Row[*tuple[object, ...]]:
+        query = select(own_devices.c.account, own_devices.c.account_version).where(
+            own_devices.c.user_id == user_id
+        )
+        return (await connection.execute(query.with_for_update() if lock else query)).one()
+
+
+async def published_devices(connection: AsyncConnection) -> list[Device]:
+    """Every device of ours whose keys are published."""
+    query = select(own_devices.c.user_id, own_devices.c.device_id).where(
+        own_devices.c.published_at.is_not(None)
+    )
+    return [Device(*row) for row in await connection.execute(query.order_by(own_devices.c.user_id))]
+
+
+async def any_user(connection: AsyncConnection) -> str | None:
+    """One of our users with a published device, to act as where it does not matter who."""
+    query = select(own_devices.c.user_id).where(own_devices.c.published_at.is_not(None)).limit(1)
+    return await connection.scalar(query)

@@ -1,0 +1,213 @@
+"""Making a device of ours and keeping its one-time keys in supply (Matrix client-server API, 11.12.1).
+
+    account and cross-signing seeds, COMMIT ──> register, device, keys, identity, signature ──> COMMIT published
+    new one-time keys, COMMIT ──> upload ──> COMMIT published
+
+Every upload is harmless when repeated, so after a crash the same steps run again.
+"""
+
+import base64
+import os
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import vodozemac
+from sqlalchemy import Row, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from appointments.sealing import Sealer
+from bridge.clock import Now
+from bridge.database import Database
+from bridge.e2ee import tracking
+from bridge.e2ee.account import add_fallback_key, device_keys, new_account, signer, unpublished_keys
+from bridge.e2ee.cross_signing import CrossSigning
+from bridge.e2ee.devices import Devices
+from bridge.e2ee.errors import KeysRefusedError
+from bridge.e2ee.identities import DeviceIdentity
+from bridge.e2ee.locks import KeyedLocks
+from bridge.e2ee.ports import KeyServer
+from bridge.settings import EncryptionSettings
+from bridge.storage.e2ee import own_devices
+from bridge.storage.statements import insert_once
+
+_CURVE = "signed_curve25519"
+# Reports of a used fallback key may be older than its replacement, and replacing it twice in a row would
+# make messages to the first one undecryptable.
+_FALLBACK_AT_MOST_EVERY = timedelta(hours=1)
+
+
+class KeyUpload:
+    """Publishes the keys of our devices."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        key_server: KeyServer,
+        devices: Devices,
+        locks: KeyedLocks,
+        sealer: Sealer,
+        options: EncryptionSettings,
+        now: Now,
+    ) -> None:
+        self._database = database
+        self._key_server = key_server
+        self._devices = devices
+        self._locks = locks
+        self._sealer = sealer
+        self._options = options
+        self._now = now
+
+    async def provision(self, user_id: str) -> None:
+        """One published, cross-signed device for this user; nothing to do when there is one."""
+        async with self._locks.of("device", user_id):
+            async with self._database.read() as connection:
+                row = await _own_row(connection, user_id)
+            if row is None:
+                await self._create(user_id)
+                async with self._database.read() as connection:
+                    row = await _own_row(connection, user_id)
+            if row is not None and row.published_at is None:
+                await self._publish(row)
+
+    async def unfinished(self) -> list[str]:
+        """Users whose provisioning was interrupted."""
+        query = select(own_devices.c.user_id).where(own_devices.c.published_at.is_(None))
+        async with self._database.read() as connection:
+            return list((await connection.scalars(query)).all())
+
+    async def refill(
+        self,
+        *,
+        counts: Mapping[str, Mapping[str, Mapping[str, int]]],
+        unused_fallback: Mapping[str, Mapping[str, Sequence[str]]],
+    ) -> None:
+        """Upload new keys for those of our devices that, as reported, have few or a used fallback key."""
+        low = {
+            device_id
+            for of_user in counts.values()
+            for device_id, algorithms in of_user.items()
+            if algorithms.get(_CURVE, 0) <= self._options.one_time_keys // 2
+        }
+        used = {
+            device_id
+            for of_user in unused_fallback.values()
+            for device_id, algorithms in of_user.items()
+            if _CURVE not in algorithms
+        }
+        query = select(own_devices.c.user_id, own_devices.c.device_id).where(
+            own_devices.c.device_id.in_(low | used), own_devices.c.published_at.is_not(None)
+        )
+        async with self._database.read() as connection:
+            ours = (await connection.execute(query)).all()
+        for user_id, device_id in ours:
+            async with self._locks.of("device", user_id):
+                await self._refill(user_id, device_id, low=device_id in low, fallback_used=device_id in used)
+
+    async def _create(self, user_id: str) -> None:
+        device_id = "VC" + base64.b32encode(os.urandom(10)).decode()
+        account = new_account(one_time_keys=self._options.one_time_keys)
+        identity = CrossSigning.generate()
+        keys = device_keys(account, user_id=user_id, device_id=device_id)
+        async with self._database.write() as connection:
+            await insert_once(
+                connection,
+                own_devices,
+                user_id=user_id,
+                device_id=device_id,
+                curve25519=account.curve25519_key.to_base64(),
+                ed25519=account.ed25519_key.to_base64(),
+                device_keys=identity.sign_device(keys),
+                account=self._devices.pickle(account),
+                account_version=1,
+                cross_signing_sealed=self._sealer.seal(identity.to_bytes(), context=_seeds_context(user_id)),
+                fallback_at=self._now(),
+                published_at=None,
+            )
+
+    async def _publish(self, row: Row[Any]) -> None:
+        user_id, device_id = row.user_id, row.device_id
+        account = self._devices.unpickle(row.account)
+        seeds = self._sealer.open(row.cross_signing_sealed, context=_seeds_context(user_id))
+        identity = CrossSigning.from_bytes(seeds)
+        await self._key_server.register(user_id=user_id)
+        name = self._options.device_display_name
+        await self._key_server.put_device(user_id=user_id, device_id=device_id, display_name=name)
+        keys = device_keys(account, user_id=user_id, device_id=device_id)
+        body = {"device_keys": keys} | unpublished_keys(account, user_id=user_id, device_id=device_id)
+        await self._key_server.keys_upload(user_id=user_id, device_id=device_id, body=body)
+        signing = identity.upload_body(user_id=user_id, device_id=device_id, sign_as_device=signer(account))
+        await self._key_server.device_signing_upload(user_id=user_id, body=signing)
+        answer = await self._key_server.signatures_upload(
+            user_id=user_id, body={user_id: {device_id: row.device_keys}}
+        )
+        if answer.get("failures"):
+            raise KeysRefusedError(user_id)
+        account.mark_keys_as_published()
+        async with self._database.write() as connection:
+            await self._devices.save_account(connection, user_id, account)
+            await connection.execute(
+                update(own_devices).where(own_devices.c.user_id == user_id).values(published_at=self._now())
+            )
+            await tracking.follow_own(
+                connection,
+                user_id,
+                master_key=identity.master.public,
+                self_signing_key=identity.self_signing.public,
+                device=DeviceIdentity(device_id, row.curve25519, row.ed25519, signed=True),
+            )
+
+    async def _refill(self, user_id: str, device_id: str, *, low: bool, fallback_used: bool) -> None:
+        missing = 0
+        if low:
+            # The report may be older than our last upload: an empty upload tells how many there are now.
+            now_there = await self._key_server.keys_upload(user_id=user_id, device_id=device_id, body={})
+            missing = self._options.one_time_keys - now_there.get(_CURVE, 0)
+        async with self._database.write() as connection:
+            account = await self._devices.take_account(connection, user_id)
+            await self._add_keys(connection, user_id, account, missing, fallback_used=fallback_used)
+        body = unpublished_keys(account, user_id=user_id, device_id=device_id)
+        if not body["one_time_keys"] and not body["fallback_keys"]:
+            return
+        await self._key_server.keys_upload(user_id=user_id, device_id=device_id, body=body)
+        async with self._database.write() as connection:
+            account = await self._devices.take_account(connection, user_id)
+            account.mark_keys_as_published()
+            await self._devices.save_account(connection, user_id, account)
+
+    async def _add_keys(
+        self,
+        connection: AsyncConnection,
+        user_id: str,
+        account: vodozemac.Account,
+        missing: int,
+        *,
+        fallback_used: bool,
+    ) -> None:
+        waiting = len(account.one_time_keys)  # of an upload that was interrupted
+        if missing > waiting:
+            account.generate_one_time_keys(missing - waiting)
+        if fallback_used and await self._may_replace_fallback(connection, user_id):
+            add_fallback_key(account)
+        await self._devices.save_account(connection, user_id, account)
+
+    async def _may_replace_fallback(self, connection: AsyncConnection, user_id: str) -> bool:
+        now = self._now()
+        replaced = await connection.execute(
+            update(own_devices)
+            .where(
+                own_devices.c.user_id == user_id, own_devices.c.fallback_at <= now - _FALLBACK_AT_MOST_EVERY
+            )
+            .values(fallback_at=now)
+        )
+        return replaced.rowcount == 1
+
+
+def _seeds_context(user_id: str) -> str:
+    return f"e2ee_own_devices:{user_id}"
+
+
+async def _own_row(connection: AsyncConnection, user_id: str) -> Row[Any] | None:
+    query = select(own_devices).where(own_devices.c.user_id == user_id)
+    return (await connection.execute(query)).one_or_none()

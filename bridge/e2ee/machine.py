@@ -1,0 +1,243 @@
+"""The public face of the bridge's end-to-end encryption; each promise is kept by the module it names."""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from appointments.sealing import Sealer
+from bridge.clock import Now
+from bridge.database import Database
+from bridge.e2ee import devices, forgetting, megolm, tracking
+from bridge.e2ee.decryption import Decryption
+from bridge.e2ee.device_lists import DeviceLists
+from bridge.e2ee.devices import Devices
+from bridge.e2ee.errors import NoDeviceError, SessionNotReadyError
+from bridge.e2ee.healing import Healing
+from bridge.e2ee.key_upload import KeyUpload
+from bridge.e2ee.locks import KeyedLocks
+from bridge.e2ee.model import Decrypted, Device, Encrypted, EncryptedEvent, Rotation, Undecryptable
+from bridge.e2ee.ports import KeyServer
+from bridge.e2ee.preparation import Preparation
+from bridge.e2ee.ready import ReadySessions
+from bridge.e2ee.recovery import Recovery
+from bridge.e2ee.sharing import Sharing
+from bridge.e2ee.to_device import ToDevice
+from bridge.matrix.events import ToDeviceEvent
+from bridge.matrix.json import JsonObject
+from bridge.settings import EncryptionSettings
+
+CatchUp = Callable[[str, str], Awaitable[None]]
+"""Fetches and processes what waits for a device (user id, device id)."""
+
+
+class Encryption:
+    """One device for each of our users, and everything encrypted that goes in or out of it.
+
+    `pickle_key` has 32 bytes. Methods that talk to the homeserver raise MatrixError and
+    HomeserverUnreachableError; repeating any of them is harmless.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        key_server: KeyServer,
+        pickle_key: bytes,
+        sealer: Sealer,
+        now: Now,
+        options: EncryptionSettings,
+        catch_up: CatchUp | None,
+    ) -> None:
+        self._database = database
+        self._pickle_key = pickle_key
+        self._now = now
+        self._catch_up = catch_up
+        self._devices = Devices(pickle_key=pickle_key, idle=timedelta(seconds=options.idle_unload_s), now=now)
+        self._ready = ReadySessions()
+        locks = KeyedLocks()
+        self._device_lists = DeviceLists(
+            database=database, key_server=key_server, only_signed_devices=options.only_signed_devices, now=now
+        )
+        self._keys = KeyUpload(
+            database=database,
+            key_server=key_server,
+            devices=self._devices,
+            locks=locks,
+            sealer=sealer,
+            options=options,
+            now=now,
+        )
+        self._sharing = Sharing(
+            database=database,
+            key_server=key_server,
+            devices=self._devices,
+            device_lists=self._device_lists,
+            locks=locks,
+            pickle_key=pickle_key,
+            sealer=sealer,
+            now=now,
+        )
+        self._preparation = Preparation(
+            database=database,
+            devices=self._devices,
+            device_lists=self._device_lists,
+            sharing=self._sharing,
+            ready=self._ready,
+            locks=locks,
+            pickle_key=pickle_key,
+            sealer=sealer,
+            now=now,
+        )
+        recovery = Recovery(
+            database=database,
+            key_server=key_server,
+            devices=self._devices,
+            device_lists=self._device_lists,
+            pickle_key=pickle_key,
+            now=now,
+        )
+        self._to_device = ToDevice(
+            database=database,
+            devices=self._devices,
+            device_lists=self._device_lists,
+            sharing=self._sharing,
+            recovery=recovery,
+            pickle_key=pickle_key,
+            now=now,
+        )
+        self._decryption = Decryption(database=database, devices=self._devices, pickle_key=pickle_key)
+        self._healing = Healing(
+            database=database, device_lists=self._device_lists, keys=self._keys, sharing=self._sharing
+        )
+
+    async def provision(self, user_id: str) -> None:
+        """Give this user one published, cross-signed device, or finish an interrupted attempt."""
+        await self._keys.provision(user_id)
+
+    async def device_of(self, user_id: str) -> Device | None:
+        """This user's device, once provisioned."""
+        async with self._database.read() as connection:
+            own = await self._devices.own(connection, user_id)
+        return None if own is None else Device(own.user_id, own.device_id)
+
+    async def all_devices(self) -> list[Device]:
+        """Every provisioned device."""
+        async with self._database.read() as connection:
+            return await devices.published_devices(connection)
+
+    async def forget_device(self, user_id: str) -> None:
+        """Destroy every key of this user; what she could read is lost to her here."""
+        async with self._database.write() as connection:
+            await forgetting.forget(connection, user_id)
+        self._devices.forget(user_id)
+
+    async def prepare(
+        self, *, user_id: str, room_id: str, recipients: frozenset[str], rotation: Rotation
+    ) -> None:
+        """See to it that everybody entitled can read what this user encrypts next in this room.
+
+        Raises NoDeviceError, and SessionNotReadyError if devices kept changing meanwhile.
+        """
+        await self._preparation.prepare(
+            user_id=user_id, room_id=room_id, recipients=recipients, rotation=rotation
+        )
+
+    async def encrypt(
+        self,
+        connection: AsyncConnection,
+        *,
+        user_id: str,
+        room_id: str,
+        event_type: str,
+        content: JsonObject,
+    ) -> Encrypted:
+        """Encrypt in the caller's write transaction, which must store the ciphertext before it leaves.
+
+        Raises SessionNotReadyError when `prepare` must run (again), NoDeviceError.
+        """
+        own = await self._devices.own(connection, user_id)
+        if own is None:
+            raise NoDeviceError(user_id)
+        session_id = self._ready.session_id(user_id, room_id)
+        if session_id is None:
+            raise SessionNotReadyError
+        try:
+            return await megolm.encrypt(
+                connection,
+                own=own,
+                session_id=session_id,
+                room_id=room_id,
+                event_type=event_type,
+                content=content,
+                pickle_key=self._pickle_key,
+                now=self._now(),
+            )
+        except SessionNotReadyError:
+            self._ready.drop(user_id, room_id)
+            raise
+
+    async def receive_to_device(self, seq: int, event: ToDeviceEvent) -> None:
+        """Take in one item of the inbox and mark it processed. Raises only what a later attempt may mend."""
+        await self._to_device.receive(seq, event)
+
+    async def device_lists_changed(self, changed: Collection[str], left: Collection[str]) -> None:
+        """Users' devices changed; those who left share no room with us any more (MSC3202)."""
+        async with self._database.write() as connection:
+            await tracking.mark_changed(connection, changed=changed, left=left)
+            acting = await devices.any_user(connection)
+        if acting is not None:
+            await self._device_lists.refresh(acting=acting, users=changed)
+            await self._sharing.share_outstanding(members=changed)
+
+    async def share_history(self, room_id: str, user_id: str) -> None:
+        """A recipient joined: ask for her devices, and give them what was encrypted since her invitation."""
+        async with self._database.write() as connection:
+            acting = await devices.any_user(connection)
+            await tracking.follow(connection, [user_id], ask_again=True)
+        if acting is not None:
+            await self._device_lists.refresh(acting=acting, users=[user_id])
+            await self._sharing.share_outstanding(members=[user_id], room_id=room_id)
+
+    async def key_counts(
+        self,
+        counts: Mapping[str, Mapping[str, Mapping[str, int]]],
+        unused_fallback: Mapping[str, Mapping[str, Sequence[str]]],
+    ) -> None:
+        """Keys left on the homeserver (MSC3202: user → device → …); refill where they run out."""
+        await self._keys.refill(counts=counts, unused_fallback=unused_fallback)
+
+    async def decrypt(
+        self, user_id: str, events: Sequence[EncryptedEvent], *, catch_up_missing: bool = False
+    ) -> list[Decrypted | Undecryptable]:
+        """What the events say, in the same order, as this user reads them.
+
+        `catch_up_missing`: when a session is unknown, fetch what waits for the device and try once more.
+        """
+        results = await self._decryption.decrypt(user_id, events)
+        if catch_up_missing and self._catch_up and Undecryptable("unknown-session") in results:
+            device = await self.device_of(user_id)
+            if device is not None:
+                await self._catch_up(device.user_id, device.device_id)
+                results = await self._decryption.decrypt(user_id, events)
+        return results
+
+    async def changed_identities(self) -> list[str]:
+        """Users to whom no keys go since their identity is not the one we first saw."""
+        async with self._database.read() as connection:
+            return await tracking.changed_identities(connection)
+
+    async def accept_identity(self, user_id: str) -> None:
+        """An operator has made sure that a changed identity is the user's: trust what is published now."""
+        async with self._database.write() as connection:
+            await tracking.pin_again(connection, user_id)
+        await self.device_lists_changed([user_id], [])
+
+    async def heal(self) -> None:
+        """Try again what failed: provisioning, device queries, sharing. To be called now and then."""
+        await self._healing.heal()
+
+    async def unload_idle(self) -> None:
+        """Free the memory of accounts that nobody used for a while, and of sessions that ended."""
+        self._devices.unload_idle()
+        self._ready.drop_expired(self._now())

@@ -1,0 +1,42 @@
+"""Against replays: a message index belongs to the first event that used it, for good."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.database import Database
+from bridge.e2ee.rows import insert_missing_rows
+from bridge.storage.e2ee import message_indexes
+
+Use = tuple[str, str, int]
+"""Session id, sender key, message index."""
+
+
+async def claim_indexes(database: Database, uses: Mapping[Use, str]) -> dict[Use, str]:
+    """Note these uses by event ids unless they were taken; whose each of them is now."""
+    async with database.read() as connection:
+        taken = await _taken(connection, uses)
+    new = [
+        {"session_id": use[0], "sender_key": use[1], "message_index": use[2], "event_id": event_id}
+        for use, event_id in uses.items()
+        if use not in taken
+    ]
+    if new:
+        async with database.write() as connection:
+            await insert_missing_rows(connection, message_indexes, new)
+            taken = await _taken(connection, uses)
+    return taken
+
+
+async def _taken(connection: AsyncConnection, uses: Mapping[Use, str]) -> dict[Use, str]:
+    query = select(
+        message_indexes.c.session_id,
+        message_indexes.c.sender_key,
+        message_indexes.c.message_index,
+        message_indexes.c.event_id,
+    ).where(message_indexes.c.session_id.in_({session_id for session_id, _, _ in uses}))
+    return {
+        (session_id, sender_key, index): event_id
+        for session_id, sender_key, index, event_id in await connection.execute(query)
+    }

@@ -1,0 +1,46 @@
+"""What the encryption machine needs of the homeserver. `bridge.matrix.client.MatrixClient` fulfils it.
+
+Every method raises MatrixError when the homeserver refuses and HomeserverUnreachableError when it does not
+answer. A fake lies beside this file (fake_key_server.py); the same contract tests run against both.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from bridge.matrix.json import JsonObject
+
+
+class KeyServer(Protocol):
+    """The end-to-end encryption part of the client-server API, as any of our users."""
+
+    async def register(self, *, user_id: str) -> None:
+        """Make the account; harmless when it is there."""
+
+    async def put_device(self, *, user_id: str, device_id: str, display_name: str) -> None:
+        """Make the device, or rename it."""
+
+    async def keys_upload(self, *, user_id: str, device_id: str, body: JsonObject) -> dict[str, int]:
+        """Upload device, one-time and fallback keys; the one-time keys that the server now has."""
+
+    async def keys_query(self, *, user_id: str, users: Iterable[str]) -> JsonObject:
+        """The raw answer of `/keys/query`: device_keys, master_keys, self_signing_keys, failures."""
+
+    async def keys_claim(self, *, user_id: str, wanted: Mapping[str, Iterable[str]]) -> JsonObject:
+        """The raw answer of `/keys/claim` for one signed_curve25519 key a device: one_time_keys, failures."""
+
+    async def device_signing_upload(self, *, user_id: str, body: JsonObject) -> None:
+        """Publish the cross-signing keys; harmless when they are the same."""
+
+    async def signatures_upload(self, *, user_id: str, body: JsonObject) -> JsonObject:
+        """Publish signatures of keys; the raw answer, with `failures`."""
+
+    async def send_to_device(
+        self,
+        *,
+        user_id: str,
+        device_id: str,
+        event_type: str,
+        txn_id: str,
+        messages: Mapping[str, Mapping[str, JsonObject]],
+    ) -> None:
+        """Send one content to each device of `messages` (user → device → content)."""

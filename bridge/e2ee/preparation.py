@@ -1,0 +1,112 @@
+"""Before a message is encrypted: a session that everybody entitled to it has.
+
+current session fits? ── yes ──> done: one query
+  │ no
+follow new recipients ──> ask for the devices of those who are stale ──> session too old, or other members:
+begin a new one ──> share it ──> look again, since devices may have changed meanwhile
+"""
+
+from collections.abc import Collection
+
+from sqlalchemy.exc import IntegrityError
+
+from appointments.sealing import Sealer
+from bridge.clock import Now
+from bridge.database import Database
+from bridge.e2ee import sessions, tracking
+from bridge.e2ee.device_lists import DeviceLists
+from bridge.e2ee.devices import Devices, OwnDevice
+from bridge.e2ee.errors import NoDeviceError, SessionNotReadyError
+from bridge.e2ee.locks import KeyedLocks
+from bridge.e2ee.model import Rotation
+from bridge.e2ee.ready import ReadySessions
+from bridge.e2ee.sharing import Sharing
+
+_ATTEMPTS = 5
+
+
+class Preparation:
+    """Makes outbound sessions ready."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        devices: Devices,
+        device_lists: DeviceLists,
+        sharing: Sharing,
+        ready: ReadySessions,
+        locks: KeyedLocks,
+        pickle_key: bytes,
+        sealer: Sealer,
+        now: Now,
+    ) -> None:
+        self._database = database
+        self._devices = devices
+        self._device_lists = device_lists
+        self._sharing = sharing
+        self._ready = ready
+        self._locks = locks
+        self._pickle_key = pickle_key
+        self._sealer = sealer
+        self._now = now
+
+    async def prepare(
+        self, *, user_id: str, room_id: str, recipients: Collection[str], rotation: Rotation
+    ) -> None:
+        """Make `encrypt` possible. Raises NoDeviceError, SessionNotReadyError if things change all the time."""
+        members = frozenset({*recipients, user_id})
+        if self._ready.fits(user_id, room_id, members, self._now()):
+            return
+        async with self._locks.of("room", user_id, room_id):
+            for _ in range(_ATTEMPTS):
+                session = await self._current(user_id, room_id)
+                if session is not None and session.is_shared and self._fits(session, members):
+                    self._ready.put(session, members)
+                    return
+                await self._make_ready(user_id, room_id, members, rotation)
+        raise SessionNotReadyError
+
+    async def _current(self, user_id: str, room_id: str) -> sessions.OutboundSession | None:
+        async with self._database.read() as connection:
+            return await sessions.current(connection, user_id=user_id, room_id=room_id)
+
+    def _fits(self, session: sessions.OutboundSession, members: Collection[str]) -> bool:
+        return session.is_alive(self._now()) and session.members_digest == sessions.digest(members)
+
+    async def _make_ready(
+        self, user_id: str, room_id: str, members: Collection[str], rotation: Rotation
+    ) -> None:
+        async with self._database.read() as connection:
+            own = await self._devices.own(connection, user_id)
+            asking = await tracking.needs_asking(connection, members)
+        if own is None:
+            raise NoDeviceError(user_id)
+        if asking:
+            async with self._database.write() as connection:
+                await tracking.follow(connection, members)
+            await self._device_lists.refresh(acting=user_id, users=members)
+        session_id = await self._session(own, room_id, members, rotation)
+        if session_id is not None:
+            await self._sharing.share(session_id)
+
+    async def _session(
+        self, own: OwnDevice, room_id: str, members: Collection[str], rotation: Rotation
+    ) -> str | None:
+        session = await self._current(own.user_id, room_id)
+        if session is not None and self._fits(session, members):
+            return session.session_id
+        try:
+            async with self._database.write() as connection:
+                return await sessions.start(
+                    connection,
+                    own=own,
+                    room_id=room_id,
+                    members=members,
+                    rotation=rotation,
+                    now=self._now(),
+                    sealer=self._sealer,
+                    pickle_key=self._pickle_key,
+                )
+        except IntegrityError:  # another process began one at the same moment; look again
+            return None

@@ -1,0 +1,48 @@
+"""The sessions that this process has prepared, in memory, so that preparing again costs nothing.
+
+Only a hint: the database decides, when something is encrypted, whether the session still serves. What is
+encrypted must be for the people that were prepared for, so a session that another process began is refused.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from datetime import datetime
+
+from bridge.e2ee.sessions import OutboundSession
+
+
+@dataclass(frozen=True)
+class _Ready:
+    session_id: str
+    members: frozenset[str]
+    expires_at: datetime
+
+
+class ReadySessions:
+    """(user, room) → the session that was prepared."""
+
+    def __init__(self) -> None:
+        self._ready: dict[Hashable, _Ready] = {}
+
+    def put(self, session: OutboundSession, members: frozenset[str]) -> None:
+        """This session is ready for these members."""
+        ready = _Ready(session.session_id, members, session.expires_at)
+        self._ready[session.user_id, session.room_id] = ready
+
+    def fits(self, user_id: str, room_id: str, members: frozenset[str], now: datetime) -> bool:
+        """Whether a session was prepared for just these members, and is not too old."""
+        ready = self._ready.get((user_id, room_id))
+        return ready is not None and ready.members == members and now < ready.expires_at
+
+    def session_id(self, user_id: str, room_id: str) -> str | None:
+        """The session that was prepared."""
+        ready = self._ready.get((user_id, room_id))
+        return None if ready is None else ready.session_id
+
+    def drop(self, user_id: str, room_id: str) -> None:
+        """It has to be prepared again."""
+        self._ready.pop((user_id, room_id), None)
+
+    def drop_expired(self, now: datetime) -> None:
+        """Forget the sessions whose time is over."""
+        self._ready = {key: ready for key, ready in self._ready.items() if now < ready.expires_at}

@@ -1,0 +1,68 @@
+"""Typed refusals of the bridge's services: no HTTP, no prose for people."""
+
+from typing import Literal
+
+
+class ServiceError(Exception):
+    """A service of the bridge refuses."""
+
+
+class ConversationNotFoundError(ServiceError):
+    """No such conversation, or one that the caller is no member of."""
+
+
+class MessageNotFoundError(ServiceError):
+    """No such message in this conversation."""
+
+
+class BadCursorError(ServiceError):
+    """The cursor of a page is none that we gave out."""
+
+
+class HomeserverUnavailableError(ServiceError):
+    """The portal's homeserver does not answer, or asks for patience; the same request may succeed later."""
+
+    def __init__(self, message: str = "", *, retry_after_s: float = 5.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class PersonNotFoundError(ServiceError):
+    """No such person is known to us."""
+
+
+class NotManagedError(ServiceError):
+    """The bridge does not hold this person's account, so it can't act for them."""
+
+
+class ApiKeyNotFoundError(ServiceError):
+    """No such API key."""
+
+
+class MessageRefusedError(ServiceError):
+    """The homeserver refuses this message for good, for instance because the sender was removed."""
+
+
+class BadCredentialsError(ServiceError):
+    """The token opens nothing; `reason` says why."""
+
+    def __init__(self, reason: Literal["invalid", "expired", "revoked"]) -> None:
+        super().__init__(reason)
+        self.reason: Literal["invalid", "expired", "revoked"] = reason
+
+
+class ServerNotAllowedError(ServiceError):
+    """One of the two people lives on a homeserver whose people may not take part; `who` says which."""
+
+    def __init__(self, who: Literal["patient", "professional"], *, server: str) -> None:
+        super().__init__(f"{who} on {server}")
+        self.who: Literal["patient", "professional"] = who
+        self.server = server
+
+
+class KeyReusedError(ServiceError):
+    """This Idempotency-Key came before, with another request."""
+
+
+class StillRunningError(ServiceError):
+    """The first request with this Idempotency-Key is still being worked on."""

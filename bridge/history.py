@@ -1,0 +1,212 @@
+"""The history of a conversation: read from the homeserver, decrypted for one reader, never stored in clear."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from bots.consult import server_of
+from bridge.e2ee.machine import Encryption
+from bridge.e2ee.model import Decrypted, EncryptedEvent, Undecryptable
+from bridge.errors import BadCursorError
+from bridge.matrix.client import MatrixClient
+from bridge.matrix.errors import MatrixError
+from bridge.matrix.events import RoomEvent
+from bridge.matrix.json import JsonObject
+from bridge.messages_model import Message, MessageStatus, MessageType, SenderRole
+from bridge.receipts import ReadStates
+from bridge.rooms import is_edit
+
+log = logging.getLogger(__name__)
+
+ENCRYPTED = "m.room.encrypted"
+
+_TYPES: Mapping[str, MessageType] = {
+    "m.text": "text",
+    "m.notice": "text",
+    "m.emote": "text",
+    "m.file": "file",
+    "m.image": "image",
+    "m.audio": "audio",
+    "m.video": "video",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """The two sides of a conversation, and the server whose people receive a message as soon as it is sent."""
+
+    patient: str
+    professional: str
+    portal_server: str
+
+    def role_of(self, user_id: str) -> SenderRole:
+        """What this person is in the conversation."""
+        if user_id == self.patient:
+            return "patient"
+        return "professional" if user_id == self.professional else "bot"
+
+    def all_local_but(self, sender: str) -> bool:
+        """Whether everybody who receives the sender's messages lives on the portal's server."""
+        return all(
+            server_of(person) == self.portal_server
+            for person in (self.patient, self.professional)
+            if person != sender
+        )
+
+
+class StoredEvent(RoomEvent):
+    """An event as the homeserver keeps it, with what it adds: relations, and the redaction if there was one."""
+
+    unsigned: JsonObject = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RawMessage:
+    """An event of the room with what decryption made of it, and of its last edit; `plain` None is redacted."""
+
+    event: StoredEvent
+    plain: Decrypted | Undecryptable | None
+    edit: StoredEvent | None
+    edited: Decrypted | Undecryptable | None
+
+
+async def read_page(
+    *,
+    matrix: MatrixClient,
+    encryption: Encryption,
+    reader: str,
+    room_id: str,
+    limit: int,
+    before: str | None,
+) -> tuple[list[RawMessage], str | None]:
+    """At most `limit` messages, newest first, and the cursor of the next page (None at the beginning of time).
+
+    Only encrypted events count: what somebody wrote in clear text, against the room's rule, is not shown.
+    Raises BadCursorError.
+    """
+    events: list[StoredEvent] = []
+    token = before
+    while len(events) < limit:
+        try:
+            page = await matrix.messages(
+                user_id=reader,
+                room_id=room_id,
+                limit=limit - len(events),
+                from_token=token,
+                event_types=[ENCRYPTED],
+            )
+        except MatrixError as error:
+            if before is not None and error.status == 400:  # noqa: PLR2004
+                raise BadCursorError from error
+            raise
+        parsed = (_parse(raw, room_id) for raw in page.chunk)
+        events += [event for event in parsed if event is not None and not is_edit(event.content)]
+        token = page.end
+        if token is None:
+            break
+    return await _decrypt(encryption, reader, events), token
+
+
+def _parse(raw: Any, room_id: str) -> StoredEvent | None:
+    try:
+        return StoredEvent.model_validate({**raw, "room_id": room_id})
+    except (TypeError, ValidationError):
+        log.warning("an event of %s is malformed and not shown", room_id)
+        return None
+
+
+async def _decrypt(encryption: Encryption, reader: str, events: list[StoredEvent]) -> list[RawMessage]:
+    edits = [_last_edit(event) for event in events]
+    wanted = [
+        event for event in [*events, *edits] if event is not None and "redacted_because" not in event.unsigned
+    ]
+    encrypted = [
+        EncryptedEvent(
+            event_id=event.event_id, room_id=event.room_id, sender=event.sender, content=event.content
+        )
+        for event in wanted
+    ]
+    plain = await encryption.decrypt(reader, encrypted, catch_up_missing=True)
+    by_id = {event.event_id: result for event, result in zip(wanted, plain, strict=True)}
+    return [
+        RawMessage(
+            event=event,
+            plain=by_id.get(event.event_id),
+            edit=edit,
+            edited=None if edit is None else by_id.get(edit.event_id),
+        )
+        for event, edit in zip(events, edits, strict=True)
+    ]
+
+
+def _last_edit(event: StoredEvent) -> StoredEvent | None:
+    """The edit that the homeserver bundled with this event, if its own sender made it (section 11.6.2)."""
+    relations = event.unsigned.get("m.relations")
+    raw = relations.get("m.replace") if isinstance(relations, dict) else None
+    edit = None if raw is None else _parse(raw, event.room_id)
+    return edit if edit is not None and edit.sender == event.sender and edit.type == ENCRYPTED else None
+
+
+def present(raw: RawMessage, *, parties: Parties, read: ReadStates) -> Message | None:
+    """The message as callers see it; None for what is no message (a call's signalling, a verification)."""
+    event = raw.event
+    shown = _shown(raw)
+    if shown is None:
+        return None
+    read_by = read.read_by(event.event_id, sender=event.sender)
+    status: MessageStatus = "delivered" if parties.all_local_but(event.sender) else "sent"
+    return Message(
+        message_id=event.event_id,
+        conversation_id=event.room_id,
+        sender=event.sender,
+        sender_role=parties.role_of(event.sender),
+        type=shown.type,
+        body=shown.body,
+        reply_to=_reply_to(event.content),
+        edited_at=shown.edited_at,
+        redacted=raw.plain is None,
+        sent_at=event.sent_at,
+        status="read" if read_by else status,
+        read_by=read_by,
+        reason=shown.reason,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    type: MessageType
+    body: str | None = None
+    edited_at: datetime | None = None
+    reason: str | None = None
+
+
+def _shown(raw: RawMessage) -> _Shown | None:
+    if raw.plain is None:  # redacted: nothing is left to decrypt
+        return _Shown("text")
+    if isinstance(raw.plain, Undecryptable):
+        return _Shown("undecryptable", reason=raw.plain.reason)
+    message_type = _TYPES.get(str(raw.plain.content.get("msgtype")))
+    body = raw.plain.content.get("body")
+    if raw.plain.event_type != "m.room.message" or message_type is None or not isinstance(body, str):
+        return None
+    new_body = _new_body(raw.edited)
+    if raw.edit is not None and new_body is not None:
+        return _Shown(message_type, new_body, edited_at=raw.edit.sent_at)
+    return _Shown(message_type, body)
+
+
+def _new_body(edited: Decrypted | Undecryptable | None) -> str | None:
+    content = edited.content.get("m.new_content") if isinstance(edited, Decrypted) else None
+    body = content.get("body") if isinstance(content, dict) else None
+    return body if isinstance(body, str) else None
+
+
+def _reply_to(content: dict[str, Any]) -> str | None:
+    relation = content.get("m.relates_to")
+    reply = relation.get("m.in_reply_to") if isinstance(relation, dict) else None
+    event_id = reply.get("event_id") if isinstance(reply, dict) else None
+    return event_id if isinstance(event_id, str) else None

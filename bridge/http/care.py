@@ -1,0 +1,38 @@
+"""Care relationships over REST, for the systems that know them."""
+
+from appointments.events import CareStarted
+from bridge import care
+from bridge.http.models import CareAnswer, CarePath, PutCare
+from bridge.http.routing import Answer, Context, json_answer
+
+
+async def put_care(context: Context, *, path: CarePath, body: PutCare) -> Answer:
+    """PUT /api/care/{patient}/{professional}: 201 for a new relationship, 200 for a known one."""
+    services = context.services
+    homeserver = services.settings.homeserver
+    now = services.now()
+    async with services.database.write() as connection:
+        happened = await care.start_care(
+            connection,
+            sealer=services.sealer,
+            servers={homeserver.server_name, *homeserver.allowed_servers},
+            patient=path.patient,
+            professional=path.professional,
+            role=body.role,
+            starts=body.starts or now,
+            ends=body.ends,
+            reason=body.reason,
+            now=now,
+        )
+    status = 201 if isinstance(happened, CareStarted) else 200
+    return json_answer(CareAnswer.model_validate(happened.care), status=status)
+
+
+async def end_care(context: Context, *, path: CarePath) -> Answer:
+    """DELETE /api/care/{patient}/{professional}: 204, may be repeated."""
+    services = context.services
+    async with services.database.write() as connection:
+        await care.end_care(
+            connection, patient=path.patient, professional=path.professional, now=services.now()
+        )
+    return Answer(status=204)

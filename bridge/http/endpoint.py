@@ -1,0 +1,141 @@
+"""From an HTTP request to a handler and back: admit, parse, run once, answer.
+
+The order of refusals is interfaces.md's: credentials, acting user, access (404, 403), validation.
+"""
+
+import re
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from bots.i18n import Language, choose_language
+from bridge import idempotency
+from bridge.http.auth import admit
+from bridge.http.ports import Services
+from bridge.http.problems import FieldError, Problem, ProblemError
+from bridge.http.requests import parse, read_json, read_query
+from bridge.http.routing import Answer, Context, Route
+
+IDEMPOTENCY_KEY = "Idempotency-Key"
+_VISIBLE_ASCII = re.compile(r"[!-~]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A request that was admitted and understood."""
+
+    context: Context
+    caller: str
+    models: dict[str, BaseModel]
+
+
+def endpoint(route: Route, services: Services) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """The aiohttp handler of this route. It raises what bridge.http.refusals knows."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        work = await _understand(request, route, services)
+        if IDEMPOTENCY_KEY in request.headers and route.method == "POST":
+            answer = await _run_once(request, route, work)
+        else:
+            answer = await route.handler(work.context, **work.models)
+        return web.Response(
+            status=answer.status,
+            body=answer.body,
+            headers={**answer.headers, **({"Content-Type": answer.content_type} if answer.body else {})},
+        )
+
+    return handle
+
+
+def language_of(request: web.Request) -> Language:
+    """The language that the caller wants to read."""
+    return choose_language(request.headers.get("Accept-Language"))
+
+
+async def _understand(request: web.Request, route: Route, services: Services) -> _Work:
+    context = Context(services=services, language=language_of(request), operation_id=uuid.uuid4().hex)
+    caller = ""
+    if route.scope is not None:
+        key, acting_for = await admit(request, route, services)
+        caller = key.id
+        context = replace(context, acting_for=acting_for)
+    raw: dict[str, Any] = {"path": dict(request.match_info), "query": read_query(request)}
+    if route.body_model is not None:
+        raw["body"] = await read_json(request, limit=services.settings.http.max_body_bytes)
+    return _Work(context=context, caller=caller, models=await _parse(route, context, raw))
+
+
+async def _parse(route: Route, context: Context, raw: dict[str, Any]) -> dict[str, BaseModel]:
+    parts = (
+        ("path", route.path_model, "parameter"),
+        ("query", route.query_model, "parameter"),
+        ("body", route.body_model, "pointer"),
+    )
+    models: dict[str, BaseModel] = {}
+    refused: ProblemError | None = None
+    for name, model, place in parts:
+        if model is None:
+            continue
+        try:
+            models[name] = parse(model, raw[name], place=place)
+        except ProblemError as error:
+            refused = refused or error
+    if refused is not None:
+        if route.refuse is not None:
+            await route.refuse(context, raw)
+        raise refused
+    return models
+
+
+async def _run_once(request: web.Request, route: Route, work: _Work) -> Answer:
+    services = work.context.services
+    scope, begun = await _begin(request, work)
+    if isinstance(begun, idempotency.Answer):
+        return Answer(status=begun.status, body=begun.body)
+    context = replace(work.context, operation_id=begun.operation_id)
+    try:
+        answer = await route.handler(context, **work.models)
+    except Exception:
+        # A refusal changed nothing: whoever asks again gets another try, of the same operation.
+        async with services.database.write() as connection:
+            await idempotency.release(connection, scope=scope)
+        raise
+    async with services.database.write() as connection:
+        await idempotency.finish(
+            connection,
+            sealer=services.sealer,
+            scope=scope,
+            answer=idempotency.Answer(status=answer.status, body=answer.body),
+        )
+    return answer
+
+
+async def _begin(request: web.Request, work: _Work) -> tuple[str, idempotency.Run | idempotency.Answer]:
+    key = request.headers[IDEMPOTENCY_KEY]
+    if _VISIBLE_ASCII.fullmatch(key) is None:
+        wrong = FieldError("parameter", IDEMPOTENCY_KEY, "idempotency-key")
+        raise ProblemError(Problem.VALIDATION, errors=[wrong])
+    services = work.context.services
+    scope = idempotency.scope_of(
+        caller=work.caller,
+        acting_for=work.context.acting_for,
+        method=request.method,
+        path=request.path,
+        key=key,
+    )
+    said = b"\0".join(model.model_dump_json().encode() for model in work.models.values())
+    async with services.database.write() as connection:
+        begun = await idempotency.begin(
+            connection,
+            sealer=services.sealer,
+            scope=scope,
+            request_sha256=sha256(said).digest(),
+            instance_id=services.instance_id,
+            now=services.now(),
+        )
+    return scope, begun

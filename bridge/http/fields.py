@@ -1,0 +1,126 @@
+"""The kinds of values in requests and answers, each with its exact JSON schema.
+
+A validator's error type is the key of its text: `field.{type}` in bots/locales.
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+MAX_MESSAGE_BYTES = 32 * 1024
+
+# Matrix specification, appendices: user identifiers (historical ones too), room ids, event ids.
+USER_ID = r"^@[!-9;-~]+:[A-Za-z0-9.:\[\]-]+$"
+ROOM_ID = r"^![!-~]+$"
+EVENT_ID = r"^\$[!-~]+$"
+_MAX_ID = 255
+
+_CONTROL = "\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f"
+_HAS_CONTROL = re.compile(f"[{_CONTROL}]")
+_RFC3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+def _matching(pattern: str, kind: str) -> AfterValidator:
+    compiled = re.compile(pattern.removesuffix("$"))
+
+    def check(value: str) -> str:
+        if len(value) > _MAX_ID or compiled.fullmatch(value) is None:
+            raise PydanticCustomError(kind, "not this kind of identifier")
+        return value
+
+    return AfterValidator(check)
+
+
+def check_words(value: str) -> str:
+    """The text as it came. Control characters other than line feed and tab, and blank texts, are refused."""
+    if _HAS_CONTROL.search(value):
+        raise PydanticCustomError("control-characters", "contains control characters")
+    if not value or value.isspace():
+        raise PydanticCustomError("blank", "is blank")
+    return value
+
+
+def _check_message(value: str) -> str:
+    if len(value.encode()) > MAX_MESSAGE_BYTES:
+        raise PydanticCustomError("message-too-large", "is too large")
+    return check_words(value)
+
+
+def parse_instant(value: Any) -> datetime:
+    """The instant in this RFC 3339 text, in UTC. A time without an offset is refused."""
+    if not isinstance(value, str) or _RFC3339.fullmatch(value.upper()) is None:
+        raise PydanticCustomError("instant", "is no RFC 3339 date and time with an offset")
+    try:
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise PydanticCustomError("instant", "is no such date and time") from error
+
+
+def _parse_count(value: Any) -> Any:
+    # A query parameter is text; only digits count as a number (int() would take " 1_0 " as well).
+    return int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value) else value
+
+
+def format_instant(value: datetime) -> str:
+    """RFC 3339, UTC, milliseconds."""
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03d}Z"
+
+
+def _words_schema(limit: int, description: str) -> WithJsonSchema:
+    return WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": limit,
+            "pattern": f"^[^{_CONTROL}]*[^\\s{_CONTROL}][^{_CONTROL}]*$",
+            "description": description,
+        }
+    )
+
+
+def _id_schema(pattern: str, example: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": pattern, "maxLength": _MAX_ID, "examples": [example]})
+
+
+UserId = Annotated[str, _matching(USER_ID, "user-id"), _id_schema(USER_ID, "@garcia:hospital.example")]
+RoomId = Annotated[str, _matching(ROOM_ID, "room-id"), _id_schema(ROOM_ID, "!abc:portal.example")]
+EventId = Annotated[str, _matching(EVENT_ID, "event-id"), _id_schema(EVENT_ID, "$abc")]
+MessageBody = Annotated[
+    str,
+    AfterValidator(_check_message),
+    _words_schema(MAX_MESSAGE_BYTES, "At most 32 KiB of UTF-8; no control characters but \\n and \\t."),
+]
+Role = Annotated[
+    str,
+    Field(max_length=64),
+    AfterValidator(check_words),
+    _words_schema(64, "What the professional is to the patient, such as `gp`."),
+]
+Reason = Annotated[
+    str,
+    Field(max_length=2000),
+    AfterValidator(check_words),
+    _words_schema(2000, "Why; sealed at rest, never shown to others."),
+]
+InstantIn = Annotated[
+    datetime,
+    BeforeValidator(parse_instant),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+InstantOut = Annotated[
+    datetime,
+    PlainSerializer(format_instant, return_type=str),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "date-time",
+            "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$",
+        }
+    ),
+]
+Count = Annotated[int, BeforeValidator(_parse_count)]

@@ -1,0 +1,79 @@
+"""Sending and reading messages as a managed user."""
+
+from collections.abc import Mapping
+from typing import Any, TypeGuard
+
+from pydantic import TypeAdapter, ValidationError
+
+from appointments.errors import NotInCareTeamError
+from appointments.services import require_care
+from bridge.errors import ConversationNotFoundError
+from bridge.http.fields import RoomId, UserId
+from bridge.http.models import (
+    ConversationPath,
+    HistoryAnswer,
+    HistoryQuery,
+    SendMessage,
+    SentMessageAnswer,
+)
+from bridge.http.routing import Answer, Context, json_answer
+
+_ROOM_ID: TypeAdapter[str] = TypeAdapter(RoomId)
+_USER_ID: TypeAdapter[str] = TypeAdapter(UserId)
+
+
+async def send_message(context: Context, *, body: SendMessage) -> Answer:
+    """POST /api/messages/send."""
+    sent = await context.services.messages.send(
+        sender=context.acting_for,
+        conversation_id=body.conversation_id,
+        recipient=body.recipient,
+        body=body.body,
+        reply_to=body.reply_to,
+        operation_id=context.operation_id,
+    )
+    return json_answer(SentMessageAnswer.model_validate(sent), status=201)
+
+
+async def read_conversation(context: Context, *, path: ConversationPath, query: HistoryQuery) -> Answer:
+    """GET /api/messages/conversation/{conversation_id}."""
+    history = await context.services.messages.history(
+        reader=context.acting_for,
+        conversation_id=path.conversation_id,
+        limit=query.limit,
+        before=query.before,
+    )
+    return json_answer(HistoryAnswer.model_validate(history))
+
+
+async def refuse_send(context: Context, raw: Mapping[str, Any]) -> None:
+    """What comes before validation: 404 for the conversation, 403 for a recipient or conversation without care."""
+    body = raw["body"] if isinstance(raw["body"], dict) else {}
+    conversation_id, recipient = body.get("conversation_id"), body.get("recipient")
+    if _is(conversation_id, _ROOM_ID):
+        if await _state_of(context, conversation_id) == "ended":
+            raise NotInCareTeamError
+    elif _is(recipient, _USER_ID):
+        services = context.services
+        async with services.database.read() as connection:
+            await require_care(connection, a=context.acting_for, b=recipient, now=services.now())
+
+
+async def refuse_read(context: Context, raw: Mapping[str, Any]) -> None:
+    """What comes before validation: 404 for the conversation."""
+    await _state_of(context, raw["path"]["conversation_id"])
+
+
+async def _state_of(context: Context, conversation_id: str) -> str:
+    for conversation in await context.services.conversations.list(user_id=context.acting_for):
+        if conversation.conversation_id == conversation_id:
+            return conversation.state
+    raise ConversationNotFoundError
+
+
+def _is(value: Any, kind: TypeAdapter[str]) -> TypeGuard[str]:
+    try:
+        kind.validate_python(value, strict=True)
+    except ValidationError:
+        return False
+    return True

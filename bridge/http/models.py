@@ -1,0 +1,213 @@
+"""What requests and answers look like; the OpenAPI document is made from these models."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from bots.i18n import Language
+from bridge.http.fields import (
+    Count,
+    EventId,
+    InstantIn,
+    InstantOut,
+    MessageBody,
+    Reason,
+    Role,
+    RoomId,
+    UserId,
+)
+from bridge.messages_model import ConversationState, MessageStatus, MessageType, SenderRole
+
+
+class RequestModel(BaseModel):
+    """Something a caller says: nothing more than what is named, no conversions."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class AnswerModel(BaseModel):
+    """Something we say, read from the attributes of what a service returns; every field is always there."""
+
+    model_config = ConfigDict(
+        extra="forbid", from_attributes=True, frozen=True, json_schema_serialization_defaults_required=True
+    )
+
+
+def _one_target(schema: dict[str, Any]) -> None:
+    names = ("conversation_id", "recipient")
+    schema["oneOf"] = [
+        {
+            "required": [given],
+            "properties": {given: {"type": "string"}, left_out: {"type": "null"}},
+        }
+        for given, left_out in (names, names[::-1])
+    ]
+
+
+class SendMessage(RequestModel):
+    """A text message to a conversation, or to a recipient: exactly one of the two."""
+
+    model_config = ConfigDict(json_schema_extra=_one_target)
+
+    conversation_id: RoomId | None = None
+    recipient: UserId | None = None
+    body: MessageBody
+    reply_to: EventId | None = None
+    attachments: list[str] = Field(default=[], max_length=0, description="Not available yet.")
+
+    @model_validator(mode="after")
+    def _has_one_target(self) -> Self:
+        if (self.conversation_id is None) == (self.recipient is None):
+            raise PydanticCustomError("one-target", "needs one of conversation_id and recipient")
+        return self
+
+
+class ConversationPath(RequestModel):
+    """Which conversation."""
+
+    conversation_id: RoomId
+
+
+class HistoryQuery(RequestModel):
+    """Which page of a conversation."""
+
+    limit: Annotated[Count, Field(ge=1, le=100)] = 50
+    before: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+
+
+class CarePath(RequestModel):
+    """Whose care relationship."""
+
+    patient: UserId
+    professional: UserId
+
+
+class PutCare(RequestModel):
+    """A care relationship in [from, until); `until` null is open, `from` left out is now."""
+
+    role: Role
+    starts: InstantIn | None = Field(default=None, alias="from")
+    ends: InstantIn | None = Field(default=None, alias="until")
+    reason: Reason | None = None
+
+
+class PageQuery(RequestModel):
+    """How a page is shown."""
+
+    lang: Language | None = None
+
+
+class SentMessageAnswer(AnswerModel):
+    """What is known of a message right after it was sent."""
+
+    message_id: str
+    conversation_id: str
+    status: MessageStatus
+    sent_at: InstantOut
+
+
+class ConversationAnswer(AnswerModel):
+    """A conversation as one of its members sees it."""
+
+    conversation_id: str
+    patient: str
+    professional: str
+    state: ConversationState
+    last_message_at: InstantOut | None
+    unread_count: Annotated[int, Field(ge=0)]
+
+
+class ConversationsAnswer(AnswerModel):
+    """Every conversation of a person."""
+
+    conversations: list[ConversationAnswer]
+
+
+class AttachmentAnswer(AnswerModel):
+    """A file of a message; `size` in bytes."""
+
+    attachment_id: str
+    name: str
+    mime_type: str
+    size: Annotated[int, Field(ge=0)]
+    sha256: str
+
+
+class ReadByAnswer(AnswerModel):
+    """Who has read a message, and when."""
+
+    user_id: str
+    at: InstantOut
+
+
+class MessageAnswer(AnswerModel):
+    """A message; `body` is null when it was redacted or can't be decrypted (`reason` then says why)."""
+
+    message_id: str
+    conversation_id: str
+    sender: str
+    sender_role: SenderRole
+    type: MessageType
+    body: str | None
+    attachments: list[AttachmentAnswer]
+    reply_to: str | None
+    edited_at: InstantOut | None
+    redacted: bool
+    sent_at: InstantOut
+    status: MessageStatus
+    read_by: list[ReadByAnswer]
+    reason: str | None
+
+
+class HistoryAnswer(AnswerModel):
+    """A page of a conversation, newest message first; `next` is the `before` of the page after this."""
+
+    conversation: ConversationAnswer
+    messages: list[MessageAnswer]
+    next: str | None
+
+
+class CareAnswer(AnswerModel):
+    """A care relationship in [from, until)."""
+
+    patient: str
+    professional: str
+    role: str
+    starts: InstantOut = Field(serialization_alias="from")
+    ends: InstantOut | None = Field(serialization_alias="until")
+
+
+class LiveAnswer(AnswerModel):
+    """The process works."""
+
+    status: Literal["ok"]
+
+
+class ReadyAnswer(AnswerModel):
+    """What the process depends on, each by its name."""
+
+    status: Literal["ok", "failed"]
+    checks: dict[str, Literal["ok", "failed"]]
+
+
+class FieldErrorDocument(BaseModel):
+    """One thing to mend: `pointer` into the body (RFC 6901, as a URI fragment), or the name of a parameter."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    detail: str
+    pointer: str = Field(default="")
+    parameter: str = Field(default="")
+
+
+class ProblemDocument(BaseModel):
+    """Why a request was refused (RFC 9457)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Annotated[str, Field(pattern="^/problems/[a-z-]+$", json_schema_extra={"format": "uri-reference"})]
+    title: str
+    status: Annotated[int, Field(ge=400, le=599)]
+    detail: str
+    errors: list[FieldErrorDocument] = Field(default=[])

@@ -1,0 +1,72 @@
+"""What the HTTP handlers need from the rest of the bridge, and a fake of it beside (fakes.py)."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from aiohttp.web import AbstractRouteDef
+from prometheus_client import CollectorRegistry
+
+from appointments.sealing import Sealer
+from bridge.clock import Now
+from bridge.database import Database
+from bridge.messages_model import ConversationSummary, History, SentMessage
+from bridge.settings import Settings
+
+
+class Messages(Protocol):
+    """Sends and reads messages as managed users."""
+
+    async def send(
+        self,
+        *,
+        sender: str,
+        conversation_id: str | None,
+        recipient: str | None,
+        body: str,
+        reply_to: str | None,
+        operation_id: str,
+    ) -> SentMessage:
+        """Send a text message to one of `conversation_id` and `recipient` (exactly one is given).
+
+        Idempotent by `operation_id`: a second call, in another process even, gives the first one's message.
+        Raises NotInCareTeamError, ConversationNotFoundError, MessageNotFoundError (`reply_to`),
+        HomeserverUnavailableError.
+        """
+
+    async def history(self, *, reader: str, conversation_id: str, limit: int, before: str | None) -> History:
+        """A page of at most `limit` messages, newest first, older than the cursor `before`.
+
+        Raises ConversationNotFoundError, BadCursorError, HomeserverUnavailableError.
+        """
+
+
+class Conversations(Protocol):
+    """Knows which conversations there are."""
+
+    async def list(self, *, user_id: str) -> list[ConversationSummary]:
+        """Every conversation of this person, the one with the newest message first."""
+
+
+Check = Callable[[], Awaitable[bool]]
+"""Whether something we depend on answers now. It should not raise; if it does, the answer is no."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Everything a handler may use. `instance_id` is new with each start of the process.
+
+    `checks` are what /health/ready asks, by name (`database`, `homeserver`); `registry` is what /metrics
+    shows; `appservice_routes` are served by the same application, without our API's limits and errors.
+    """
+
+    database: Database
+    messages: Messages
+    conversations: Conversations
+    settings: Settings
+    sealer: Sealer
+    now: Now
+    instance_id: str
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    appservice_routes: Sequence[AbstractRouteDef] = ()

@@ -1,0 +1,109 @@
+"""Requests that may be sent twice: an Idempotency-Key gives the first answer again (for 24 hours).
+
+    begin ──> new, or its worker died ──> run the request with operation_id ──> finish (answer stored)
+      │                                                                    └──> release (no answer: try again)
+      ├─────> finished ──> the stored answer
+      ├─────> same key, other request ──> KeyReusedError
+      └─────> another worker of this process is at it ──> StillRunningError
+
+The operation id is stored before the request runs and stays the same until the row is pruned, and whatever
+runs is idempotent by it. So a row left by a process that died is simply run again; should that process live
+after all (several API processes), both give the same answer.
+"""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from appointments.sealing import Sealer
+from bridge.errors import KeyReusedError, StillRunningError
+from bridge.storage.idempotency import idempotency
+from bridge.storage.statements import insert_once
+
+KEPT = timedelta(hours=24)
+
+_c = idempotency.c
+_ONE = select(idempotency).where(_c.scope_sha256 == bindparam("scope")).with_for_update()
+_THIS = update(idempotency).where(_c.scope_sha256 == bindparam("scope"))
+_TAKE = _THIS.where(_c.status.is_(None)).values(instance_id=bindparam("taker"))
+_FINISH = _THIS.where(_c.status.is_(None)).values(status=bindparam("code"), answer_sealed=bindparam("sealed"))
+_NOBODY = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer to be given again: its status and its JSON body."""
+
+    status: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The request is ours to run, under this operation id."""
+
+    operation_id: str
+
+
+def scope_of(*, caller: str, acting_for: str | None, method: str, path: str, key: str) -> str:
+    """What an Idempotency-Key is unique within, as one opaque string."""
+    parts = "\0".join((caller, acting_for or "", method, path, key))
+    return sha256(parts.encode()).hexdigest()
+
+
+async def begin(
+    connection: AsyncConnection,
+    *,
+    sealer: Sealer,
+    scope: str,
+    request_sha256: bytes,
+    instance_id: str,
+    now: datetime,
+) -> Run | Answer:
+    """Claim a request, or get its first answer. Raises KeyReusedError, StillRunningError."""
+    operation_id = uuid.uuid4().hex
+    fresh = {
+        "operation_id": operation_id,
+        "request_sha256": request_sha256,
+        "instance_id": instance_id,
+        "started_at": now,
+    }
+    if await insert_once(connection, idempotency, scope_sha256=scope, **fresh):
+        return Run(operation_id)
+    row = (await connection.execute(_ONE, {"scope": scope})).one()
+    if row.started_at <= now - KEPT:
+        forgotten = _THIS.values(**fresh, status=None, answer_sealed=None)
+        await connection.execute(forgotten, {"scope": scope})
+        return Run(operation_id)
+    if row.request_sha256 != request_sha256:
+        raise KeyReusedError
+    if row.status is not None:
+        return Answer(status=row.status, body=sealer.open(row.answer_sealed, context=_context(scope)))
+    if row.instance_id == instance_id:
+        raise StillRunningError
+    await connection.execute(_TAKE, {"scope": scope, "taker": instance_id})
+    return Run(row.operation_id)
+
+
+async def finish(connection: AsyncConnection, *, sealer: Sealer, scope: str, answer: Answer) -> None:
+    """Keep the answer for whoever asks again."""
+    sealed = sealer.seal(answer.body, context=_context(scope))
+    await connection.execute(_FINISH, {"scope": scope, "code": answer.status, "sealed": sealed})
+
+
+async def release(connection: AsyncConnection, *, scope: str) -> None:
+    """There is no answer worth keeping: whoever asks again runs it, under the same operation id."""
+    await connection.execute(_TAKE, {"scope": scope, "taker": _NOBODY})
+
+
+async def prune(connection: AsyncConnection, *, now: datetime) -> int:
+    """Forget requests older than 24 hours; how many they were."""
+    return (await connection.execute(delete(idempotency).where(_c.started_at <= now - KEPT))).rowcount
+
+
+def _context(scope: str) -> str:
+    return f"idempotency:{scope}"

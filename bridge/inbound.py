@@ -1,0 +1,126 @@
+"""What happens with each thing that the homeserver pushes, once it is stored (bridge/dispatch.py calls this).
+
+Network first, then one transaction with the effects and the processed mark: a crash in between repeats only
+what may be repeated.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.clock import Now
+from bridge.database import Database
+from bridge.e2ee.machine import Encryption
+from bridge.e2ee.model import EncryptedEvent
+from bridge.facts import Fact, append
+from bridge.matrix.events import Receipt, RoomEvent, ToDeviceEvent
+from bridge.people import managed_among
+from bridge.receipts import record_receipt
+from bridge.rooms import (
+    is_consult_room,
+    record_event,
+    room_encryption,
+    set_membership,
+    set_rotation,
+)
+from bridge.storage.inbox import mark_processed
+
+
+class Inbound:
+    """Handles pushed items, each on its own."""
+
+    def __init__(self, *, database: Database, encryption: Encryption, keeper_id: str, now: Now) -> None:
+        self._database = database
+        self._encryption = encryption
+        self._keeper_id = keeper_id
+        self._now = now
+
+    async def to_device(self, seq: int, event: ToDeviceEvent) -> None:
+        """A message for one of our devices: mostly a room key."""
+        await self._encryption.receive_to_device(seq, event)
+
+    async def device_lists(self, seq: int, changed: Sequence[str], left: Sequence[str]) -> None:
+        """Somebody has other devices now, or shares no room with us any more."""
+        await self._encryption.device_lists_changed(changed, left)
+        await self._done(seq)
+
+    async def key_counts(
+        self,
+        seq: int,
+        counts: Mapping[str, Mapping[str, Mapping[str, int]]],
+        unused_fallback: Mapping[str, Mapping[str, Sequence[str]]],
+    ) -> None:
+        """How many one-time keys the homeserver still has of our devices."""
+        await self._encryption.key_counts(counts, unused_fallback)
+        await self._done(seq)
+
+    async def receipts(self, seq: int, room_id: str, receipts: Sequence[Receipt]) -> None:
+        """Who has read up to where."""
+        async with self._database.write() as connection:
+            if await is_consult_room(connection, room_id):
+                for receipt in receipts:
+                    await record_receipt(
+                        connection,
+                        room_id=room_id,
+                        user_id=receipt.user_id,
+                        event_id=receipt.event_id,
+                        at=receipt.at,
+                    )
+            await mark_processed(connection, seq, at=self._now())
+
+    async def room_event(self, seq: int, event: RoomEvent) -> None:
+        """Something that happened in a room. Other rooms than consult rooms are of no interest yet."""
+        async with self._database.read() as connection:
+            is_ours = await is_consult_room(connection, event.room_id)
+        if not is_ours:
+            await self._done(seq)
+            return
+        if event.type == "m.room.member" and event.content.get("membership") == "join":
+            await self._encryption.share_history(event.room_id, str(event.state_key))
+        if event.type == "m.room.encrypted":
+            await self._make_readable(event)
+        async with self._database.write() as connection:
+            await self._project(connection, event)
+            await mark_processed(connection, seq, at=self._now())
+
+    async def _make_readable(self, event: RoomEvent) -> None:
+        """Fetch keys that got lost on their way, as soon as a message comes that needs them."""
+        async with self._database.read() as connection:
+            people = (await room_encryption(connection, event.room_id)).recipients - {event.sender}
+            readers = await managed_among(connection, people)
+        encrypted = EncryptedEvent(
+            event_id=event.event_id, room_id=event.room_id, sender=event.sender, content=event.content
+        )
+        for reader in readers:
+            await self._encryption.decrypt(reader, [encrypted], catch_up_missing=True)
+
+    async def _project(self, connection: AsyncConnection, event: RoomEvent) -> None:
+        if not await record_event(connection, event):
+            return
+        if event.type == "m.room.member" and event.state_key not in (None, self._keeper_id):
+            await set_membership(
+                connection, event.room_id, str(event.state_key), str(event.content.get("membership"))
+            )
+        elif event.type == "m.room.encryption":
+            await set_rotation(connection, event.room_id, event.content)
+        elif event.type == "m.room.encrypted":
+            await self._message(connection, event)
+
+    async def _message(self, connection: AsyncConnection, event: RoomEvent) -> None:
+        await record_receipt(
+            connection, room_id=event.room_id, user_id=event.sender, event_id=event.event_id, at=event.sent_at
+        )
+        await append(
+            connection,
+            Fact(
+                id=f"message.received:{event.event_id}",
+                kind="message.received",
+                subject=event.room_id,
+                at=event.sent_at,
+                data={"event_id": event.event_id},
+            ),
+        )
+
+    async def _done(self, seq: int) -> None:
+        async with self._database.write() as connection:
+            await mark_processed(connection, seq, at=self._now())

@@ -1,0 +1,70 @@
+"""Storing, finding and pruning what a homeserver pushed; the table is in bridge/storage/inbox.py."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.items import TO_DEVICE, InboxItem
+from bridge.matrix.json import JsonObject
+from bridge.storage.catch_up import catch_up
+from bridge.storage.inbox import inbox
+
+KEPT_FOR = timedelta(days=7)
+"""How long a processed item is remembered, so that the same thing pushed again is recognised."""
+
+_STORED = (inbox.c.seq, inbox.c.dedupe_key)
+_INSERT_ONCE = {
+    "sqlite": sqlite.insert(inbox).on_conflict_do_nothing().returning(*_STORED),
+    "postgresql": postgresql.insert(inbox).on_conflict_do_nothing().returning(*_STORED),
+}
+_WAITING = (
+    select(inbox.c.seq, inbox.c.kind, inbox.c.payload)
+    .where(inbox.c.processed_at.is_(None))
+    .order_by(inbox.c.seq)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredItem:
+    """An item under the number that gives its place in the order."""
+
+    seq: int
+    kind: str
+    payload: JsonObject
+
+
+async def store(connection: AsyncConnection, items: Sequence[InboxItem], *, at: datetime) -> list[StoredItem]:
+    """Store the items, in their order: those that were not there before."""
+    if not items:
+        return []
+    rows = [
+        {"dedupe_key": item.dedupe_key, "kind": item.kind, "payload": item.payload, "received_at": at}
+        for item in items
+    ]
+    stored = await connection.execute(_INSERT_ONCE[connection.dialect.name], rows)
+    by_key = {item.dedupe_key: item for item in items}
+    return [
+        StoredItem(seq=seq, kind=by_key[key].kind, payload=by_key[key].payload) for seq, key in sorted(stored)
+    ]
+
+
+async def waiting(connection: AsyncConnection) -> list[StoredItem]:
+    """Everything that is stored and not processed, in order."""
+    found = await connection.execute(_WAITING)
+    return [StoredItem(seq=seq, kind=kind, payload=payload) for seq, kind, payload in found]
+
+
+async def prune(connection: AsyncConnection, *, now: datetime) -> int:
+    """Forget items processed long ago: how many.
+
+    A message to a device is kept longer where the homeserver may still hold it: until every device of ours
+    has emptied its inbox there since (a catch-up does).
+    """
+    emptied_everywhere = select(func.min(catch_up.c.emptied_at)).scalar_subquery()
+    old = inbox.c.processed_at < now - KEPT_FOR
+    gone_there = or_(inbox.c.kind != TO_DEVICE, inbox.c.received_at < emptied_everywhere)
+    return (await connection.execute(delete(inbox).where(old, gone_there))).rowcount

@@ -1,0 +1,269 @@
+"""A homeserver in memory: the rooms' part of MatrixClient, the fake beside the contract.
+
+The same contract tests run against it (tests/bridge/matrix/test_fake.py) and against MatrixClient with a real
+Synapse (tests/e2e/test_homeserver_contract.py). `calls` tells what was asked. `before` and `after` see every
+call, before it does anything and once it has: they may raise, which is how requests and answers get lost.
+"""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+from bridge.matrix.answers import MessagesPage
+from bridge.matrix.errors import MatrixError
+from bridge.matrix.json import JsonObject
+
+_JOIN_RULE = {"private_chat": "invite", "public_chat": "public"}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request: the method's name and its arguments."""
+
+    method: str
+    arguments: dict[str, Any]
+
+
+@dataclass
+class FakeRoom:
+    """A room: every event in its order; the last of each type and state key is its state."""
+
+    room_id: str
+    creator: str
+    events: list[JsonObject] = field(default_factory=list)
+
+    def state(self) -> dict[tuple[str, str], JsonObject]:
+        """The current state by type and state key."""
+        return {(event["type"], event["state_key"]): event for event in self.events if "state_key" in event}
+
+    def membership(self, user_id: str) -> str | None:
+        """What this user is in the room."""
+        event = self.state().get(("m.room.member", user_id))
+        return None if event is None else str(event["content"]["membership"])
+
+    def may(self, user_id: str, action: str) -> bool:
+        """Whether the user's power level suffices; a creator's always does (room version 12)."""
+        levels = self.state()[("m.room.power_levels", "")]["content"]
+        level = levels.get("users", {}).get(user_id, levels.get("users_default", 0))
+        return user_id == self.creator or level >= levels.get(action, 50)
+
+    def relate(self, event: JsonObject) -> JsonObject:
+        """The event as it is served: with its sender's last edit (client-server API, section 11.6.2)."""
+        served = deepcopy(event)
+        edits = [one for one in self.events if _edits(one, event)]
+        if edits and "redacted_because" not in event["unsigned"]:
+            served["unsigned"]["m.relations"] = {"m.replace": deepcopy(edits[-1])}
+        return served
+
+
+class FakeHomeserver:
+    """Rooms, members, messages. All users are local to it."""
+
+    def __init__(self, *, now_ms: Callable[[], int]) -> None:
+        self.rooms: dict[str, FakeRoom] = {}
+        self.calls: list[Call] = []
+        self.before: Callable[[Call], None] = lambda _call: None
+        self.after: Callable[[Call], None] = lambda _call: None
+        self._now_ms = now_ms
+        self._numbers = itertools.count(1)
+        self._transactions: dict[tuple[str, str, str], str] = {}
+
+    def forget_transactions(self) -> None:
+        """Recognise no transaction id of before, as a homeserver does after a while."""
+        self._transactions.clear()
+
+    def called(self, method: str) -> list[dict[str, Any]]:
+        """The arguments of every call of this method."""
+        return [call.arguments for call in self.calls if call.method == method]
+
+    async def create_room(self, *, user_id: str, body: JsonObject) -> str:
+        """Make a room: its id. Sent twice, it makes two."""
+        call = self._begin("create_room", user_id=user_id, body=body)
+        room = FakeRoom(f"!room{next(self._numbers)}", user_id)
+        self.rooms[room.room_id] = room
+        for event_type, state_key, content in _first_state(user_id, body):
+            self._add(room, user_id, event_type, content, state_key=state_key)
+        for invitee in body.get("invite", []):
+            self._add(room, user_id, "m.room.member", {"membership": "invite"}, state_key=invitee)
+        self.after(call)
+        return room.room_id
+
+    async def invite(self, *, user_id: str, room_id: str, invitee: str) -> None:
+        """Invite somebody who is not in the room."""
+        call = self._begin("invite", user_id=user_id, room_id=room_id, invitee=invitee)
+        room = self._joined_room(room_id, user_id)
+        if not room.may(user_id, "invite") or room.membership(invitee) in ("join", "ban"):
+            raise _forbidden(f"{user_id} can't invite {invitee}")
+        self._add(room, user_id, "m.room.member", {"membership": "invite"}, state_key=invitee)
+        self.after(call)
+
+    async def join(self, *, user_id: str, room_id: str) -> None:
+        """Join, as one who is invited. Joining again changes nothing."""
+        call = self._begin("join", user_id=user_id, room_id=room_id)
+        room = self.rooms.get(room_id)
+        if room is None or room.membership(user_id) not in ("invite", "join"):
+            raise _forbidden(f"{user_id} is not invited")
+        if room.membership(user_id) == "invite":
+            self._add(room, user_id, "m.room.member", {"membership": "join"}, state_key=user_id)
+        self.after(call)
+
+    async def leave(self, *, user_id: str, room_id: str) -> None:
+        """Leave, or decline an invitation."""
+        call = self._begin("leave", user_id=user_id, room_id=room_id)
+        room = self.rooms[room_id]
+        self._add(room, user_id, "m.room.member", {"membership": "leave"}, state_key=user_id)
+        self.after(call)
+
+    async def joined_rooms(self, *, user_id: str) -> list[str]:
+        """The rooms that the user is joined to."""
+        call = self._begin("joined_rooms", user_id=user_id)
+        joined = [room.room_id for room in self.rooms.values() if room.membership(user_id) == "join"]
+        self.after(call)
+        return joined
+
+    async def room_state(self, *, user_id: str, room_id: str) -> list[JsonObject]:
+        """The state events of the room."""
+        call = self._begin("room_state", user_id=user_id, room_id=room_id)
+        events = list(deepcopy(self._joined_room(room_id, user_id).state()).values())
+        self.after(call)
+        return events
+
+    async def state_event(
+        self, *, user_id: str, room_id: str, event_type: str, state_key: str
+    ) -> JsonObject | None:
+        """The content of one state event; None when there is none."""
+        call = self._begin(
+            "state_event", user_id=user_id, room_id=room_id, event_type=event_type, state_key=state_key
+        )
+        event = self._joined_room(room_id, user_id).state().get((event_type, state_key))
+        self.after(call)
+        return None if event is None else deepcopy(event["content"])
+
+    async def send_event(
+        self,
+        *,
+        user_id: str,
+        device_id: str | None,
+        room_id: str,
+        event_type: str,
+        txn_id: str,
+        content: JsonObject,
+    ) -> str:
+        """Send an event: its id. The same `txn_id` again, whoever sends it, gives the first event's id."""
+        call = self._begin(
+            "send_event",
+            user_id=user_id,
+            device_id=device_id,
+            room_id=room_id,
+            event_type=event_type,
+            txn_id=txn_id,
+            content=content,
+        )
+        transaction = (room_id, event_type, txn_id)
+        if transaction not in self._transactions:
+            room = self._joined_room(room_id, user_id)
+            event = self._add(room, user_id, event_type, content)
+            if event_type == "m.room.redaction":
+                _redact(room, event)
+            self._transactions[transaction] = event["event_id"]
+        self.after(call)
+        return self._transactions[transaction]
+
+    async def messages(
+        self, *, user_id: str, room_id: str, limit: int, from_token: str | None, event_types: list[str]
+    ) -> MessagesPage:
+        """Events of these types, newest first, before `from_token` or before now."""
+        call = self._begin("messages", user_id=user_id, room_id=room_id, limit=limit, from_token=from_token)
+        room = self._joined_room(room_id, user_id)
+        place = len(room.events) if from_token is None else _place(from_token)
+        chunk: list[JsonObject] = []
+        while place > 0 and len(chunk) < limit:
+            place -= 1
+            if room.events[place]["type"] in event_types:
+                chunk.append(room.relate(room.events[place]))
+        self.after(call)
+        return MessagesPage(chunk=chunk, end=f"t{place}" if chunk else None)
+
+    async def event(self, *, user_id: str, room_id: str, event_id: str) -> JsonObject | None:
+        """One event; None when there is none that the user may see."""
+        call = self._begin("event", user_id=user_id, room_id=room_id, event_id=event_id)
+        room = self.rooms.get(room_id)
+        is_member = room is not None and room.membership(user_id) == "join"
+        found = [one for one in room.events if one["event_id"] == event_id] if room and is_member else []
+        self.after(call)
+        return room.relate(found[0]) if room and found else None
+
+    def _begin(self, method: str, **arguments: Any) -> Call:
+        call = Call(method, deepcopy(arguments))
+        self.calls.append(call)
+        self.before(call)
+        return call
+
+    def _joined_room(self, room_id: str, user_id: str) -> FakeRoom:
+        room = self.rooms.get(room_id)
+        if room is None or room.membership(user_id) != "join":
+            raise _forbidden(f"{user_id} is not in {room_id}")
+        return room
+
+    def _add(
+        self,
+        room: FakeRoom,
+        sender: str,
+        event_type: str,
+        content: JsonObject,
+        *,
+        state_key: str | None = None,
+    ) -> JsonObject:
+        event = {
+            "event_id": f"$event{next(self._numbers)}",
+            "room_id": room.room_id,
+            "sender": sender,
+            "type": event_type,
+            "origin_server_ts": self._now_ms(),
+            "content": deepcopy(content),
+            "unsigned": {},
+        }
+        room.events.append(event if state_key is None else {**event, "state_key": state_key})
+        return room.events[-1]
+
+
+def _first_state(creator: str, body: JsonObject) -> Iterator[tuple[str, str, JsonObject]]:
+    """The events of a new room, in the order of the specification (client-server API, section 10.1.1)."""
+    levels = {"users_default": 0, "events_default": 0, "invite": 0}
+    yield "m.room.create", "", {"room_version": body["room_version"], **body.get("creation_content", {})}
+    yield "m.room.member", creator, {"membership": "join"}
+    yield "m.room.power_levels", "", levels | body.get("power_level_content_override", {})
+    yield "m.room.join_rules", "", {"join_rule": _JOIN_RULE[body["preset"]]}
+    for event in body.get("initial_state", []):
+        yield event["type"], event.get("state_key", ""), event["content"]
+
+
+def _edits(event: JsonObject, original: JsonObject) -> bool:
+    relation = event["content"].get("m.relates_to")
+    return (
+        isinstance(relation, dict)
+        and relation.get("rel_type") == "m.replace"
+        and relation.get("event_id") == original["event_id"]
+        and event["sender"] == original["sender"]
+        and event["type"] == original["type"]
+    )
+
+
+def _redact(room: FakeRoom, redaction: JsonObject) -> None:
+    redacted: Iterable[JsonObject] = room.events
+    for event in redacted:
+        if event["event_id"] == redaction["content"]["redacts"]:
+            event["content"] = {}
+            event["unsigned"] = {"redacted_because": deepcopy(redaction)}
+
+
+def _place(token: str) -> int:
+    if token[:1] != "t" or not token[1:].isdecimal():
+        raise MatrixError(status=400, errcode="M_UNKNOWN", message="Invalid token")
+    return int(token[1:])
+
+
+def _forbidden(message: str) -> MatrixError:
+    return MatrixError(status=403, errcode="M_FORBIDDEN", message=message)

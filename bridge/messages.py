@@ -1,0 +1,138 @@
+"""Sending and reading messages as managed users: permission first, then the room, the keys, the message."""
+
+from sqlalchemy import bindparam, select
+
+from appointments.care import CareRelationship
+from appointments.services import require_care
+from bridge.clock import Now
+from bridge.conversations import Conversations
+from bridge.database import Database
+from bridge.e2ee.machine import Encryption
+from bridge.errors import HomeserverUnavailableError, MessageNotFoundError
+from bridge.history import Parties, present, read_page
+from bridge.matrix.client import MatrixClient
+from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
+from bridge.matrix.json import JsonObject
+from bridge.messages_model import History, SentMessage
+from bridge.outbox import Outbox
+from bridge.receipts import read_states
+from bridge.storage.conversations import timeline
+from bridge.summaries import summary_of
+
+_EVENT = select(timeline.c.seq).where(
+    timeline.c.event_id == bindparam("event_id"), timeline.c.room_id == bindparam("room_id")
+)
+
+
+class Messages:
+    """The messages of managed users."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        matrix: MatrixClient,
+        encryption: Encryption,
+        conversations: Conversations,
+        outbox: Outbox,
+        portal_server: str,
+        now: Now,
+    ) -> None:
+        self._database = database
+        self._matrix = matrix
+        self._encryption = encryption
+        self._conversations = conversations
+        self._outbox = outbox
+        self._portal_server = portal_server
+        self._now = now
+
+    async def send(
+        self,
+        *,
+        sender: str,
+        conversation_id: str | None,
+        recipient: str | None,
+        body: str,
+        reply_to: str | None,
+        operation_id: str,
+    ) -> SentMessage:
+        """Send a text message to one of `conversation_id` and `recipient`.
+
+        Idempotent by `operation_id`: called again, after a crash even, it gives the first call's message.
+        Raises NotInCareTeamError, ConversationNotFoundError, MessageNotFoundError (`reply_to`),
+        HomeserverUnavailableError (the message is kept and goes out later), MessageRefusedError.
+        """
+        care = await self._permitted(sender=sender, conversation_id=conversation_id, recipient=recipient)
+        known = await self._outbox.find(operation_id)
+        if known is not None:
+            room_id, seq = known.room_id, known.seq
+        else:
+            room_id = await self._conversations.open(care)
+            seq = await self._accept(operation_id, room_id, sender, body, reply_to)
+        sent = await self._outbox.deliver(send_id=operation_id, room_id=room_id, seq=seq)
+        return SentMessage(
+            message_id=sent.event_id, conversation_id=sent.room_id, status="sent", sent_at=sent.sent_at
+        )
+
+    async def history(self, *, reader: str, conversation_id: str, limit: int, before: str | None) -> History:
+        """A page of at most `limit` messages, newest first, older than the cursor `before`.
+
+        Raises ConversationNotFoundError, BadCursorError, HomeserverUnavailableError.
+        """
+        row = await self._conversations.of_room(room_id=conversation_id, member=reader)
+        try:
+            raw, token = await read_page(
+                matrix=self._matrix,
+                encryption=self._encryption,
+                reader=reader,
+                room_id=conversation_id,
+                limit=limit,
+                before=before,
+            )
+        except (HomeserverUnreachableError, MatrixError) as error:
+            raise HomeserverUnavailableError from error
+        parties = Parties(
+            patient=row.patient,
+            professional=row.professional,
+            portal_server=self._portal_server,
+        )
+        async with self._database.read() as connection:
+            read = await read_states(connection, conversation_id, [one.event.event_id for one in raw])
+            summary = await summary_of(connection, room_id=conversation_id, reader=reader, now=self._now())
+        shown = (present(one, parties=parties, read=read) for one in raw)
+        return History(
+            conversation=summary,
+            messages=tuple(message for message in shown if message is not None),
+            next=token,
+        )
+
+    async def _permitted(
+        self, *, sender: str, conversation_id: str | None, recipient: str | None
+    ) -> CareRelationship:
+        if conversation_id is not None:
+            row = await self._conversations.of_room(room_id=conversation_id, member=sender)
+            recipient = row.professional if sender == row.patient else row.patient
+        if recipient is None:
+            raise ValueError("a message needs a conversation or a recipient")
+        async with self._database.read() as connection:
+            return await require_care(connection, a=sender, b=recipient, now=self._now())
+
+    async def _accept(
+        self, operation_id: str, room_id: str, sender: str, body: str, reply_to: str | None
+    ) -> int:
+        content: JsonObject = {"msgtype": "m.text", "body": body}
+        if reply_to is not None:
+            content |= {"m.relates_to": {"m.in_reply_to": {"event_id": reply_to}}}
+        async with self._database.write() as connection:
+            if reply_to is not None:
+                event = {"event_id": reply_to, "room_id": room_id}
+                if (await connection.execute(_EVENT, event)).first() is None:
+                    raise MessageNotFoundError
+            return await self._outbox.accept(
+                connection,
+                send_id=operation_id,
+                room_id=room_id,
+                sender=sender,
+                event_type="m.room.message",
+                content=content,
+            )

@@ -1,0 +1,279 @@
+"""Messages on their way to the homeserver: each exactly once, in order within a room, whatever dies when.
+
+    accept ──▶ accepted ──(Megolm)──▶ encrypted ──(PUT /send)──▶ sent
+      │           ciphertext and the advanced ratchet              event id and fact
+      │           in one commit                                    in one commit
+      └ the content, sealed, in one commit
+
+A crash leaves a row in one of these states and the next delivery goes on from there: what was encrypted is never
+encrypted again, and the stored ciphertext is sent with the stored transaction id, which the homeserver
+de-duplicates. So two processes that deliver the same row at the same time do no harm either.
+"""
+
+import json
+import logging
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from appointments.sealing import Sealer
+from bridge.clock import Now
+from bridge.database import Database
+from bridge.e2ee.errors import SessionNotReadyError
+from bridge.e2ee.machine import Encryption
+from bridge.errors import HomeserverUnavailableError, MessageRefusedError
+from bridge.facts import Fact, append
+from bridge.locks import KeyedLocks
+from bridge.matrix.client import MatrixClient
+from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
+from bridge.rooms import room_encryption
+from bridge.storage.sends import sends
+
+log = logging.getLogger(__name__)
+
+_HOMESERVER_FORGETS_TXN_IDS_AFTER = timedelta(hours=12)
+"""Half of what Synapse promises: a later retry looks first whether the message is in the room already."""
+
+_CLOCKS_DIFFER_BY = timedelta(hours=1)
+_ENCRYPT_ATTEMPTS = 5
+_WAITING = sends.c.state.in_(["accepted", "encrypted"])
+
+_INSERT = insert(sends).returning(sends.c.seq)
+_OF_ROOM = (
+    select(sends)
+    .where(_WAITING, sends.c.room_id == bindparam("room_id"), sends.c.seq <= bindparam("up_to"))
+    .order_by(sends.c.seq)
+)
+_BY_ID = select(sends).where(sends.c.id == bindparam("send_id"))
+_SET_ENCRYPTED = (
+    update(sends)
+    .where(sends.c.seq == bindparam("row"), sends.c.state == "accepted")
+    .values(
+        state="encrypted",
+        sealed=None,
+        content=bindparam("ciphertext"),
+        device_id=bindparam("device"),
+        session_id=bindparam("session"),
+        message_index=bindparam("ratchet"),
+    )
+)
+_SET_SENT = (
+    update(sends)
+    .where(sends.c.seq == bindparam("row"), sends.c.state == "encrypted")
+    .values(state="sent", content=None, event_id=bindparam("event"), sent_at=bindparam("instant"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message that the homeserver has."""
+
+    room_id: str
+    event_id: str
+    sent_at: datetime
+
+
+class _TakenByAnotherProcessError(Exception):
+    """Another process encrypted this row meanwhile."""
+
+
+class Outbox:
+    """Takes messages in and delivers them."""
+
+    def __init__(
+        self, *, database: Database, matrix: MatrixClient, encryption: Encryption, sealer: Sealer, now: Now
+    ) -> None:
+        self._database = database
+        self._matrix = matrix
+        self._encryption = encryption
+        self._sealer = sealer
+        self._now = now
+        self._rooms = KeyedLocks()
+
+    async def accept(
+        self,
+        connection: AsyncConnection,
+        *,
+        send_id: str,
+        room_id: str,
+        sender: str,
+        event_type: str,
+        content: dict[str, Any],
+    ) -> int:
+        """Take a message in, in the caller's transaction; its place in the order. `send_id` must be new."""
+        row = {
+            "id": send_id,
+            "room_id": room_id,
+            "sender": sender,
+            "event_type": event_type,
+            "txn_id": str(uuid.uuid4()),
+            "state": "accepted",
+            "sealed": self._sealer.seal(json.dumps(content).encode(), context=f"sends:{send_id}"),
+            "accepted_at": self._now(),
+        }
+        seq: int = (await connection.execute(_INSERT, row)).scalar_one()
+        return seq
+
+    async def find(self, send_id: str) -> Row[Any] | None:
+        """The row of a message that was taken in, if it was."""
+        async with self._database.read() as connection:
+            return (await connection.execute(_BY_ID, {"send_id": send_id})).first()
+
+    async def deliver(self, *, send_id: str, room_id: str, seq: int) -> Sent:
+        """Send what waits in this room up to and including this message.
+
+        Raises HomeserverUnavailableError, after which the message still waits and `deliver_waiting` goes on with
+        it, and MessageRefusedError.
+        """
+        async with self._rooms[room_id]:
+            async with self._database.read() as connection:
+                waiting = (await connection.execute(_OF_ROOM, {"room_id": room_id, "up_to": seq})).all()
+            for row in waiting:
+                sent = await self._deliver_or_refuse(row, raise_refusal=row.id == send_id)
+        if not waiting or sent is None:
+            return await self._sent_before(send_id)
+        return sent
+
+    async def deliver_waiting(self) -> None:
+        """Send everything that waits, for instance after a crash or an outage of the homeserver."""
+        async with self._database.read() as connection:
+            query = select(sends.c.room_id, sends.c.id, sends.c.seq).where(_WAITING).order_by(sends.c.seq)
+            latest = {row.room_id: row for row in await connection.execute(query)}
+        for row in latest.values():
+            try:
+                await self.deliver(send_id=row.id, room_id=row.room_id, seq=row.seq)
+            except HomeserverUnavailableError:
+                return
+            except MessageRefusedError:
+                continue
+
+    async def _sent_before(self, send_id: str) -> Sent:
+        row = await self.find(send_id)
+        if row is None or row.state != "sent":
+            raise MessageRefusedError
+        return Sent(room_id=row.room_id, event_id=row.event_id, sent_at=row.sent_at)
+
+    async def _deliver_or_refuse(self, row: Row[Any], *, raise_refusal: bool) -> Sent | None:
+        try:
+            return await self._deliver_row(row)
+        except HomeserverUnreachableError as error:
+            raise HomeserverUnavailableError from error
+        except MatrixError as error:
+            if error.is_temporary:
+                raise HomeserverUnavailableError(retry_after_s=error.retry_after_s or 5.0) from error
+            log.warning("message %s refused by the homeserver: %s %s", row.seq, error.status, error.errcode)
+            await self._refuse(row)
+            if raise_refusal:
+                raise MessageRefusedError from error
+            return None
+
+    async def _deliver_row(self, row: Row[Any]) -> Sent:
+        if row.state == "accepted":
+            row = await self._encrypt(row)
+        event_id = await self._found_in_room(row) or await self._matrix.send_event(
+            user_id=row.sender,
+            device_id=row.device_id,
+            room_id=row.room_id,
+            event_type="m.room.encrypted",
+            txn_id=row.txn_id,
+            content=row.content,
+        )
+        return await self._mark_sent(row, event_id)
+
+    async def _encrypt(self, row: Row[Any]) -> Row[Any]:
+        content = json.loads(self._sealer.open(row.sealed, context=f"sends:{row.id}"))
+        for _ in range(_ENCRYPT_ATTEMPTS):
+            async with self._database.read() as connection:
+                room = await room_encryption(connection, row.room_id)
+            await self._encryption.prepare(
+                user_id=row.sender, room_id=row.room_id, recipients=room.recipients, rotation=room.rotation
+            )
+            try:
+                async with self._database.write() as connection:
+                    await self._encrypt_in(connection, row, content)
+                    return (await connection.execute(_BY_ID, {"send_id": row.id})).one()
+            except SessionNotReadyError:
+                continue
+            except _TakenByAnotherProcessError:
+                break
+        encrypted = await self.find(row.id)
+        if encrypted is None or encrypted.state != "encrypted":
+            raise HomeserverUnavailableError("no encryption session could be made ready")
+        return encrypted
+
+    async def _encrypt_in(self, connection: AsyncConnection, row: Row[Any], content: dict[str, Any]) -> None:
+        encrypted = await self._encryption.encrypt(
+            connection,
+            user_id=row.sender,
+            room_id=row.room_id,
+            event_type=row.event_type,
+            content=content,
+        )
+        done = await connection.execute(
+            _SET_ENCRYPTED,
+            {
+                "row": row.seq,
+                "ciphertext": encrypted.content,
+                "device": encrypted.device_id,
+                "session": encrypted.session_id,
+                "ratchet": encrypted.message_index,
+            },
+        )
+        if done.rowcount == 0:
+            raise _TakenByAnotherProcessError
+
+    async def _found_in_room(self, row: Row[Any]) -> str | None:
+        """The event id of a message that was sent long ago, if we died before we could note it."""
+        if self._now() - row.accepted_at < _HOMESERVER_FORGETS_TXN_IDS_AFTER:
+            return None
+        token: str | None = None
+        while True:
+            page = await self._matrix.messages(
+                user_id=row.sender,
+                room_id=row.room_id,
+                limit=100,
+                from_token=token,
+                event_types=["m.room.encrypted"],
+            )
+            for event in page.chunk:
+                if event.get("content", {}).get("ciphertext") == row.content["ciphertext"]:
+                    return str(event["event_id"])
+            if page.end is None or _reaches_before(page.chunk, row):
+                return None
+            token = page.end
+
+    async def _mark_sent(self, row: Row[Any], event_id: str) -> Sent:
+        now = self._now()
+        async with self._database.write() as connection:
+            done = await connection.execute(_SET_SENT, {"row": row.seq, "event": event_id, "instant": now})
+            if done.rowcount:
+                await append(connection, _sent_fact(row, event_id, now))
+        if not done.rowcount:
+            return await self._sent_before(row.id)
+        return Sent(room_id=row.room_id, event_id=event_id, sent_at=now)
+
+    async def _refuse(self, row: Row[Any]) -> None:
+        async with self._database.write() as connection:
+            await connection.execute(
+                update(sends).where(sends.c.seq == row.seq).values(state="refused", sealed=None, content=None)
+            )
+
+
+def _reaches_before(chunk: list[dict[str, Any]], row: Row[Any]) -> bool:
+    # Only the sender's own events count: their time is our homeserver's, others' may be anything.
+    start = (row.accepted_at - _CLOCKS_DIFFER_BY).timestamp() * 1000
+    return any(event["sender"] == row.sender and event["origin_server_ts"] < start for event in chunk)
+
+
+def _sent_fact(row: Row[Any], event_id: str, now: datetime) -> Fact:
+    return Fact(
+        id=f"message.sent:{row.id}",
+        kind="message.sent",
+        subject=row.room_id,
+        at=now,
+        data={"event_id": event_id},
+    )

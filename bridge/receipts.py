@@ -1,0 +1,77 @@
+"""Who has read up to where: public read receipts (Matrix client-server API, section 11.10), and own messages.
+
+Whoever writes in a room has read what stood there before, receipt or not, as clients show it too.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.messages_model import ReadBy
+from bridge.storage.conversations import receipts, timeline
+from bridge.storage.statements import upsert
+
+_PLACE = select(timeline.c.seq).where(
+    timeline.c.event_id == bindparam("event_id"), timeline.c.room_id == bindparam("room_id")
+)
+_LAST = select(receipts.c.seq).where(
+    receipts.c.room_id == bindparam("room_id"), receipts.c.user_id == bindparam("user_id")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Receipt:
+    user_id: str
+    seq: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReadStates:
+    """The receipts of one room, held against the order of its events."""
+
+    _receipts: tuple[_Receipt, ...]
+    _order: Mapping[str, int]
+
+    def read_by(self, event_id: str, *, sender: str) -> tuple[ReadBy, ...]:
+        """Who but the sender has read this event: has a receipt on it or on a later one."""
+        seq = self._order.get(event_id)
+        if seq is None:
+            return ()
+        return tuple(
+            ReadBy(user_id=receipt.user_id, at=receipt.at)
+            for receipt in self._receipts
+            if receipt.user_id != sender and receipt.seq >= seq
+        )
+
+
+async def read_states(connection: AsyncConnection, room_id: str, event_ids: Collection[str]) -> ReadStates:
+    """What is needed to say who has read these events of a room."""
+    order = select(timeline.c.event_id, timeline.c.seq).where(timeline.c.event_id.in_(event_ids))
+    of_room = (
+        select(receipts.c.user_id, receipts.c.seq, receipts.c.at)
+        .where(receipts.c.room_id == room_id)
+        .order_by(receipts.c.at)
+    )
+    return ReadStates(
+        tuple(
+            _Receipt(user_id=row.user_id, seq=row.seq, at=row.at) for row in await connection.execute(of_room)
+        ),
+        {row.event_id: row.seq for row in await connection.execute(order)},
+    )
+
+
+async def record_receipt(
+    connection: AsyncConnection, *, room_id: str, user_id: str, event_id: str, at: datetime
+) -> None:
+    """Move somebody's receipt forward; one that is stale, or on an event we don't know, changes nothing."""
+    place = {"room_id": room_id, "event_id": event_id}
+    seq = (await connection.execute(_PLACE, place)).scalar_one_or_none()
+    reader = {"room_id": room_id, "user_id": user_id}
+    last = (await connection.execute(_LAST, reader)).scalar_one_or_none()
+    if seq is None or (last is not None and seq <= last):
+        return
+    await upsert(connection, receipts, key=reader, values={"event_id": event_id, "seq": seq, "at": at})

@@ -1,0 +1,105 @@
+"""What we know of consult rooms, projected from the events that the homeserver pushes and from what we did."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.e2ee.model import Rotation
+from bridge.matrix.events import RoomEvent
+from bridge.storage.conversations import conversations, room_members, timeline
+from bridge.storage.statements import insert_once, upsert
+
+_PRESENT = ("join", "invite")
+
+_ENCRYPTION = (
+    select(
+        conversations.c.patient,
+        conversations.c.professional,
+        conversations.c.rotation_period_msgs,
+        conversations.c.rotation_period_ms,
+        room_members.c.user_id,
+        room_members.c.membership,
+    )
+    .select_from(
+        conversations.outerjoin(room_members, room_members.c.room_id == conversations.c.room_id),
+    )
+    .where(conversations.c.room_id == bindparam("room_id"))
+)
+_IS_CONSULT = select(conversations.c.id).where(conversations.c.room_id == bindparam("room_id"))
+
+
+@dataclass(frozen=True, slots=True)
+class RoomEncryption:
+    """For whom a message to this room is encrypted, and when its session has to change."""
+
+    recipients: frozenset[str]
+    rotation: Rotation
+
+
+async def room_encryption(connection: AsyncConnection, room_id: str) -> RoomEncryption:
+    """The people of a consult room: its members, and the two it was made for even while their invitation waits."""
+    rows = (await connection.execute(_ENCRYPTION, {"room_id": room_id})).all()
+    first = rows[0]
+    present = {row.user_id for row in rows if row.membership in _PRESENT}
+    return RoomEncryption(
+        recipients=frozenset(present | {first.patient, first.professional}),
+        rotation=Rotation(period_msgs=first.rotation_period_msgs, period_ms=first.rotation_period_ms),
+    )
+
+
+async def is_consult_room(connection: AsyncConnection, room_id: str) -> bool:
+    """Whether this room belongs to a conversation."""
+    return (await connection.execute(_IS_CONSULT, {"room_id": room_id})).first() is not None
+
+
+async def set_membership(connection: AsyncConnection, room_id: str, user_id: str, membership: str) -> None:
+    """Record somebody's membership of a room."""
+    await upsert(
+        connection,
+        room_members,
+        key={"room_id": room_id, "user_id": user_id},
+        values={"membership": membership},
+    )
+
+
+async def membership_of(connection: AsyncConnection, room_id: str, people: Iterable[str]) -> dict[str, str]:
+    """The recorded membership of each of these people who has one."""
+    query = select(room_members.c.user_id, room_members.c.membership).where(
+        room_members.c.room_id == room_id, room_members.c.user_id.in_(list(people))
+    )
+    return {row.user_id: row.membership for row in await connection.execute(query)}
+
+
+async def set_rotation(connection: AsyncConnection, room_id: str, content: dict[str, Any]) -> None:
+    """Follow an `m.room.encryption` event; values that make no sense leave what was."""
+    values = {
+        name: content[name]
+        for name in ("rotation_period_msgs", "rotation_period_ms")
+        if type(content.get(name)) is int and content[name] > 0
+    }
+    if values:
+        await connection.execute(
+            update(conversations).where(conversations.c.room_id == room_id).values(**values)
+        )
+
+
+async def record_event(connection: AsyncConnection, event: RoomEvent) -> bool:
+    """Give an event of a consult room its place in the room's order; False when it has one already."""
+    return await insert_once(
+        connection,
+        timeline,
+        event_id=event.event_id,
+        room_id=event.room_id,
+        sender=event.sender,
+        sent_at=event.sent_at,
+        is_message=event.type == "m.room.encrypted" and not is_edit(event.content),
+    )
+
+
+def is_edit(content: dict[str, Any]) -> bool:
+    """Whether this content replaces another event (Matrix client-server API, section 11.6)."""
+    relation = content.get("m.relates_to")
+    return isinstance(relation, dict) and relation.get("rel_type") == "m.replace"

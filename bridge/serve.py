@@ -1,0 +1,141 @@
+"""Running: the listener, the dispatcher, the fixed jobs; all in one process or each role in its own.
+
+- `api`: REST for integrators, metrics, documentation.
+- `bots`: the homeserver's transactions and what follows from them.
+- `scheduler`: retries of what had to wait, and cleaning up.
+"""
+
+import asyncio
+import logging
+import signal
+import uuid
+from collections.abc import Collection
+from contextlib import AsyncExitStack
+from typing import Literal, get_args
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from sqlalchemy import text
+
+from bridge import idempotency, inbox
+from bridge.app import Platform, opened
+from bridge.http.ports import Check, Services
+from bridge.http.server import build_app
+from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
+from bridge.scheduler import Job, Scheduler
+from bridge.settings import Settings
+from bridge.transactions import Transactions, appservice_routes
+from bridge.wake import Recovery, Wake
+
+log = logging.getLogger(__name__)
+
+Role = Literal["api", "bots", "scheduler"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+_SHUTDOWN_S = 5.0
+
+
+async def run(settings: Settings, *, roles: Collection[Role] = ROLES) -> None:
+    """Serve until SIGINT or SIGTERM. Raises SettingsError, and OSError when the port is taken."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    async with AsyncExitStack() as stack:
+        platform = await stack.enter_async_context(opened(settings))
+        recovery = _recovery(platform)
+        await _listen(stack, platform, recovery, roles)
+        if "bots" in roles:
+            await platform.matrix.register(user_id=settings.keeper_id)
+            await platform.dispatcher.start()
+            stack.push_async_callback(platform.dispatcher.stop)
+            recovery.start()
+            stack.push_async_callback(recovery.stop)
+        if "scheduler" in roles:
+            scheduler = Scheduler(_jobs(platform))
+            scheduler.start()
+            stack.callback(scheduler.stop)
+        log.info("serving %s at http://%s:%d", ", ".join(roles), settings.http.host, settings.http.port)
+        await stopped.wait()
+
+
+async def _listen(
+    stack: AsyncExitStack, platform: Platform, recovery: Recovery, roles: Collection[Role]
+) -> None:
+    transactions = Transactions(
+        database=platform.database,
+        dispatcher=platform.dispatcher,
+        now=platform.now,
+        on_trouble=recovery.trouble,
+    )
+    hs_token = platform.settings.appservice.hs_token.get_secret_value()
+    services = Services(
+        database=platform.database,
+        messages=platform.messages,
+        conversations=platform.conversations,
+        settings=platform.settings,
+        sealer=platform.sealer,
+        now=platform.now,
+        instance_id=uuid.uuid4().hex,
+        checks={"database": _database_answers(platform), "homeserver": _homeserver_answers(platform)},
+        registry=CollectorRegistry(),
+        appservice_routes=appservice_routes(hs_token=hs_token, transactions=transactions)
+        if "bots" in roles
+        else [],
+    )
+    runner = web.AppRunner(build_app(services), access_log=None, shutdown_timeout=_SHUTDOWN_S)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await web.TCPSite(runner, platform.settings.http.host, platform.settings.http.port).start()
+
+
+def _recovery(platform: Platform) -> Recovery:
+    settings = platform.settings
+    wake = Wake(
+        database=platform.database,
+        client=platform.matrix,
+        appservice_id=settings.appservice.id,
+        keeper_id=settings.keeper_id,
+    )
+
+    async def catch_up_everybody() -> None:
+        devices = await platform.encryption.all_devices()
+        await platform.catch_up.catch_up_all([(one.user_id, one.device_id) for one in devices])
+
+    return Recovery(wake=wake.wake, catch_up=catch_up_everybody)
+
+
+def _jobs(platform: Platform) -> list[Job]:
+    async def prune() -> None:
+        now = platform.now()
+        async with platform.database.write() as connection:
+            await inbox.prune(connection, now=now)
+            await idempotency.prune(connection, now=now)
+
+    return [
+        Job("deliver waiting messages", 5, platform.outbox.deliver_waiting),
+        Job("finish opening conversations", 10, platform.conversations.finish_opening),
+        Job("heal encryption", 10, platform.encryption.heal),
+        Job("unload idle devices", 60, platform.encryption.unload_idle),
+        Job("forget what is done", 3600, prune),
+    ]
+
+
+def _database_answers(platform: Platform) -> Check:
+    async def answers() -> bool:
+        async with platform.database.read() as connection:
+            await connection.execute(text("SELECT 1"))
+        return True
+
+    return answers
+
+
+def _homeserver_answers(platform: Platform) -> Check:
+    async def answers() -> bool:
+        try:
+            await platform.matrix.versions()
+        except (MatrixError, HomeserverUnreachableError):
+            return False
+        return True
+
+    return answers

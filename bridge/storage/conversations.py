@@ -1,0 +1,62 @@
+"""Tables of consult rooms: who talks with whom in which room, who is in it, what happened in it and who read it."""
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text, UniqueConstraint
+
+from appointments.storage.schema import Instant, metadata
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("patient", Text, nullable=False),
+    Column("professional", Text, nullable=False),
+    # Stands in the room's m.room.create, so that a room made just before a crash is recognised afterwards.
+    Column("nonce", Text, nullable=False, unique=True),
+    Column("room_id", Text, nullable=True, unique=True),
+    Column("created_at", Instant, nullable=False),
+    # Null until the managed people have joined: from then on messages can be sent.
+    Column("opened_at", Instant, nullable=True),
+    # Null while the invitation of somebody on another server has to wait.
+    Column("invited_at", Instant, nullable=True),
+    Column("rotation_period_msgs", Integer, nullable=False),
+    Column("rotation_period_ms", BigInteger, nullable=False),
+    UniqueConstraint("patient", "professional"),
+)
+Index("ix_conversations_professional", conversations.c.professional)
+Index(
+    "ix_conversations_unfinished",
+    conversations.c.id,
+    sqlite_where=conversations.c.invited_at.is_(None),
+    postgresql_where=conversations.c.invited_at.is_(None),
+)
+
+room_members = Table(
+    "room_members",
+    metadata,
+    Column("room_id", Text, primary_key=True),
+    Column("user_id", Text, primary_key=True),
+    Column("membership", Text, nullable=False),
+)
+
+timeline = Table(
+    "timeline",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("event_id", Text, nullable=False, unique=True),
+    Column("room_id", Text, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("sent_at", Instant, nullable=False),
+    # An edit, a state event or a reaction takes its place in the order, but nobody counts it as a message.
+    Column("is_message", Boolean, nullable=False),
+)
+Index("ix_timeline_room", timeline.c.room_id, timeline.c.seq)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("room_id", Text, primary_key=True),
+    Column("user_id", Text, primary_key=True),
+    Column("event_id", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),  # the event's place in the timeline
+    Column("at", Instant, nullable=False),
+)

@@ -1,0 +1,34 @@
+"""The table of messages on their way from us to the homeserver, see bridge/outbox.py."""
+
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
+
+from appointments.storage.schema import Instant, metadata
+
+sends = Table(
+    "sends",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("room_id", Text, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("event_type", Text, nullable=False),
+    Column("txn_id", Text, nullable=False, unique=True),
+    Column("state", Text, nullable=False),  # accepted | encrypted | sent | refused
+    Column("sealed", LargeBinary, nullable=True),  # the content, until it is encrypted
+    Column("content", JSON, nullable=True),  # the ciphertext, until the homeserver has it
+    Column("device_id", Text, nullable=True),
+    Column("session_id", Text, nullable=True),
+    Column("message_index", Integer, nullable=True),
+    Column("event_id", Text, nullable=True),
+    Column("accepted_at", Instant, nullable=False),
+    Column("sent_at", Instant, nullable=True),
+    # An index of a Megolm session encrypts one message, ever: two would share a key stream.
+    UniqueConstraint("session_id", "message_index"),
+)
+Index(
+    "ix_sends_waiting",
+    sends.c.room_id,
+    sends.c.seq,
+    sqlite_where=sends.c.state.in_(["accepted", "encrypted"]),
+    postgresql_where=sends.c.state.in_(["accepted", "encrypted"]),
+)

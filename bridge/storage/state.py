@@ -1,0 +1,25 @@
+"""A few values of the bridge itself that outlive the process."""
+
+from sqlalchemy import Column, Table, Text, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from appointments.storage.schema import metadata
+from bridge.storage.statements import upsert
+
+bridge_state = Table(
+    "bridge_state",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+
+async def get_state(connection: AsyncConnection, key: str) -> str | None:
+    """The value kept under this key, if there is one."""
+    found = await connection.execute(select(bridge_state.c.value).where(bridge_state.c.key == key))
+    return found.scalar_one_or_none()
+
+
+async def set_state(connection: AsyncConnection, key: str, value: str) -> None:
+    """Keep this value under this key."""
+    await upsert(connection, bridge_state, key={"key": key}, values={"value": value})

@@ -1,0 +1,155 @@
+"""What the homeserver calls (application service API): pushes, pings, and questions about users and rooms.
+
+A push is answered 200 once everything in it is stored, and only then: to-device messages, receipts and
+device lists of a push that failed are never sent again.
+"""
+
+import hmac
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from aiohttp import web
+
+from bridge.clock import Now
+from bridge.database import Database
+from bridge.dispatch import Dispatcher
+from bridge.inbox import store
+from bridge.items import EVENT, KEY_COUNTS, InboxItem, items_of_transaction
+from bridge.matrix.json import JsonObject
+from bridge.retries import where
+
+log = logging.getLogger(__name__)
+
+_LARGEST_PUSH_BYTES = 64 * 1024 * 1024  # 100 events and 100 messages of 64 KiB each, and room to spare
+_COUNTS_KEPT_FOR = timedelta(minutes=1)
+_Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+class Transactions:
+    """Stores pushes and hands what is new to the dispatcher.
+
+    `on_trouble` is called when the homeserver may have thought us down, and so has thrown something away.
+    """
+
+    def __init__(
+        self, *, database: Database, dispatcher: Dispatcher, now: Now, on_trouble: Callable[[], None]
+    ) -> None:
+        self._database = database
+        self._dispatcher = dispatcher
+        self._now = now
+        self._on_trouble = on_trouble
+        self._counts = CountsNews()
+
+    async def receive(self, body: JsonObject) -> None:
+        """Store everything in the body of a push. Raises what the database raises: nothing is stored then."""
+        now = self._now()
+        items = self._counts.only_news(items_of_transaction(body), now=now)
+        if not items:
+            return
+        async with self._database.write() as connection:
+            stored = await store(connection, items, at=now)
+        self._dispatcher.submit(stored)
+        if not stored and any(item.kind == EVENT for item in items):
+            # These events were pushed before: the homeserver tries again, since it missed our answer.
+            self._on_trouble()
+
+    async def put(self, request: web.Request) -> web.Response:
+        """`PUT /_matrix/app/v1/transactions/{txnId}`."""
+        try:
+            body = _parsed(await _read(request))
+            if body is None:
+                log.error("a push was no JSON object, or too large: refused")
+                self._on_trouble()
+                return _refusal(400, "M_NOT_JSON", "Expected a JSON object")
+            await self.receive(body)
+        except Exception as error:  # noqa: BLE001 — the homeserver is told, and tries again
+            log.error("a push could not be stored: %s", where(error))  # noqa: TRY400
+            self._on_trouble()
+            return _refusal(500, "M_UNKNOWN", "Not stored")
+        return web.json_response({})
+
+
+class CountsNews:
+    """Leaves out counts of keys that say what they said within the last minute.
+
+    Nearly every push repeats them, and each costs a transaction. They count again after a minute, for a
+    device may have filled up and run down to the same number in between.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[Any, Any]] = {}
+        self._since: datetime | None = None
+
+    def only_news(self, items: list[InboxItem], *, now: datetime) -> list[InboxItem]:
+        """The items, without what was seen before about keys."""
+        if self._since is None or now - self._since >= _COUNTS_KEPT_FOR:
+            self._seen, self._since = {}, now
+        return [item for item in items if item.kind != KEY_COUNTS or self._keep_news(item.payload)]
+
+    def _keep_news(self, payload: JsonObject) -> bool:
+        counts, unused = payload["counts"], payload["unused_fallback"]
+        for user in counts.keys() | unused.keys():
+            said = (counts.get(user), unused.get(user))
+            if self._seen.get(user) == said:
+                counts.pop(user, None)
+                unused.pop(user, None)
+            else:
+                self._seen[user] = said
+        return bool(counts or unused)
+
+
+def appservice_routes(*, hs_token: str, transactions: Transactions) -> list[web.RouteDef]:
+    """The routes of the application service API. Their errors are the Matrix specification's."""
+    expected = f"Bearer {hs_token}".encode()
+
+    def for_homeserver(handler: _Handler) -> _Handler:
+        async def guarded(request: web.Request) -> web.Response:
+            given = request.headers.get("Authorization")
+            if given is None:
+                return _refusal(401, "M_UNAUTHORIZED", "The homeserver's token is missing")
+            if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), expected):
+                return _refusal(403, "M_FORBIDDEN", "Not the homeserver's token")
+            return await handler(request)
+
+        return guarded
+
+    return [
+        web.put("/_matrix/app/v1/transactions/{txn_id}", for_homeserver(transactions.put)),
+        web.post("/_matrix/app/v1/ping", for_homeserver(_pong)),
+        web.get("/_matrix/app/v1/users/{user_id}", for_homeserver(_not_found), allow_head=False),
+        web.get("/_matrix/app/v1/rooms/{room_alias}", for_homeserver(_not_found), allow_head=False),
+    ]
+
+
+async def _pong(_request: web.Request) -> web.Response:
+    return web.json_response({})
+
+
+async def _not_found(_request: web.Request) -> web.Response:
+    # Users are made by us before they are spoken of, and we have no aliases: nothing is made on demand.
+    return _refusal(404, "M_NOT_FOUND", "There is none")
+
+
+def _refusal(status: int, errcode: str, message: str) -> web.Response:
+    return web.json_response({"errcode": errcode, "error": message}, status=status)
+
+
+async def _read(request: web.Request) -> bytes:
+    # Not request.read(): its limit is meant for integrators, and a push refused for size would come for ever.
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > _LARGEST_PUSH_BYTES:
+            return b""
+    return bytes(body)
+
+
+def _parsed(raw: bytes) -> JsonObject | None:
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict) else None

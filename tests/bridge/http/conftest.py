@@ -1,0 +1,157 @@
+"""An API over fakes: a managed patient with a professional, and another person of each kind."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientResponse
+from aiohttp.test_utils import TestClient, TestServer
+
+from appointments.sealing import Sealer
+from appointments.services import start_care
+from appointments.storage.schema import metadata
+from bridge import apikeys, people
+from bridge.database import Database
+from bridge.http.fakes import FakeClinic, FakeConversations, FakeMessages
+from bridge.http.ports import Services
+from bridge.http.server import build_app
+from bridge.settings import Settings, parse_settings
+from bridge.storage import all_tables
+
+NOW = datetime(2026, 11, 23, 9, 0, 0, 123456, tzinfo=UTC)
+LUCIA, MARIA, GARCIA = "@portal_lucia:p", "@maria:p", "@garcia:h"
+
+
+def made_up_settings() -> Settings:
+    """Settings of a portal `p` that lets people of `h` take part."""
+    return parse_settings(
+        {
+            "secret": "s" * 40,
+            "homeserver": {"server_name": "p", "url": "http://127.0.0.1:1", "allowed_servers": ["h"]},
+            "appservice": {"url": "http://127.0.0.1:2", "as_token": "a" * 20, "hs_token": "b" * 20},
+        },
+        source="test",
+    )
+
+
+@dataclass
+class Api:
+    """The running application, its fakes, and a caller with every scope acting for Lucía."""
+
+    client: TestClient
+    services: Services
+    clinic: FakeClinic
+    tokens: dict[str, str] = field(default_factory=dict)
+    now: datetime = NOW
+
+    def headers(self, *, key: str = "all", act_as: str | None = LUCIA, **more: str) -> dict[str, str]:
+        """The headers of a caller with this key."""
+        headers = {"Authorization": f"Bearer {self.tokens[key]}", **more}
+        return headers if act_as is None else {**headers, "X-Act-As": act_as}
+
+    async def call(self, method: str, path: str, **options: Any) -> ClientResponse:
+        """One request, by default of the caller with every scope; paths are sent as they stand."""
+        options.setdefault("headers", self.headers())
+        return await self.client.request(method, path, **options)
+
+    async def send(self, *, headers: dict[str, str] | None = None, **body: Any) -> ClientResponse:
+        """POST /api/messages/send, by default `hola` to the professional."""
+        if not body.keys() & {"recipient", "conversation_id"}:
+            body["recipient"] = GARCIA
+        body.setdefault("body", "hola")
+        return await self.call("POST", "/api/messages/send", json=body, headers=headers or self.headers())
+
+
+async def populate(database: Database, sealer: Sealer) -> dict[str, str]:
+    """Lucía (managed) and María (own client); keys by name."""
+    tokens = {}
+    async with database.write() as connection:
+        for user_id, managed in ((LUCIA, True), (MARIA, False)):
+            await people.add(
+                connection,
+                sealer=sealer,
+                user_id=user_id,
+                managed=managed,
+                display_name=None,
+                language="es",
+                timezone="Europe/Madrid",
+                now=NOW,
+            )
+        await start_care(
+            connection,
+            patient=LUCIA,
+            professional=GARCIA,
+            role="gp",
+            starts=NOW,
+            ends=None,
+            reason_sealed=None,
+            now=NOW,
+        )
+        for name, scopes, expires in (
+            ("all", ["messages", "care"], None),
+            ("care", ["care"], None),
+            ("messages", ["messages"], None),
+            ("expired", ["messages"], NOW),
+            ("revoked", ["messages"], None),
+        ):
+            key, tokens[name] = await apikeys.create(
+                connection, name=name, scopes=scopes, expires_at=expires, now=NOW - timedelta(hours=1)
+            )
+            if name == "revoked":
+                await apikeys.revoke(connection, key_id=key.id, now=NOW)
+    return tokens
+
+
+@pytest.fixture
+async def plain_database(tmp_path: Path) -> AsyncIterator[Database]:
+    """SQLite only: what differs between databases is tested below the API."""
+    assert all_tables
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/api.db")
+    await database.open()
+    async with database.write() as connection:
+        await connection.run_sync(metadata.create_all)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def open_api() -> AsyncIterator[Callable[..., Any]]:
+    """Opens an API on a database; `changes` are fields of its Services."""
+    opened: list[TestClient] = []
+
+    async def open_on(database: Database, tokens: dict[str, str], **changes: Any) -> Api:
+        api = Api(client=None, services=None, clinic=None, tokens=tokens)
+        api.clinic = FakeClinic(now=lambda: api.now, care={(LUCIA, GARCIA)})
+        services = Services(
+            database=database,
+            messages=FakeMessages(api.clinic),
+            conversations=FakeConversations(api.clinic),
+            settings=made_up_settings(),
+            sealer=Sealer(b"k" * 32),
+            now=lambda: api.now,
+            instance_id="one",
+        )
+        api.services = replace(services, **changes)
+        api.client = TestClient(TestServer(build_app(api.services)))
+        opened.append(api.client)
+        await api.client.start_server()
+        return api
+
+    yield open_on
+    for client in opened:
+        await client.close()
+
+
+@pytest.fixture
+async def api(plain_database: Database, open_api: Callable[..., Any]) -> Api:
+    """The API over fakes on SQLite."""
+    return await open_api(plain_database, await populate(plain_database, Sealer(b"k" * 32)))
+
+
+@pytest.fixture
+async def api_on_each(database: Database, open_api: Callable[..., Any]) -> Api:
+    """The API over fakes on each kind of database."""
+    return await open_api(database, await populate(database, Sealer(b"k" * 32)))

@@ -1,0 +1,227 @@
+"""bridge/catchup.py: what a failed push threw away is fetched, once, and not lost in between."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from bridge.catchup import CatchUp
+from bridge.database import Database
+from bridge.inbox import StoredItem, store, waiting
+from bridge.items import items_of_transaction
+from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
+from bridge.matrix.json import JsonObject
+from bridge.storage.catch_up import catch_up
+
+AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+LUCIA, JUAN = ("@portal_lucia:h", "VC1"), ("@portal_juan:h", "VC2")
+PAGE = 2
+
+
+def message(name: str) -> JsonObject:
+    """A to-device message as /sync shows it."""
+    return {"type": "m.room.encrypted", "sender": "@garcia:h", "content": {"name": name}}
+
+
+@dataclass
+class Homeserver:
+    """Device inboxes with /sync: pages of two, deleted when the next request acknowledges them.
+
+    Like Synapse it answers the same request again from a cache.
+    """
+
+    inboxes: defaultdict[str, list[tuple[int, JsonObject]]] = field(default_factory=lambda: defaultdict(list))
+    position: int = 0
+    failures: dict[str, Exception] = field(default_factory=dict)
+    asked: list[tuple[str, str | None]] = field(default_factory=list)
+    cache: dict[str, JsonObject] = field(default_factory=dict)
+    extra: JsonObject = field(default_factory=dict)
+
+    def deliver(self, device: tuple[str, str], name: str) -> None:
+        """Put a message into a device's inbox."""
+        self.position += 1
+        self.inboxes[device[1]].append((self.position, message(name)))
+
+    async def sync(
+        self, *, user_id: str, device_id: str, since: str | None, sync_filter: JsonObject, timeout_ms: int
+    ) -> JsonObject:
+        """GET /sync."""
+        assert timeout_ms == 0
+        self.asked.append((device_id, since))
+        if device_id in self.failures:
+            raise self.failures[device_id]
+        key = repr((user_id, device_id, since, sync_filter))
+        if key not in self.cache:
+            self.cache[key] = self._answer(device_id, int(since or 0))
+        return self.cache[key]
+
+    def _answer(self, device_id: str, since: int) -> JsonObject:
+        left = [(position, one) for position, one in self.inboxes[device_id] if position > since]
+        self.inboxes[device_id] = left
+        page = left[:PAGE]
+        reached = page[-1][0] if len(left) > PAGE else self.position
+        return {
+            "next_batch": str(reached),
+            "to_device": {"events": [one for _, one in page]},
+            "device_one_time_keys_count": {"signed_curve25519": 50},
+            "device_unused_fallback_key_types": ["signed_curve25519"],
+            **self.extra,
+        }
+
+
+@dataclass
+class Dispatcher:
+    """Takes the dispatcher's place."""
+
+    submitted: list[StoredItem] = field(default_factory=list)
+    settled_after: list[int] = field(default_factory=list)
+
+    def submit(self, items: list[StoredItem]) -> None:
+        """Note them."""
+        self.submitted.extend(items)
+
+    async def keys_settled(self) -> None:
+        """Note when."""
+        self.settled_after.append(len(self.submitted))
+
+    def names(self) -> list[tuple[str, str]]:
+        """For which device which message came."""
+        found = [item.payload for item in self.submitted if item.kind == "to_device"]
+        return [(one["to_device_id"], one["content"]["name"]) for one in found]
+
+
+@pytest.fixture
+def homeserver() -> Homeserver:
+    """A homeserver."""
+    return Homeserver()
+
+
+@pytest.fixture
+def dispatcher() -> Dispatcher:
+    """What was handed over."""
+    return Dispatcher()
+
+
+@pytest.fixture
+def catching(database: Database, homeserver: Homeserver, dispatcher: Dispatcher) -> CatchUp:
+    """Catching up with that homeserver."""
+    client: Any = homeserver
+    taker: Any = dispatcher
+    return CatchUp(database=database, client=client, dispatcher=taker, now=lambda: AT)
+
+
+async def kept(database: Database) -> dict[str, tuple[str, datetime | None]]:
+    """How far each device has read."""
+    async with database.read() as connection:
+        rows = await connection.execute(select(catch_up.c.device_id, catch_up.c.since, catch_up.c.emptied_at))
+        return {device_id: (since, emptied_at) for device_id, since, emptied_at in rows}
+
+
+async def test_everything_that_waits_is_fetched(
+    catching: CatchUp, homeserver: Homeserver, dispatcher: Dispatcher, database: Database
+) -> None:
+    """Page after page, in order, until the inbox is empty there too; then it waits for the handlers."""
+    for name in ("one", "two", "three"):
+        homeserver.deliver(LUCIA, name)
+    await catching.catch_up(*LUCIA)
+    assert dispatcher.names() == [("VC1", "one"), ("VC1", "two"), ("VC1", "three")]
+    assert dispatcher.settled_after == [len(dispatcher.submitted)]
+    assert homeserver.inboxes["VC1"] == []
+    assert await kept(database) == {"VC1": ("3", AT)}
+    async with database.read() as connection:
+        assert await waiting(connection) == dispatcher.submitted
+
+
+async def test_the_next_time_goes_on_from_there(
+    catching: CatchUp, homeserver: Homeserver, dispatcher: Dispatcher
+) -> None:
+    """Nothing is fetched twice, one request is enough when nothing waits, and the cache is not believed."""
+    homeserver.deliver(LUCIA, "one")
+    await catching.catch_up(*LUCIA)
+    await catching.catch_up(*LUCIA)
+    homeserver.deliver(LUCIA, "two")
+    await catching.catch_up(*LUCIA)
+    assert [since for _, since in homeserver.asked] == [None, "1", "1", "1", "2"]
+    assert dispatcher.names() == [("VC1", "one"), ("VC1", "two")]
+
+
+async def test_what_was_pushed_is_not_taken_again(
+    catching: CatchUp, homeserver: Homeserver, dispatcher: Dispatcher, database: Database
+) -> None:
+    """A message that came with a push and waits in the inbox too is one item."""
+    homeserver.deliver(LUCIA, "pushed")
+    pushed = {**message("pushed"), "to_user_id": LUCIA[0], "to_device_id": LUCIA[1]}
+    async with database.write() as connection:
+        await store(connection, items_of_transaction({"de.sorunome.msc2409.to_device": [pushed]}), at=AT)
+    await catching.catch_up(*LUCIA)
+    assert dispatcher.names() == []
+
+
+async def test_many_devices_are_asked_together(
+    catching: CatchUp, homeserver: Homeserver, dispatcher: Dispatcher, database: Database
+) -> None:
+    """All of them are asked; what they say about keys is one item for many devices."""
+    devices = [(f"@portal_{number}:h", f"D{number}") for number in range(70)]
+    for device in devices:
+        homeserver.deliver(device, device[1])
+    await catching.catch_up_all(devices)
+    assert sorted(dispatcher.names()) == sorted((device_id, device_id) for _, device_id in devices)
+    assert len(await kept(database)) == 70
+    counts = [item.payload["counts"] for item in dispatcher.submitted if item.kind == "key_counts"]
+    assert len(counts) == 4  # two groups, asked twice
+    assert counts[0]["@portal_0:h"] == {"D0": {"signed_curve25519": 50}}
+
+
+async def test_receipts_and_device_lists_come_along(
+    catching: CatchUp, homeserver: Homeserver, dispatcher: Dispatcher
+) -> None:
+    """They are thrown away with a failed push as well."""
+    receipt = {"type": "m.receipt", "content": {"$1": {"m.read": {"@garcia:h": {"ts": 5}}}}}
+    homeserver.extra = {
+        "device_lists": {"changed": ["@garcia:h"]},
+        "rooms": {"join": {"!r": {"ephemeral": {"events": [receipt]}}}},
+    }
+    await catching.catch_up_all([LUCIA, JUAN])
+    payloads = {item.kind: item.payload for item in dispatcher.submitted}
+    assert payloads["device_lists"] == {"changed": ["@garcia:h"], "left": []}
+    assert payloads["ephemeral"]["room_id"] == "!r"
+    assert [item.kind for item in dispatcher.submitted].count("ephemeral") == 1
+
+
+async def test_one_device_in_trouble_costs_the_others_nothing(
+    catching: CatchUp, homeserver: Homeserver, dispatcher: Dispatcher, database: Database
+) -> None:
+    """Temporary trouble is raised once the others are stored; a device that is gone is forgotten."""
+    homeserver.deliver(LUCIA, "one")
+    homeserver.failures["VC2"] = HomeserverUnreachableError("down")
+    with pytest.raises(HomeserverUnreachableError):
+        await catching.catch_up_all([JUAN, LUCIA])
+    assert dispatcher.names() == [("VC1", "one")]
+    homeserver.failures = {"VC1": MatrixError(status=400, errcode="M_UNKNOWN_DEVICE", message="")}
+    await catching.catch_up_all([JUAN, LUCIA])
+    assert set(await kept(database)) == {"VC2"}
+
+
+async def test_an_inbox_counts_as_empty_only_when_it_was(
+    catching: CatchUp, homeserver: Homeserver, database: Database
+) -> None:
+    """After a crash between two pages the device is known as far as it read, and not as emptied."""
+    for name in ("one", "two", "three"):
+        homeserver.deliver(LUCIA, name)
+    answer = homeserver._answer
+
+    def once(device_id: str, since: int) -> JsonObject:
+        if since:
+            raise HomeserverUnreachableError("gone in between")
+        return answer(device_id, since)
+
+    homeserver._answer = once  # type: ignore[method-assign]
+    with pytest.raises(HomeserverUnreachableError):
+        await catching.catch_up(*LUCIA)
+    assert await kept(database) == {"VC1": ("2", None)}
+    homeserver._answer = answer  # type: ignore[method-assign]
+    await catching.catch_up(*LUCIA)
+    assert (await kept(database))["VC1"] == ("3", AT)

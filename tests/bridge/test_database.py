@@ -1,0 +1,52 @@
+"""bridge/database.py and bridge/facts.py on both databases."""
+
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import func, select
+
+from bridge.database import Database
+from bridge.facts import Fact, append
+from bridge.storage.facts import facts
+
+AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+
+
+async def count(database: Database) -> int:
+    async with database.read() as connection:
+        return (await connection.execute(select(func.count()).select_from(facts))).scalar_one()
+
+
+async def test_a_fact_is_recorded_once(database: Database) -> None:
+    """Appending the same fact again changes nothing and says so."""
+    fact = Fact(id="care.started:1", kind="care.started", subject="1", at=AT, data={"role": "gp"})
+    async with database.write() as connection:
+        assert await append(connection, fact)
+    async with database.write() as connection:
+        assert not await append(connection, fact)
+    assert await count(database) == 1
+
+
+async def test_an_instant_comes_back_as_it_went(database: Database) -> None:
+    """Times are aware and UTC on their way out as on their way in."""
+    async with database.write() as connection:
+        await append(connection, Fact(id="a", kind="k", subject="s", at=AT))
+    async with database.read() as connection:
+        assert (await connection.execute(select(facts.c.at))).scalar_one() == AT
+
+
+async def test_a_failed_write_leaves_nothing(database: Database) -> None:
+    """An exception in the block rolls the transaction back."""
+    with pytest.raises(RuntimeError):
+        async with database.write() as connection:
+            await append(connection, Fact(id="a", kind="k", subject="s", at=AT))
+            raise RuntimeError
+    assert await count(database) == 0
+
+
+async def test_a_naive_time_is_refused(database: Database) -> None:
+    """A datetime without a zone never reaches a row."""
+    naive = AT.replace(tzinfo=None)
+    with pytest.raises(Exception, match="naive datetime"):
+        async with database.write() as connection:
+            await append(connection, Fact(id="a", kind="k", subject="s", at=naive))

@@ -1,0 +1,267 @@
+"""bridge/dispatch.py: the order that holds, and what happens when a handler fails."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from bridge.database import Database
+from bridge.dispatch import Dispatcher
+from bridge.inbox import StoredItem, store, waiting
+from bridge.items import InboxItem
+from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
+from bridge.matrix.events import Receipt, RoomEvent, ToDeviceEvent
+from bridge.storage.inbox import mark_processed
+
+AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+RETRY_S = 0.01
+
+
+class Recorder:
+    """Handlers that note what they did, and fail or wait when told to."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.done: list[str] = []
+        self.begun: list[str] = []
+        self.failures: defaultdict[str, list[Exception]] = defaultdict(list)
+        self.gates: dict[str, asyncio.Event] = {}
+
+    async def to_device(self, seq: int, event: ToDeviceEvent) -> None:
+        """Note it."""
+        await self._do(seq, event.content["name"])
+
+    async def device_lists(self, seq: int, changed: list[str], left: list[str]) -> None:
+        """Note it."""
+        await self._do(seq, f"changed {changed} left {left}")
+
+    async def key_counts(self, seq: int, counts: Any, unused_fallback: Any) -> None:
+        """Note it."""
+        await self._do(seq, f"counts {counts} {unused_fallback}")
+
+    async def room_event(self, seq: int, event: RoomEvent) -> None:
+        """Note it."""
+        await self._do(seq, event.event_id)
+
+    async def receipts(self, seq: int, room_id: str, receipts: list[Receipt]) -> None:
+        """Note it."""
+        await self._do(seq, f"{room_id} read by {[receipt.user_id for receipt in receipts]}")
+
+    async def _do(self, seq: int, name: str) -> None:
+        self.begun.append(name)
+        if name in self.gates:
+            await self.gates[name].wait()
+        if self.failures[name]:
+            raise self.failures[name].pop(0)
+        async with self.database.write() as connection:
+            await mark_processed(connection, seq, at=AT)
+        self.done.append(name)
+
+
+def event(name: str, room: str = "!r") -> InboxItem:
+    """A room event."""
+    payload = {
+        "event_id": name,
+        "room_id": room,
+        "sender": "@garcia:h",
+        "type": "m.room.encrypted",
+        "origin_server_ts": 1,
+        "content": {},
+    }
+    return InboxItem(kind="event", dedupe_key=name, payload=payload)
+
+
+def message(name: str) -> InboxItem:
+    """A to-device message."""
+    payload = {
+        "sender": "@garcia:h",
+        "type": "m.room.encrypted",
+        "content": {"name": name},
+        "to_user_id": "@portal_lucia:h",
+        "to_device_id": "VC1",
+    }
+    return InboxItem(kind="to_device", dedupe_key=name, payload=payload)
+
+
+OTHERS = [
+    InboxItem("device_lists", "d", {"changed": ["@a:h"], "left": []}),
+    InboxItem("key_counts", "k", {"counts": {"@a:h": {"D": {}}}, "unused_fallback": {"@a:h": {"D": []}}}),
+    InboxItem(
+        "ephemeral", "r", {"room_id": "!r", "receipts": [{"event_id": "$1", "user_id": "@a:h", "ts": 1}]}
+    ),
+]
+
+
+async def stored(database: Database, *items: InboxItem) -> list[StoredItem]:
+    """These items, stored."""
+    async with database.write() as connection:
+        return await store(connection, items, at=AT)
+
+
+async def left_over(database: Database) -> list[str]:
+    """What is not processed."""
+    async with database.read() as connection:
+        return [item.payload.get("event_id", item.kind) for item in await waiting(connection)]
+
+
+@asynccontextmanager
+async def dispatching(database: Database, handlers: Recorder) -> AsyncIterator[Dispatcher]:
+    """A dispatcher at work."""
+    dispatcher = Dispatcher(database=database, handlers=handlers, now=lambda: AT, first_retry_s=RETRY_S)
+    await dispatcher.start()
+    try:
+        yield dispatcher
+    finally:
+        await dispatcher.stop(grace_s=0.1)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until it holds."""
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 — the condition is on what handlers did
+            await asyncio.sleep(0.005)
+
+
+async def test_every_kind_reaches_its_handler(database: Database) -> None:
+    """Each kind of item is handed over as what it is, once, and is processed then."""
+    recorder = Recorder(database)
+    async with dispatching(database, recorder) as dispatcher:
+        dispatcher.submit(await stored(database, message("key"), *OTHERS, event("$1")))
+        await dispatcher.settled()
+    assert recorder.done == [
+        "key",
+        "changed ['@a:h'] left []",
+        "counts {'@a:h': {'D': {}}} {'@a:h': {'D': []}}",
+        "!r read by ['@a:h']",
+        "$1",
+    ]
+    assert await left_over(database) == []
+
+
+async def test_keys_are_done_before_events_that_came_later(database: Database) -> None:
+    """A room event waits for every smaller-numbered item about keys, retries included."""
+    recorder = Recorder(database)
+    recorder.failures["key"] = [HomeserverUnreachableError("down")] * 2
+    async with dispatching(database, recorder) as dispatcher:
+        dispatcher.submit(await stored(database, message("key"), message("key2"), event("$1")))
+        await dispatcher.settled()
+    assert recorder.begun == ["key", "key", "key", "key2", "$1"]
+
+
+async def test_a_room_is_in_order_and_holds_up_no_other(database: Database) -> None:
+    """While one room's event waits, the room's next ones wait too and other rooms go on."""
+    recorder = Recorder(database)
+    recorder.gates["$slow"] = asyncio.Event()
+    async with dispatching(database, recorder) as dispatcher:
+        dispatcher.submit(await stored(database, event("$slow", "!a"), event("$2", "!a"), event("$3", "!b")))
+        await until(lambda: "$3" in recorder.done)
+        assert recorder.begun == ["$slow", "$3"]
+        dispatcher.submit(await stored(database, message("later key"), event("$4", "!b")))
+        await until(lambda: "$4" in recorder.done)
+        recorder.gates["$slow"].set()
+        await dispatcher.settled()
+    assert recorder.done == ["$3", "later key", "$4", "$slow", "$2"]
+
+
+TEMPORARY = [
+    HomeserverUnreachableError("down"),
+    MatrixError(status=502, errcode="M_UNKNOWN", message=""),
+    MatrixError(status=429, errcode="M_LIMIT_EXCEEDED", message="", retry_after_s=0.02),
+    OperationalError("x", {}, Exception("locked")),
+    ConnectionRefusedError(),
+]
+
+
+@pytest.mark.parametrize("error", TEMPORARY, ids=lambda error: type(error).__name__)
+async def test_temporary_trouble_is_tried_again_in_place(database: Database, error: Exception) -> None:
+    """The same event again, before the room's next."""
+    recorder = Recorder(database)
+    recorder.failures["$1"] = [error, error]
+    async with dispatching(database, recorder) as dispatcher:
+        dispatcher.submit(await stored(database, event("$1"), event("$2")))
+        await dispatcher.settled()
+    assert recorder.begun == ["$1", "$1", "$1", "$2"]
+    assert recorder.done == ["$1", "$2"]
+
+
+async def test_an_item_that_never_works_is_given_up(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A handler's bug costs its own item only, which is logged without the error's words."""
+    recorder = Recorder(database)
+    recorder.failures["$1"] = [ValueError("me duele")]
+    async with dispatching(database, recorder) as dispatcher:
+        dispatcher.submit(await stored(database, event("$1"), event("$2")))
+        await dispatcher.settled()
+    assert recorder.begun == ["$1", "$2"]
+    assert await left_over(database) == []
+    assert "given up: ValueError at test_dispatch.py" in caplog.text
+    assert "me duele" not in caplog.text
+
+
+async def test_what_a_dead_process_left_is_taken_up_in_order(database: Database) -> None:
+    """Stored and never handed over, or handed over and not finished: the next start does it all, once."""
+    first = Recorder(database)
+    first.gates["$2"] = asyncio.Event()
+    await stored(database, event("$1"), event("$2"), event("$3"), event("$other", "!b"))
+    async with dispatching(database, first):
+        await until(lambda: {"$1", "$other"} <= set(first.done))
+    assert await left_over(database) == ["$2", "$3"]
+    second = Recorder(database)
+    async with dispatching(database, second) as dispatcher:
+        await dispatcher.settled()
+    assert second.done == ["$2", "$3"]
+
+
+async def test_what_comes_before_the_start_is_not_done_twice(database: Database) -> None:
+    """An item that was submitted early and is found in the database too is one item."""
+    recorder = Recorder(database)
+    dispatcher = Dispatcher(database=database, handlers=recorder, now=lambda: AT)
+    dispatcher.submit(await stored(database, event("$1")))
+    await stored(database, event("$2"))
+    assert not dispatcher.is_running
+    await dispatcher.start()
+    assert dispatcher.is_running
+    await dispatcher.settled()
+    await dispatcher.stop()
+    assert recorder.begun == ["$1", "$2"]
+
+
+async def test_a_stop_lets_a_handler_finish_and_begins_no_other(database: Database) -> None:
+    """What is under way is finished, what waits or sleeps before a retry stays for the next start."""
+    recorder = Recorder(database)
+    recorder.gates["$1"] = asyncio.Event()
+    recorder.failures["$failing"] = [HomeserverUnreachableError("down")] * 9
+    dispatcher = Dispatcher(database=database, handlers=recorder, now=lambda: AT, first_retry_s=60)
+    await dispatcher.start()
+    dispatcher.submit(await stored(database, event("$1"), event("$2"), event("$failing", "!b")))
+    await until(lambda: len(recorder.begun) == 2)
+    stopping = asyncio.create_task(dispatcher.stop())
+    await asyncio.sleep(0)
+    recorder.gates["$1"].set()
+    await stopping
+    assert recorder.done == ["$1"]
+    assert await left_over(database) == ["$2", "$failing"]
+    await dispatcher.keys_settled()  # a stopped dispatcher keeps nobody waiting
+
+
+async def test_whoever_waits_for_keys_waits_for_keys_only(database: Database) -> None:
+    """keys_settled ends when the messages submitted before are handled, whatever rooms do."""
+    recorder = Recorder(database)
+    recorder.gates["$slow"] = asyncio.Event()
+    recorder.gates["key"] = asyncio.Event()
+    async with dispatching(database, recorder) as dispatcher:
+        dispatcher.submit(await stored(database, event("$slow"), message("key")))
+        settled = asyncio.create_task(dispatcher.keys_settled())
+        await until(lambda: "key" in recorder.begun)
+        assert not settled.done()
+        recorder.gates["key"].set()
+        await settled
+        assert recorder.done == ["key"]
+        recorder.gates["$slow"].set()
+        await dispatcher.settled()

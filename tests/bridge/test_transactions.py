@@ -1,0 +1,170 @@
+"""bridge/transactions.py: what the homeserver calls, over HTTP, on both databases."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from bridge.database import Database
+from bridge.inbox import StoredItem, waiting
+from bridge.matrix.json import JsonObject
+from bridge.transactions import Transactions, appservice_routes
+
+AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+HS_TOKEN = "hs-token-ñ"
+BEARER = {"Authorization": f"Bearer {HS_TOKEN}"}
+COUNTS = "org.matrix.msc3202.device_one_time_keys_count"
+
+
+@dataclass
+class Bridge:
+    """What stands around the routes."""
+
+    database: Database
+    submitted: list[StoredItem] = field(default_factory=list)
+    troubles: int = 0
+    now: datetime = AT
+
+    def submit(self, items: list[StoredItem]) -> None:
+        """Take the dispatcher's place."""
+        self.submitted.extend(items)
+
+    def trouble(self) -> None:
+        """Count."""
+        self.troubles += 1
+
+
+@pytest.fixture
+def bridge(database: Database) -> Bridge:
+    """A bridge that dispatches nothing."""
+    return Bridge(database)
+
+
+@pytest.fixture
+async def http(bridge: Bridge) -> AsyncIterator[TestClient[Any, Any]]:
+    """The homeserver's side of the connection."""
+    transactions = Transactions(
+        database=bridge.database, dispatcher=bridge, now=lambda: bridge.now, on_trouble=bridge.trouble
+    )
+    app = web.Application(client_max_size=1024)
+    app.add_routes(appservice_routes(hs_token=HS_TOKEN, transactions=transactions))
+    async with TestClient(TestServer(app)) as client:
+        yield client
+
+
+def event(event_id: str) -> JsonObject:
+    """A room event."""
+    return {
+        "event_id": event_id,
+        "room_id": "!r",
+        "sender": "@garcia:h",
+        "type": "m.room.encrypted",
+        "origin_server_ts": 1,
+        "content": {"ciphertext": "x"},
+    }
+
+
+async def push(http: TestClient[Any, Any], body: Any, txn_id: str = "1") -> int:
+    """The status that a push gets."""
+    path = f"/_matrix/app/v1/transactions/{txn_id}"
+    async with http.put(path, json=body, headers=BEARER) as response:
+        if response.status == 200:
+            assert await response.json() == {}
+        return response.status
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PUT", "/_matrix/app/v1/transactions/1"),
+        ("POST", "/_matrix/app/v1/ping"),
+        ("GET", "/_matrix/app/v1/users/@a:h"),
+        ("GET", "/_matrix/app/v1/rooms/%23a:h"),
+    ],
+)
+async def test_only_the_homeserver_may_call(
+    http: TestClient[Any, Any], bridge: Bridge, method: str, path: str
+) -> None:
+    """No token is 401, another is 403, on every route; neither counts as the homeserver's trouble."""
+    wanted = [
+        (None, 401, "M_UNAUTHORIZED"),
+        ("Bearer no", 403, "M_FORBIDDEN"),
+        (HS_TOKEN, 403, "M_FORBIDDEN"),
+    ]
+    for given, status, errcode in wanted:
+        headers = {} if given is None else {"Authorization": given}
+        async with http.request(method, path, headers=headers, json={"events": [event("$1")]}) as response:
+            assert (response.status, (await response.json())["errcode"]) == (status, errcode)
+    assert (bridge.submitted, bridge.troubles) == ([], 0)
+
+
+async def test_ping_and_questions(http: TestClient[Any, Any]) -> None:
+    """A ping is answered; no user or room is made on demand."""
+    async with http.post("/_matrix/app/v1/ping", json={"transaction_id": "t"}, headers=BEARER) as response:
+        assert (response.status, await response.json()) == (200, {})
+    for path in ("users/@a:h", "rooms/%23a:h"):
+        async with http.get(f"/_matrix/app/v1/{path}", headers=BEARER) as response:
+            assert (response.status, (await response.json())["errcode"]) == (404, "M_NOT_FOUND")
+
+
+async def test_a_push_is_stored_before_it_is_answered(http: TestClient[Any, Any], bridge: Bridge) -> None:
+    """After the 200 everything is in the database and with the dispatcher, however large the push."""
+    many = [event(f"${number}") for number in range(100)]
+    assert await push(http, {"events": many}) == 200
+    async with bridge.database.read() as connection:
+        assert await waiting(connection) == bridge.submitted
+    assert [item.payload["event_id"] for item in bridge.submitted] == [one["event_id"] for one in many]
+
+
+async def test_events_are_known_by_their_id(http: TestClient[Any, Any], bridge: Bridge) -> None:
+    """Another event under a transaction id seen before is new; the same event under another id is not."""
+    assert await push(http, {"events": [event("$1")]}, "1") == 200
+    assert await push(http, {"events": [event("$2"), event("$1")]}, "1") == 200
+    assert [item.payload["event_id"] for item in bridge.submitted] == ["$1", "$2"]
+    assert bridge.troubles == 0
+
+
+async def test_a_repeated_push_tells_of_trouble(http: TestClient[Any, Any], bridge: Bridge) -> None:
+    """A push of nothing but known events means that our answer was missed: something was thrown away."""
+    for _ in range(2):
+        assert await push(http, {"events": [event("$1")]}) == 200
+    assert len(bridge.submitted) == 1
+    assert bridge.troubles == 1
+
+
+async def test_a_bad_item_does_not_stop_a_push(http: TestClient[Any, Any], bridge: Bridge) -> None:
+    """The homeserver would push the same for ever: what is bad is skipped, the rest stored, the answer 200."""
+    assert await push(http, {"events": [{"event_id": "$bad\x00"}, "x", event("$1")], "ephemeral": 3}) == 200
+    assert [item.payload["event_id"] for item in bridge.submitted] == ["$1"]
+
+
+async def test_what_is_no_push_is_refused(http: TestClient[Any, Any], bridge: Bridge) -> None:
+    """A body that is no JSON object gets 400, and counts as trouble."""
+    assert await push(http, [1]) == 400
+    assert bridge.troubles == 1
+
+
+async def test_a_database_in_trouble_is_no_200(http: TestClient[Any, Any], bridge: Bridge) -> None:
+    """What could not be stored is not acknowledged; the same push works when the database does."""
+    await bridge.database.close()
+    assert await push(http, {"events": [event("$1")]}) == 500
+    assert bridge.troubles == 1
+    await bridge.database.open()
+    assert await push(http, {"events": [event("$1")]}) == 200
+    assert len(bridge.submitted) == 1
+
+
+async def test_counts_that_say_nothing_new_cost_nothing(http: TestClient[Any, Any], bridge: Bridge) -> None:
+    """Repeated counts are left out for a minute; a change of one user's passes, without the others'."""
+    lucia, juan = ({user: {"D": {"signed_curve25519": 50}}} for user in ("@portal_lucia:h", "@portal_juan:h"))
+    fewer = {"@portal_lucia:h": {"D": {}}}
+    for counts in ({**lucia, **juan}, juan, {**fewer, **juan}):
+        assert await push(http, {COUNTS: counts}) == 200
+    assert [item.payload["counts"] for item in bridge.submitted] == [{**lucia, **juan}, fewer]
+    bridge.now = AT + timedelta(minutes=1)
+    assert await push(http, {COUNTS: juan}) == 200
+    assert bridge.submitted[-1].payload["counts"] == juan

