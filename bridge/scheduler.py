@@ -33,6 +33,7 @@ class Scheduler:
                 "interval",
                 seconds=job.seconds,
                 id=job.name,
+                name=job.name,
                 coalesce=True,
                 max_instances=1,
                 misfire_grace_time=None,

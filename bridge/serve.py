@@ -46,15 +46,13 @@ async def run(settings: Settings, *, roles: Collection[Role] = ROLES) -> None:
         recovery = _recovery(platform)
         await _listen(stack, platform, recovery, roles)
         if "bots" in roles:
-            await platform.matrix.register(user_id=settings.keeper_id)
             await platform.dispatcher.start()
             stack.push_async_callback(platform.dispatcher.stop)
             recovery.start()
             stack.push_async_callback(recovery.stop)
-        if "scheduler" in roles:
-            scheduler = Scheduler(_jobs(platform))
-            scheduler.start()
-            stack.callback(scheduler.stop)
+        scheduler = Scheduler(_jobs(platform, recovery, roles))
+        scheduler.start()
+        stack.callback(scheduler.stop)
         log.info("serving %s at http://%s:%d", ", ".join(roles), settings.http.host, settings.http.port)
         await stopped.wait()
 
@@ -105,20 +103,28 @@ def _recovery(platform: Platform) -> Recovery:
     return Recovery(wake=wake.wake, catch_up=catch_up_everybody)
 
 
-def _jobs(platform: Platform) -> list[Job]:
+def _jobs(platform: Platform, recovery: Recovery, roles: Collection[Role]) -> list[Job]:
     async def prune() -> None:
         now = platform.now()
         async with platform.database.write() as connection:
             await inbox.prune(connection, now=now)
             await idempotency.prune(connection, now=now)
 
-    return [
-        Job("deliver waiting messages", 5, platform.outbox.deliver_waiting),
-        Job("finish opening conversations", 10, platform.conversations.finish_opening),
-        Job("heal encryption", 10, platform.encryption.heal),
-        Job("unload idle devices", 60, platform.encryption.unload_idle),
-        Job("forget what is done", 3600, prune),
-    ]
+    async def catch_up() -> None:
+        recovery.trouble()
+
+    jobs = [Job("unload idle devices", 60, platform.encryption.unload_idle)]
+    if "bots" in roles:
+        # What a device has fetched is deleted at the homeserver only when it asks for more.
+        jobs.append(Job("catch up", 86_400, catch_up))
+    if "scheduler" in roles:
+        jobs += [
+            Job("deliver waiting messages", 5, platform.outbox.deliver_waiting),
+            Job("finish opening conversations", 10, platform.conversations.finish_opening),
+            Job("heal encryption", 10, platform.encryption.heal),
+            Job("forget what is done", 3600, prune),
+        ]
+    return jobs
 
 
 def _database_answers(platform: Platform) -> Check:

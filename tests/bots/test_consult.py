@@ -78,9 +78,9 @@ def test_only_the_keeper_invites_and_changes_state() -> None:
 
 
 def test_only_the_care_teams_servers_take_part() -> None:
-    """Homeservers match ACL entries with the host alone, so no entry has a port; each stands there once."""
+    """Homeservers match ACL entries with the host alone; only the portal's own looks for its name with the port."""
     assert state("m.room.server_acl") == {
-        "allow": ["hospital.example", "portal.example"],
+        "allow": ["hospital.example", "portal.example", "portal.example:8448"],
         "deny": [],
         "allow_ip_literals": False,
     }
