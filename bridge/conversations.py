@@ -16,6 +16,8 @@ from typing import Any, Literal
 from sqlalchemy import Row, bindparam, select, update
 
 from appointments.care import CareRelationship
+from appointments.errors import NotInCareTeamError
+from appointments.services import require_care
 from bots.consult import NONCE, consult_room
 from bridge.clock import Now
 from bridge.database import Database
@@ -88,13 +90,20 @@ class Conversations:
         return str(row.room_id)
 
     async def finish_opening(self) -> None:
-        """Go on with every conversation that a crash left unopened, or whose invitations had to wait."""
+        """Go on with every conversation that a crash left unopened, or whose invitations had to wait.
+
+        Only while its people are in a care relationship: nobody is brought in afterwards.
+        """
         async with self._database.read() as connection:
             query = select(conversations).where(conversations.c.invited_at.is_(None))
             unfinished = (await connection.execute(query)).all()
         for row in unfinished:
             try:
+                async with self._database.read() as connection:
+                    await require_care(connection, a=row.patient, b=row.professional, now=self._now())
                 await self._open({"patient": row.patient, "professional": row.professional})
+            except NotInCareTeamError:
+                continue
             except (MatrixError, HomeserverUnreachableError) as error:
                 log.warning("conversation %s can't be opened yet: %s", row.id, type(error).__name__)
 
@@ -108,8 +117,11 @@ class Conversations:
             row = await self._existing(pair)
             if row.room_id is None:
                 room_id = None if is_new else await self._left_by_a_crash(row.nonce)
-                await self._claim(row, room_id or await self._create_room(row))
+                room_id = room_id or await self._create_room(row)
+                await self._claim(row, room_id)
                 row = await self._existing(pair)
+                if row.room_id != room_id:  # another process was faster; nobody ever saw our room
+                    await self._matrix.leave(user_id=self._settings.keeper_id, room_id=room_id)
             if row.invited_at is None:
                 await self._bring_in(row)
             return row
@@ -162,14 +174,11 @@ class Conversations:
 
     async def _claim(self, row: Row[Any], room_id: str) -> None:
         async with self._database.write() as connection:
-            claimed = await connection.execute(
+            await connection.execute(
                 update(conversations)
                 .where(conversations.c.id == row.id, conversations.c.room_id.is_(None))
                 .values(room_id=room_id)
             )
-        if claimed.rowcount == 0:
-            # Another process was faster; nobody ever saw our room.
-            await self._matrix.leave(user_id=self._settings.keeper_id, room_id=room_id)
 
     async def _bring_in(self, row: Row[Any]) -> None:
         people = (row.patient, row.professional)

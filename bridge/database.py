@@ -6,18 +6,45 @@ message must survive a power cut, or its index would be used twice.
 """
 
 import asyncio
+import sqlite3
+import time
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import event, make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-_SQLITE_BUSY_S = 30
+from bridge import sqlite
+
+_SQLITE_PATIENCE_S = 30.0
+_SQLITE_RETRY_S = 0.005
+_POSTGRESQL_CONNECTIONS = 20
+
+
+def make_engine(url: str) -> AsyncEngine:
+    """The engine of `sqlite:///FILE` or `postgresql://…`; connections are opened on first use."""
+    if not is_sqlite(url):
+        driver = make_url(url).set(drivername="postgresql+asyncpg")
+        return create_async_engine(driver, pool_size=_POSTGRESQL_CONNECTIONS)
+    engine = create_async_engine(
+        make_url(url).set(drivername=sqlite.DRIVER),
+        connect_args={"timeout": 0, "factory": sqlite.Connection},
+        # Every transaction of ours ends by itself, so there is nothing to roll back when one is returned.
+        pool_reset_on_return=None,
+    )
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def is_sqlite(url: str) -> bool:
+    """Whether this is SQLite (else PostgreSQL)."""
+    return url.startswith("sqlite:")
 
 
 class Database:
-    """`url` is SQLAlchemy's: `sqlite+aiosqlite:///FILE` or `postgresql+asyncpg://…`."""
+    """`url` is `sqlite:///FILE` or `postgresql://…`."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -27,16 +54,13 @@ class Database:
     @property
     def is_sqlite(self) -> bool:
         """Whether this is SQLite (else PostgreSQL)."""
-        return self._url.startswith("sqlite")
+        return is_sqlite(self._url)
 
     async def open(self) -> None:
         """Make the engine. Connections are opened on first use."""
+        self._engine = make_engine(self._url)
         if self.is_sqlite:
             self._writer = asyncio.Lock()
-            self._engine = create_async_engine(self._url, connect_args={"timeout": _SQLITE_BUSY_S})
-            event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
-        else:
-            self._engine = create_async_engine(self._url, pool_pre_ping=True)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -51,13 +75,14 @@ class Database:
             if self.is_sqlite:
                 await connection.exec_driver_sql("BEGIN")
             yield connection
+            await connection.rollback()
 
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[AsyncConnection]:
         """One transaction: committed at the end of the block, rolled back when it raises."""
         async with self._writer, self._opened().connect() as connection:
             if self.is_sqlite:
-                await connection.exec_driver_sql("BEGIN IMMEDIATE")
+                await _begin_immediate(connection)
             yield connection
             await connection.commit()
 
@@ -65,6 +90,23 @@ class Database:
         if self._engine is None:
             raise RuntimeError("the database is not open")
         return self._engine
+
+
+async def _begin_immediate(connection: AsyncConnection) -> None:
+    deadline = time.monotonic() + _SQLITE_PATIENCE_S
+    while True:
+        try:
+            await connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except OperationalError as error:
+            if not _is_busy(error) or time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(_SQLITE_RETRY_S)
+        else:
+            return
+
+
+def _is_busy(error: OperationalError) -> bool:
+    return getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

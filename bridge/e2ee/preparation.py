@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from appointments.sealing import Sealer
 from bridge.clock import Now
 from bridge.database import Database
-from bridge.e2ee import sessions, tracking
+from bridge.e2ee import sessions
 from bridge.e2ee.device_lists import DeviceLists
 from bridge.e2ee.devices import Devices, OwnDevice
 from bridge.e2ee.errors import NoDeviceError, SessionNotReadyError
@@ -79,13 +79,9 @@ class Preparation:
     ) -> None:
         async with self._database.read() as connection:
             own = await self._devices.own(connection, user_id)
-            asking = await tracking.needs_asking(connection, members)
         if own is None:
             raise NoDeviceError(user_id)
-        if asking:
-            async with self._database.write() as connection:
-                await tracking.follow(connection, members)
-            await self._device_lists.refresh(acting=user_id, users=members)
+        await self._device_lists.follow(acting=user_id, users=members)
         session_id = await self._session(own, room_id, members, rotation)
         if session_id is not None:
             await self._sharing.share(session_id)

@@ -4,7 +4,7 @@ Only a hint: the database decides, when something is encrypted, whether the sess
 encrypted must be for the people that were prepared for, so a session that another process began is refused.
 """
 
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -42,6 +42,11 @@ class ReadySessions:
     def drop(self, user_id: str, room_id: str) -> None:
         """It has to be prepared again."""
         self._ready.pop((user_id, room_id), None)
+
+    def drop_members(self, users: Collection[str]) -> None:
+        """Whatever these users are recipients of has to be prepared again."""
+        gone = frozenset(users)
+        self._ready = {key: ready for key, ready in self._ready.items() if not ready.members & gone}
 
     def drop_expired(self, now: datetime) -> None:
         """Forget the sessions whose time is over."""

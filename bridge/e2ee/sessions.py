@@ -78,6 +78,12 @@ async def by_id(connection: AsyncConnection, session_id: str) -> OutboundSession
     return None if row is None else OutboundSession(*row)
 
 
+async def members_of(connection: AsyncConnection, session_id: str) -> list[str]:
+    """The users whom this session is for."""
+    query = select(session_members.c.user_id).where(session_members.c.session_id == session_id)
+    return list((await connection.scalars(query)).all())
+
+
 async def start(
     connection: AsyncConnection,
     *,

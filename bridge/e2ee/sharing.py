@@ -1,10 +1,10 @@
 """Handing out the key of an outbound session (Matrix client-server API, 11.12.4.2.1).
 
-    read: who lacks it ──> claim one-time keys ──> Olm-encrypt, COMMIT ──> sendToDevice ──> COMMIT who has it
-      │ sharing = n                                                                            shared = n
+    sharing = n ──> ask for the devices of members about whom we are not up to date ──> who lacks it?
+    ──> claim one-time keys ──> Olm-encrypt, COMMIT ──> sendToDevice ──> COMMIT who has it, and shared = n
 
 A crash before the last commit means that the same devices are given the key again, which is harmless. What
-arrives in between raises `sharing`, so somebody will look again. Every device that may have the key gets it
+changes in between raises `sharing` above n, so somebody will look again. Every device that may have the key gets it
 from index 0; the others are told why not.
 """
 
@@ -28,7 +28,7 @@ from bridge.e2ee.ports import KeyServer
 from bridge.e2ee.rows import upsert_rows
 from bridge.e2ee.sessions import OutboundSession
 from bridge.matrix.json import JsonObject
-from bridge.storage.e2ee import outbound_sessions, session_members, session_shares
+from bridge.storage.e2ee import outbound_sessions, session_shares
 
 SHARED = "shared"
 _UNVERIFIED = "m.unverified"
@@ -89,9 +89,14 @@ class Sharing:
     async def share(self, session_id: str) -> None:
         """Give this session to every device that lacks it. The caller holds the lock of its room."""
         async with self._database.read() as connection:
-            work = await self._work(connection, session_id)
-        if work is None:
+            session = await sessions.by_id(connection, session_id)
+            own = await self._devices.own(connection, session.user_id) if session else None
+            members = await sessions.members_of(connection, session_id)
+        if session is None or own is None or session.is_shared:
             return
+        await self._device_lists.follow(acting=own.user_id, users=members)
+        async with self._database.read() as connection:
+            work = await self._work(connection, own, session, members)
         unconnected = [device for device in work.entitled if device.curve25519 not in work.connected]
         claimed = await olm.claim(self._key_server, user_id=work.own.user_id, devices=unconnected)
         contents = await self._encrypt(work, claimed)
@@ -103,13 +108,10 @@ class Sharing:
         await self._send(work.own, "m.room_key.withheld", self._withheld(work, codes))
         await self._write_down(work, codes)
 
-    async def _work(self, connection: AsyncConnection, session_id: str) -> _Work | None:
-        session = await sessions.by_id(connection, session_id)
-        own = await self._devices.own(connection, session.user_id) if session else None
-        if session is None or own is None or session.is_shared:
-            return None
-        members = select(session_members.c.user_id).where(session_members.c.session_id == session_id)
-        shares = select(session_shares).where(session_shares.c.session_id == session_id)
+    async def _work(
+        self, connection: AsyncConnection, own: OwnDevice, session: OutboundSession, members: Collection[str]
+    ) -> _Work:
+        shares = select(session_shares).where(session_shares.c.session_id == session.session_id)
         told = {(row.user_id, row.device_id): row.code for row in await connection.execute(shares)}
         lacking = [
             device
@@ -121,7 +123,7 @@ class Sharing:
         return _Work(
             own=own,
             session=session,
-            session_key=await self._session_key(connection, session_id),
+            session_key=await self._session_key(connection, session.session_id),
             entitled=entitled,
             connected=await olm.sessions_with(connection, user_id=own.user_id, sender_keys=keys),
             refused=[device for device in lacking if not device.entitled],

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import version
 
 from aiohttp import web
@@ -115,8 +116,9 @@ API_ROUTES = (
 )
 
 
+@cache
 def route_table() -> tuple[Route, ...]:
-    """Every route of ours, the ones that describe the others too."""
+    """Every route of ours, the ones that describe the others too; made once, since nothing in it changes."""
     documents: dict[Language, Document] = {}
     described = (
         *API_ROUTES,

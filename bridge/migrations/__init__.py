@@ -8,7 +8,8 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import create_async_engine
+
+from bridge.database import make_engine
 
 
 def _config() -> Config:
@@ -30,7 +31,7 @@ async def upgrade_database(url: str) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
-    engine = create_async_engine(url)
+    engine = make_engine(url)
     async with engine.begin() as connection:
         await connection.run_sync(run)
     await engine.dispose()
@@ -42,7 +43,7 @@ async def is_current(url: str) -> bool:
     def revisions(connection: Connection) -> set[str]:
         return set(MigrationContext.configure(connection).get_current_heads())
 
-    engine = create_async_engine(url)
+    engine = make_engine(url)
     async with engine.connect() as connection:
         current = await connection.run_sync(revisions)
     await engine.dispose()

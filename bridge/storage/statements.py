@@ -1,25 +1,42 @@
-"""Statements that SQLite and PostgreSQL spell the same way but SQLAlchemy does not."""
+"""Statements that SQLite and PostgreSQL spell the same way but SQLAlchemy does not.
 
+Each is built once for its table and columns: building costs more than running.
+"""
+
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Insert, Table
+from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 
-def _insert(connection: AsyncConnection, table: Table) -> Any:
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
-
-
 async def insert_once(connection: AsyncConnection, table: Table, **values: Any) -> bool:
     """Insert a row unless one of its unique keys is taken; whether it was inserted."""
-    statement: Insert = _insert(connection, table).values(**values).on_conflict_do_nothing()
-    return (await connection.execute(statement)).rowcount == 1
+    statement = _insert_once(connection.dialect.name, table)
+    return (await connection.execute(statement, values)).rowcount == 1
 
 
 async def upsert(
     connection: AsyncConnection, table: Table, *, key: dict[str, Any], values: dict[str, Any]
 ) -> None:
     """Insert a row, or give the row with this key these values."""
-    statement = _insert(connection, table).values(**key, **values)
-    await connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=values))
+    statement = _upsert(connection.dialect.name, table, tuple(key), tuple(values))
+    await connection.execute(statement, {**key, **values})
+
+
+def _insert(dialect: str, table: Table) -> Any:
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+
+
+@cache
+def _insert_once(dialect: str, table: Table) -> Any:
+    return _insert(dialect, table).on_conflict_do_nothing()
+
+
+@cache
+def _upsert(dialect: str, table: Table, key: tuple[str, ...], names: tuple[str, ...]) -> Any:
+    statement = _insert(dialect, table)
+    return statement.on_conflict_do_update(
+        index_elements=key, set_={name: statement.excluded[name] for name in names}
+    )

@@ -10,14 +10,12 @@ from appointments.care import CareRelationship, check_care
 from appointments.errors import EmptyCarePeriodError, SamePersonError
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
-INSTANTS = st.datetimes(
-    min_value=datetime(2000, 1, 1),
-    max_value=datetime(2100, 1, 1),
-    timezones=st.just(UTC),  # noqa: DTZ001
-)
+START_OF_TIME, END_OF_TIME = datetime.fromisoformat("2000-01-01"), datetime.fromisoformat("2100-01-01")
+INSTANTS = st.datetimes(min_value=START_OF_TIME, max_value=END_OF_TIME, timezones=st.just(UTC))
 
 
-def care(**changes) -> CareRelationship:
+def care(**changes: object) -> CareRelationship:
+    """An open relationship, with these changes."""
     values = {
         "patient": "@maria:portal",
         "professional": "@garcia:hospital",

@@ -15,6 +15,7 @@ MARIA, PEDRO, GARCIA, LOPEZ = "@maria:p", "@pedro:p", "@garcia:h", "@lopez:h"
 
 
 async def start(database: Database, *, patient=MARIA, professional=GARCIA, starts=NOW, ends=None, now=NOW):
+    """Enter care, by default of María by García."""
     async with database.write() as connection:
         return await start_care(
             connection,
@@ -29,11 +30,13 @@ async def start(database: Database, *, patient=MARIA, professional=GARCIA, start
 
 
 async def end(database: Database, *, now: datetime) -> CareEnded | None:
+    """End that care."""
     async with database.write() as connection:
         return await end_care(connection, patient=MARIA, professional=GARCIA, now=now)
 
 
 async def is_allowed(database: Database, a: str, b: str, now: datetime) -> bool:
+    """Whether these two may consult at this instant."""
     async with database.read() as connection:
         try:
             await require_care(connection, a=a, b=b, now=now)

@@ -10,6 +10,7 @@ from bots.i18n import LANGUAGES, catalogue, choose_language, translate
 
 
 def parameters(text: str) -> set[str]:
+    """The names of the placeholders in a text."""
     return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
 

@@ -23,6 +23,7 @@ from bridge.matrix.fake import FakeHomeserver
 from bridge.messages import Messages
 from bridge.outbox import Outbox
 from bridge.settings import AppserviceSettings, HomeserverSettings, Settings
+from bridge.storage.facts import facts
 from bridge.storage.inbox import inbox
 
 PORTAL, HOSPITAL = "portal.example:8448", "hospital.example:9448"
@@ -179,6 +180,10 @@ class Clinic:
         async with self.database.read() as connection:
             return list((await connection.execute(select(table).order_by(*table.primary_key.columns))).all())
 
+    async def facts(self, kind: str) -> list[Any]:
+        """What happened of this kind, in its order."""
+        return [row for row in await self.rows(facts) if row.kind == kind]
+
     async def store(self, kind: str = "event") -> int:
         """An item of the inbox, whatever is in it; its number."""
         row = {
@@ -233,7 +238,7 @@ class Process:
         self.fate = fate
         self.sealer = clinic.sealer
         self.database: Any = MortalDatabase(clinic.database, fate)
-        matrix: Any = MortalClient(clinic.homeserver, fate)
+        self.matrix: Any = MortalClient(clinic.homeserver, fate)
         key_server: Any = MortalClient(clinic.key_server, fate)
         self.encryption = Encryption(
             database=self.database,
@@ -249,17 +254,17 @@ class Process:
         )
         self.outbox = Outbox(
             database=self.database,
-            matrix=matrix,
+            matrix=self.matrix,
             encryption=self.encryption,
             sealer=clinic.sealer,
             now=clinic.clock,
         )
         self.conversations = Conversations(
-            database=self.database, matrix=matrix, settings=SETTINGS, now=clinic.clock
+            database=self.database, matrix=self.matrix, settings=SETTINGS, now=clinic.clock
         )
         self.messages = Messages(
             database=self.database,
-            matrix=matrix,
+            matrix=self.matrix,
             encryption=self.encryption,
             conversations=self.conversations,
             outbox=self.outbox,

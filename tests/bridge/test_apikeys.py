@@ -18,6 +18,7 @@ LUCIA = "@portal_lucia:p"
 
 
 async def make(database: Database, *, expires_at: datetime | None = None) -> tuple[str, str]:
+    """A new key: its id and token."""
     async with database.write() as connection:
         key, token = await create(
             connection, name="portal", scopes=["messages", "care"], expires_at=expires_at, now=NOW
@@ -26,11 +27,13 @@ async def make(database: Database, *, expires_at: datetime | None = None) -> tup
 
 
 async def ask(database: Database, token: str, *, acting_for: str | None = None, now=NOW) -> Caller:
+    """Authenticate with this token."""
     async with database.read() as connection:
         return await authenticate(connection, token=token, acting_for=acting_for, now=now)
 
 
 async def refusal(database: Database, token: str, *, now=NOW) -> str:
+    """Why this token is refused."""
     with pytest.raises(BadCredentialsError) as refused:
         await ask(database, token, now=now)
     return refused.value.reason

@@ -18,6 +18,7 @@ MARIA, GARCIA = "@maria:p", "@garcia:h"
 
 
 async def start(database: Database, *, reason: str | None = None, now=NOW, professional=GARCIA) -> None:
+    """Enter care of María."""
     async with database.write() as connection:
         await start_care(
             connection,
@@ -34,6 +35,7 @@ async def start(database: Database, *, reason: str | None = None, now=NOW, profe
 
 
 async def recorded(database: Database) -> list[tuple[str, dict]]:
+    """Every fact: kind and data."""
     async with database.read() as connection:
         rows = await connection.execute(select(facts.c.kind, facts.c.data).order_by(facts.c.seq))
         return [(row.kind, row.data) for row in rows]

@@ -16,6 +16,7 @@ ANSWER = Answer(status=201, body=b'{"message_id":"$1"}')
 
 
 async def claim(database: Database, *, request=b"a", instance="one", now=NOW, scope="s") -> Run | Answer:
+    """Begin a request."""
     async with database.write() as connection:
         return await begin(
             connection,
@@ -28,6 +29,7 @@ async def claim(database: Database, *, request=b"a", instance="one", now=NOW, sc
 
 
 async def conclude(database: Database) -> None:
+    """Store its answer."""
     async with database.write() as connection:
         await finish(connection, sealer=SEALER, scope="s", answer=ANSWER)
 

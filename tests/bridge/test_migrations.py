@@ -7,12 +7,11 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import create_async_engine
 
 import bridge.storage.all_tables
 from appointments.storage.schema import metadata
+from bridge.database import make_engine
 from bridge.migrations import is_current, upgrade_database
-from tests.conftest import asyncpg_url
 
 assert bridge.storage.all_tables
 
@@ -21,10 +20,10 @@ assert bridge.storage.all_tables
 async def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
     """The URL of an empty database of each kind."""
     if request.param == "sqlite":
-        yield f"sqlite+aiosqlite:///{tmp_path}/empty.db"
+        yield f"sqlite:///{tmp_path}/empty.db"
         return
-    url = asyncpg_url(request.getfixturevalue("postgres"), "postgres")
-    engine = create_async_engine(url)
+    url = request.getfixturevalue("postgres").get_uri("postgres")
+    engine = make_engine(url)
     async with engine.begin() as connection:
         await connection.execute(text("DROP SCHEMA public CASCADE"))
         await connection.execute(text("CREATE SCHEMA public"))
@@ -39,7 +38,7 @@ async def test_migrations_and_tables_agree(empty_url: str) -> None:
     def differences(connection: Connection) -> list[object]:
         return list(compare_metadata(MigrationContext.configure(connection), metadata))
 
-    engine = create_async_engine(empty_url)
+    engine = make_engine(empty_url)
     async with engine.connect() as connection:
         assert await connection.run_sync(differences) == []
     await engine.dispose()

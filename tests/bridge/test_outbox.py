@@ -18,7 +18,6 @@ from bridge.matrix.fake import Call
 from bridge.outbox import Sent
 from bridge.people import managed_among
 from bridge.storage.conversations import conversations
-from bridge.storage.facts import facts
 from bridge.storage.sends import sends
 from tests.bridge.clinic import GARCIA, JUAN, KEEPER, LUCIA, Clinic, Killed, Process
 
@@ -113,8 +112,8 @@ async def test_a_message_goes_out_encrypted(clinic: Clinic, room: str) -> None:
     assert (asked["user_id"], asked["device_id"]) == (LUCIA, device.device_id)
     assert asked["event_type"] == "m.room.encrypted"
     assert await clinic.texts(room) == ["me duele la cabeza"]
-    (fact,) = await clinic.rows(facts)
-    assert (fact.kind, fact.subject, fact.data) == ("message.sent", room, {"event_id": sent.event_id})
+    (fact,) = await clinic.facts("message.sent")
+    assert (fact.subject, fact.data) == (room, {"event_id": sent.event_id})
 
 
 async def test_words_are_sealed_while_they_wait(clinic: Clinic, room: str) -> None:
@@ -248,7 +247,7 @@ async def test_two_processes_send_one_event(clinic: Clinic, room: str) -> None:
     assert await clinic.texts(room) == ["0", "1", "2"]
     event_ids = [event["event_id"] for event in clinic.sent(room)]
     assert [one.event_id for one in sent] == [event_id for event_id in event_ids for _ in processes]
-    assert len(await clinic.rows(facts)) == 3
+    assert len(await clinic.facts("message.sent")) == 3
 
 
 async def test_another_process_may_have_been_faster(clinic: Clinic, room: str) -> None:

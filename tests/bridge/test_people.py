@@ -17,6 +17,7 @@ LUCIA, JUAN, MARIA = "@portal_lucia:p", "@portal_juan:p", "@maria:p"
 
 
 async def enter(database: Database, user_id=LUCIA, *, managed=True, name="Lucía Ruiz", now=NOW) -> None:
+    """Enter a person, by default Lucía."""
     async with database.write() as connection:
         await add(
             connection,

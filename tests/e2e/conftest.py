@@ -15,6 +15,7 @@ from bridge.demo.bridge_process import BridgeProcess
 from bridge.demo.platform import LocalPlatform, make_platform
 from bridge.demo.ports import Ports
 from bridge.migrations import upgrade_database
+from tests.e2e.clinic import Clinic, open_clinic
 from tests.e2e.fault_proxy import FaultProxy
 
 
@@ -59,6 +60,14 @@ async def bridge(servers: LocalPlatform, proxy: FaultProxy) -> BridgeProcess:
     """The bridge, running; a test that kills it starts it again."""
     assert proxy
     await upgrade_database(servers.settings.database)
+    await upgrade_database(servers.settings.database)
     await servers.bridge.start()
     await servers.bridge.wait_ready()
     return servers.bridge
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def clinic(servers: LocalPlatform, bridge: BridgeProcess) -> Clinic:
+    """Makes managed users, professionals, care and an API key on a running platform."""
+    assert bridge
+    return await open_clinic(servers)

@@ -1,5 +1,6 @@
 """A proxy between homeserver and bridge that makes transactions fail on demand, and counts them."""
 
+import asyncio
 import re
 from typing import Literal
 
@@ -21,6 +22,7 @@ class FaultProxy:
         self.failed = 0
         self._port = port
         self._target = target
+        self._counted = asyncio.Condition()
         self._fault: Fault | None = None
         self._left: int | None = None
         self._runner: web.AppRunner | None = None
@@ -52,10 +54,17 @@ class FaultProxy:
         self._fault = None
         self._left = None
 
+    async def wait_beyond(self, transactions: int) -> None:
+        """Returns once more than this many transactions came, failed ones too."""
+        async with self._counted:
+            await self._counted.wait_for(lambda: self.transactions > transactions)
+
     async def _handle(self, request: web.Request) -> web.Response:
         if not _TRANSACTION.match(request.path):
             return await self._forward(request)
-        self.transactions += 1
+        async with self._counted:
+            self.transactions += 1
+            self._counted.notify_all()
         fault = self._next_fault()
         if fault is None:
             return await self._forward(request)

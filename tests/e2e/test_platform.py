@@ -1,11 +1,15 @@
 """The homeservers that every end-to-end test stands on."""
 
+import asyncio
+
 import aiohttp
 import pytest
 
 from bridge.demo.accounts import create_account
 from bridge.demo.homeserver import Homeserver
 from bridge.demo.platform import LocalPlatform
+from tests.e2e.clinic import Clinic
+from tests.e2e.fault_proxy import FaultProxy
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -43,3 +47,18 @@ async def test_the_homeservers_federate_over_tls(servers: LocalPlatform) -> None
         url = f"{servers.hospital.client_url}/_matrix/client/v3/join/{room_id}"
         async with http.post(url, headers=guest_headers, json={}) as response:
             assert (await response.json())["room_id"] == room_id
+
+
+async def test_the_homeserver_hands_its_events_to_the_bridge(clinic: Clinic, proxy: FaultProxy) -> None:
+    """A managed user's invitation reaches the bridge through the proxy, which counts the transaction."""
+    user_id = await clinic.managed_user()
+    before = proxy.transactions
+    server = clinic.platform.portal
+    host = await create_account(server, "anfitriona", "una contraseña", "Anfitriona")
+    async with aiohttp.ClientSession(raise_for_status=True) as http:
+        headers = await _login(http, server, host.partition(":")[0][1:])
+        url = f"{server.client_url}/_matrix/client/v3/createRoom"
+        async with http.post(url, headers=headers, json={"invite": [user_id]}):
+            pass
+    async with asyncio.timeout(10):
+        await proxy.wait_beyond(before)

@@ -15,6 +15,7 @@ from unpaddedbase64 import decode_base64, encode_base64
 
 from appointments.sealing import Sealer
 from bridge.database import Database
+from bridge.e2ee.errors import SessionNotReadyError
 from bridge.e2ee.fake_key_server import FakeKeyServer
 from bridge.e2ee.machine import CatchUp, Encryption
 from bridge.e2ee.model import EncryptedEvent, Rotation
@@ -88,6 +89,16 @@ class World:
                 content={"msgtype": "m.text", "body": body, **content},
             )
         return event(encrypted.content, sender=sender, room_id=room_id)
+
+    async def send(self, body: str, *recipients: str, **rotation: int) -> EncryptedEvent:
+        """Prepare and encrypt, and again when meanwhile something changed, as every caller has to."""
+        for _ in range(5):
+            await self.prepare(*recipients, **rotation)
+            try:
+                return await self.say(body)
+            except SessionNotReadyError:
+                continue
+        raise AssertionError("never ready")
 
     async def deliver(self, user_id: str, encryption: Encryption | None = None) -> list[int]:
         """Hand over what waits for our user's device; the inbox items that this made."""

@@ -1,5 +1,6 @@
 """An API over fakes: a managed patient with a professional, and another person of each kind."""
 
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
+from jsonschema import Draft202012Validator
+from yarl import URL
 
 from appointments.sealing import Sealer
 from appointments.services import start_care
@@ -16,8 +19,9 @@ from appointments.storage.schema import metadata
 from bridge import apikeys, people
 from bridge.database import Database
 from bridge.http.fakes import FakeClinic, FakeConversations, FakeMessages
+from bridge.http.openapi import openapi
 from bridge.http.ports import Services
-from bridge.http.server import build_app
+from bridge.http.server import build_app, route_table
 from bridge.settings import Settings, parse_settings
 from bridge.storage import all_tables
 
@@ -35,6 +39,15 @@ def made_up_settings() -> Settings:
         },
         source="test",
     )
+
+
+DOCUMENT = openapi([route for route in route_table() if route.documented], language="en", version="test")
+
+
+def matches(template: str, path: str) -> bool:
+    """Whether this path is one of the template's."""
+    pattern = re.sub(r"\\{[a-z_]+\\}", "[^/]+", re.escape(template))
+    return re.fullmatch(pattern, path.partition("?")[0]) is not None
 
 
 @dataclass
@@ -55,7 +68,24 @@ class Api:
     async def call(self, method: str, path: str, **options: Any) -> ClientResponse:
         """One request, by default of the caller with every scope; paths are sent as they stand."""
         options.setdefault("headers", self.headers())
-        return await self.client.request(method, path, **options)
+        response = await self.client.request(method, URL(path, encoded=True), **options)
+        await self.check_documented(method, path, response)
+        return response
+
+    async def check_documented(self, method: str, path: str, response: ClientResponse) -> None:
+        """The answer's status, media type and body are what the OpenAPI document says."""
+        paths = [known for known in DOCUMENT["paths"] if matches(known, path)]
+        if not paths or response.status == 500:
+            return
+        operation = DOCUMENT["paths"][paths[0]].get(method.lower())
+        if operation is None:
+            return
+        documented = operation["responses"][str(response.status)]
+        if "content" in documented:
+            schema = documented["content"][response.content_type]["schema"]
+            if "json" in response.content_type:
+                rooted = {**schema, "components": DOCUMENT["components"]}
+                Draft202012Validator(rooted).validate(await response.json(content_type=None))
 
     async def send(self, *, headers: dict[str, str] | None = None, **body: Any) -> ClientResponse:
         """POST /api/messages/send, by default `hola` to the professional."""
@@ -109,7 +139,7 @@ async def populate(database: Database, sealer: Sealer) -> dict[str, str]:
 async def plain_database(tmp_path: Path) -> AsyncIterator[Database]:
     """SQLite only: what differs between databases is tested below the API."""
     assert all_tables
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/api.db")
+    database = Database(f"sqlite:///{tmp_path}/api.db")
     await database.open()
     async with database.write() as connection:
         await connection.run_sync(metadata.create_all)

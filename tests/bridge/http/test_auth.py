@@ -13,6 +13,7 @@ CARE = [("PUT", f"/api/care/{LUCIA}/{GARCIA}"), ("DELETE", f"/api/care/{LUCIA}/{
 
 
 async def problem(response) -> tuple[int, str]:
+    """Status and type of a problem document."""
     document = await response.json(content_type="application/problem+json")
     assert document["status"] == response.status
     assert document["title"]

@@ -7,16 +7,19 @@ from appointments.services import list_care
 PATH = "/api/care/%40maria%3Ap/%40garcia%3Ah"
 
 
-async def put(api, path=PATH, **body):
+async def put(api, path=PATH, **body: object):
+    """PUT a relationship, by default of a gp."""
     body.setdefault("role", "gp")
     return await api.call("PUT", path, json=body, headers=api.headers(act_as=None))
 
 
 async def delete(api, path=PATH):
+    """DELETE a relationship."""
     return await api.call("DELETE", path, headers=api.headers(act_as=None))
 
 
 async def stored(api):
+    """What the database knows of the patient."""
     async with api.services.database.read() as connection:
         return await list_care(connection, patient="@maria:p")
 

@@ -9,12 +9,14 @@ from bridge.errors import HomeserverUnavailableError
 KEY = "Idempotency-Key"
 
 
-async def send(api, key="k1", **body):
+async def send(api, key="k1", **body: object):
+    """Send with this key: status and body of the answer."""
     response = await api.send(headers=api.headers(**{KEY: key}), **body)
     return response.status, await response.json(content_type=None)
 
 
 def count(api) -> int:
+    """How many messages were really sent."""
     return len(api.clinic.sent)
 
 
@@ -47,7 +49,7 @@ async def test_a_running_request_is_a_409(api) -> None:
     going, gate = asyncio.Event(), asyncio.Event()
     send_now = api.services.messages.send
 
-    async def slowly(**arguments):
+    async def slowly(**arguments: object):
         going.set()
         await gate.wait()
         return await send_now(**arguments)
@@ -68,7 +70,7 @@ async def test_after_a_crash_the_request_is_run_again_once(api, open_api) -> Non
     """The process died after the service had sent: the next one gives the same message."""
     send_now = api.services.messages.send
 
-    async def send_and_die(**arguments):
+    async def send_and_die(**arguments: object):
         await send_now(**arguments)
         raise asyncio.CancelledError
 

@@ -1,5 +1,6 @@
 """Sending and reading messages: what goes through, and what is refused."""
 
+import io
 import json
 import unicodedata
 from datetime import datetime
@@ -20,12 +21,14 @@ JSON = {"Content-Type": "application/json"}
 
 
 async def refused(response) -> tuple[int, str, list[str]]:
+    """Status, type and places of a problem document."""
     document = await response.json(content_type="application/problem+json")
     places = [item.get("pointer", item.get("parameter")) for item in document.get("errors", [])]
     return response.status, document["type"].removeprefix("/problems/"), places
 
 
 async def history(api, conversation_id: str, query: str = "") -> dict:
+    """A page of the history."""
     path = f"/api/messages/conversation/{quote(conversation_id, safe='')}{query}"
     response = await api.call("GET", path)
     assert response.status == 200
@@ -209,7 +212,7 @@ async def test_a_huge_body_is_a_413(api, chunked) -> None:
         for _ in range(160):
             yield b" " * 65536
 
-    data = stream() if chunked else b" " * 10_485_760
+    data = stream() if chunked else io.BytesIO(b" " * 10_485_760)
     response = await api.call("POST", SEND, data=data, headers=api.headers(**JSON))
     assert await refused(response) == (413, "body-too-large", [])
 

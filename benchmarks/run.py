@@ -1,0 +1,154 @@
+"""What Videoconsulta costs, beside what it is made of: `make bench` (ARGS="--quick" for a glance).
+
+Everything is measured on this machine in one run, and compared with a peer in alternating rounds, so the ratios
+mean something elsewhere too. Ends with 0 whatever the numbers are; `--check` ends with 1 when a bar is missed.
+"""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import clinic
+import devices
+import history
+import mautrix_peer
+import memory
+import profiles
+import sends
+from table import Row, show
+
+PARTS = ("sends", "history", "devices", "memory", "profiles")
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of everything; rounds are what medians are taken over."""
+
+    rounds: int
+    messages: int
+    history_rooms: int
+    history_rounds: int
+    devices: int
+    loaded: int
+    profile_rounds: int
+    profile_messages: int
+
+
+FULL = Size(
+    rounds=12,
+    messages=40,
+    history_rooms=5,
+    history_rounds=40,
+    devices=103,
+    loaded=1000,
+    profile_rounds=12,
+    profile_messages=120,
+)
+QUICK = Size(
+    rounds=3,
+    messages=15,
+    history_rooms=1,
+    history_rounds=6,
+    devices=23,
+    loaded=200,
+    profile_rounds=3,
+    profile_messages=60,
+)
+
+
+def main() -> None:
+    """Parse the command line, measure, print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all unless named")
+    parser.add_argument("--quick", action="store_true", help="small sizes: a glance, not a finding")
+    parser.add_argument("--check", action="store_true", help="exit with 1 when a bar is missed")
+    parser.add_argument("--no-peer", action="store_true", help="leave mautrix-python out")
+    options = parser.parse_args()
+    unknown = set(options.parts) - set(PARTS)
+    if unknown:
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    size = QUICK if options.quick else FULL
+    with tempfile.TemporaryDirectory(prefix="bench-") as directory:
+        rows = asyncio.run(
+            _measure(Path(directory), size, set(options.parts or PARTS), with_peer=not options.no_peer)
+        )
+    print(f"\n{show(rows)}")
+    missed = [row.name.strip() for row in rows if not row.holds]
+    if missed:
+        print(f"\nmissed: {'; '.join(missed)}")
+    sys.exit(bool(missed and options.check))
+
+
+async def _measure(directory: Path, size: Size, parts: set[str], *, with_peer: bool) -> list[Row]:
+    rows: list[Row] = []
+    if parts & {"sends", "history", "devices"}:
+        rows += await _measure_clinic(directory, size, parts, with_peer=with_peer)
+    if "memory" in parts:
+        _say(f"memory: loading {size.loaded} devices")
+        rows.append(await asyncio.to_thread(memory.measure, devices=size.loaded))
+    if "profiles" in parts:
+        _say("profiles: starting a tuned homeserver and a default one")
+        rows.append(
+            await profiles.measure(
+                directory / "profiles", rounds=size.profile_rounds, messages=size.profile_messages
+            )
+        )
+    return rows
+
+
+async def _measure_clinic(directory: Path, size: Size, parts: set[str], *, with_peer: bool) -> list[Row]:
+    rows: list[Row] = []
+    _say("starting two homeservers and the application service")
+    async with (
+        clinic.opened(directory / "clinic") as place,
+        _peer(place, directory, wanted=with_peer) as peer,
+    ):
+        rooms = await place.consults("rest", sends.CONNECTIONS)
+        if "sends" in parts:
+            _say("sends: REST, raw and mautrix-python in turn")
+            rows += await sends.measure(
+                place, rest=rooms, peer=peer, rounds=size.rounds, messages=size.messages
+            )
+        if "history" in parts:
+            _say("history: 100 messages in each of some rooms")
+            rows += await history.measure(
+                place, rooms=rooms[: size.history_rooms], rounds=size.history_rounds
+            )
+        if "devices" in parts:
+            _say(f"devices: making {size.devices}")
+            rows += await devices.measure(place, peer=peer, devices=size.devices)
+    return rows
+
+
+@asynccontextmanager
+async def _peer(
+    place: clinic.Clinic, directory: Path, *, wanted: bool
+) -> AsyncGenerator[mautrix_peer.Peer | None]:
+    """The peer with its rooms; None, after a line that says why, when there can be none."""
+    if not wanted:
+        yield None
+        return
+    try:
+        await mautrix_peer.install()
+    except mautrix_peer.PeerError as error:
+        _say(f"mautrix-python is left out: {error}")
+        yield None
+        return
+    async with mautrix_peer.running(place, directory, body=sends.BODY) as peer:
+        await peer.rooms(place, await place.consults("mautrix", sends.CONNECTIONS, device=False))
+        yield peer
+
+
+def _say(text: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
+
+
+main()

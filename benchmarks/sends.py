@@ -1,0 +1,146 @@
+"""What a REST send costs beside a raw `/send` of the same size, and our processor time for it."""
+
+import uuid
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+from urllib.parse import quote
+
+from clinic import Clinic, Consult
+from mautrix_peer import Peer
+from rounds import Contender, alternate, at_once, cpu_s, quiet, times_faster
+from table import Row, at_least, at_most
+
+BODY = "Buenos días, doctora. Desde ayer tomo la medicación nueva y duermo mejor. " * 3
+CONNECTIONS = 8
+_BARS = {1: 0.95, CONNECTIONS: 0.98}
+_CPU_MS = 3.0
+
+
+@dataclass
+class Rest:
+    """Messages over our REST API, each with an Idempotency-Key as a careful integrator sends them."""
+
+    clinic: Clinic
+    rooms: list[Consult]
+
+    async def send(self, *, messages: int, connections: int) -> float:
+        """See Contender."""
+
+        async def one(connection: int) -> None:
+            room = self.rooms[connection]
+            address, options = self.clinic.api("/api/messages/send", patient=room.patient)
+            options["headers"]["Idempotency-Key"] = uuid.uuid4().hex
+            body = {"conversation_id": room.room_id, "body": BODY}
+            async with self.clinic.http.post(address, json=body, **options) as response:
+                assert response.status == 201, await response.text()
+
+        return await at_once(one, messages=messages, connections=connections)
+
+
+@dataclass
+class Raw:
+    """The same ciphertext straight to the homeserver's `/send`, as an application service."""
+
+    clinic: Clinic
+    rooms: list[Consult]
+    content: dict[str, Any]
+
+    async def send(self, *, messages: int, connections: int) -> float:
+        """See Contender."""
+
+        async def one(connection: int) -> None:
+            room = self.rooms[connection]
+            path = f"/rooms/{quote(room.room_id)}/send/m.room.encrypted/{uuid.uuid4().hex}"
+            address, options = self.clinic.raw(path, user_id=room.patient)
+            async with self.clinic.http.put(address, json=self.content, **options) as response:
+                assert response.status == 200, await response.text()
+
+        return await at_once(one, messages=messages, connections=connections)
+
+
+class Metered:
+    """A contender, and the processor seconds that the bridge uses meanwhile, for what comes back to it too."""
+
+    def __init__(self, contender: Contender, clinic: Clinic) -> None:
+        self._contender = contender
+        self._pids = clinic.pids
+        self._bridge = clinic.platform.bridge.pid
+        self._cpu_s = 0.0
+        self._messages = 0
+
+    async def send(self, *, messages: int, connections: int) -> float:
+        """See Contender."""
+        before = cpu_s(self._bridge)
+        took = await self._contender.send(messages=messages, connections=connections)
+        await quiet(*self._pids)
+        self._cpu_s += cpu_s(self._bridge) - before
+        self._messages += messages
+        return took
+
+    @property
+    def cpu_ms(self) -> float:
+        """Milliseconds of the bridge's processor time for each message."""
+        return self._cpu_s / self._messages * 1000
+
+
+async def measure(
+    clinic: Clinic, *, rest: list[Consult], peer: Peer | None, rounds: int, messages: int
+) -> list[Row]:
+    """Rows for 1 and for 8 connections; `messages` a round on one connection, three times that on eight."""
+    ours = Rest(clinic, rest)
+    await ours.send(messages=2 * CONNECTIONS, connections=CONNECTIONS)
+    raw = Raw(clinic, await clinic.consults("raw", CONNECTIONS), await _ciphertext(clinic, rest[0]))
+    contenders: dict[str, Contender] = {"rest": ours, "raw": raw}
+    if peer is not None:
+        contenders["mautrix"] = peer
+    for contender in contenders.values():
+        await contender.send(messages=3 * CONNECTIONS, connections=CONNECTIONS)
+    rows = []
+    for connections, bar in _BARS.items():
+        number = messages if connections == 1 else 3 * messages
+        metered = {name: Metered(contender, clinic) for name, contender in contenders.items()}
+        seconds = await alternate(metered, rounds=rounds, messages=number, connections=connections)
+        rate = {name: number / median(took) for name, took in seconds.items()}
+        title = f"REST sends, {connections} connection{'s'[: connections - 1]}"
+        rows.append(
+            Row(
+                name=title,
+                measured=f"{rate['rest']:.1f}/s",
+                peer=f"raw /send {rate['raw']:.1f}/s",
+                ratio=times_faster(seconds["rest"], seconds["raw"]),
+                bar=at_least(bar),
+            )
+        )
+        if peer is not None:
+            rows.append(
+                Row(
+                    name=title,
+                    measured=f"{rate['rest']:.1f}/s",
+                    peer=f"mautrix-python {rate['mautrix']:.1f}/s",
+                    ratio=times_faster(seconds["rest"], seconds["mautrix"]),
+                )
+            )
+        cpu_ms = metered["rest"].cpu_ms
+        rows.append(
+            Row(
+                name="  our CPU per send",
+                measured=f"{cpu_ms:.2f} ms",
+                peer=f"of a raw one's echo {metered['raw'].cpu_ms:.2f} ms",
+                bar=at_most(_CPU_MS),
+                value=cpu_ms,
+            )
+        )
+    return rows
+
+
+async def _ciphertext(clinic: Clinic, room: Consult) -> dict[str, Any]:
+    """What the newest REST message in this room became."""
+    address, options = clinic.raw(
+        f"/rooms/{quote(room.room_id)}/messages", user_id=room.patient, dir="b", limit="1"
+    )
+    async with clinic.http.get(address, **options) as response:
+        event = (await response.json())["chunk"][0]
+    assert event["type"] == "m.room.encrypted"
+    content: dict[str, Any] = event["content"]
+    return content
