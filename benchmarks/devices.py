@@ -6,10 +6,10 @@ The encryption machine runs in this process then, with everything it asks of a r
 import asyncio
 import time
 
+from benchmarks.clinic import Clinic
+from benchmarks.mautrix_peer import Peer
+from benchmarks.table import Row, at_most
 from bridge.e2ee.model import Rotation
-from clinic import Clinic
-from mautrix_peer import Peer
-from table import Row, at_most
 
 _DEVICE_MS = 10.0
 _SHARE_MS = 2.0

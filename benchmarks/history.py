@@ -7,10 +7,10 @@ from statistics import median
 from typing import Any
 from urllib.parse import quote
 
-from clinic import Clinic, Consult
-from rounds import quiet
-from sends import Rest
-from table import Bar, Row, at_most
+from benchmarks.clinic import Clinic, Consult
+from benchmarks.rounds import quiet
+from benchmarks.sends import Rest
+from benchmarks.table import Bar, Row, at_most
 
 _MESSAGES = 100
 _BAR = at_most(1.25)

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from clinic import Clinic, Consult
+from benchmarks.clinic import Clinic, Consult
 
 _ROOT = Path(__file__).resolve().parents[1]
 _LOCK = _ROOT / "requirements" / "bench.txt"

@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 
 from appointments.sealing import Sealer
+from benchmarks.table import Row, at_most
 from bridge.clock import utc_now
 from bridge.database import Database
 from bridge.e2ee.fake_key_server import FakeKeyServer
@@ -25,7 +26,6 @@ from bridge.e2ee.machine import Encryption
 from bridge.e2ee.model import Rotation
 from bridge.migrations import upgrade_database
 from bridge.settings import EncryptionSettings
-from table import Row, at_most
 
 _BAR_MIB = 30.0
 _PER = 1000
@@ -50,13 +50,13 @@ def measure(*, devices: int) -> Row:
 
 
 def _child(*arguments: str) -> str:
-    command = (sys.executable, __file__, *arguments)
+    command = (sys.executable, "-m", "benchmarks.memory", *arguments)
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout  # noqa: S603 ourselves
 
 
 @asynccontextmanager
 async def _machine(directory: Path, server: FakeKeyServer) -> AsyncGenerator[Encryption]:
-    database = Database(f"sqlite+aiosqlite:///{directory / 'devices.db'}")
+    database = Database(f"sqlite:///{directory / 'devices.db'}")
     await database.open()
     try:
         yield Encryption(
@@ -68,13 +68,12 @@ async def _machine(directory: Path, server: FakeKeyServer) -> AsyncGenerator[Enc
             options=EncryptionSettings(),
             catch_up=None,
         )
-        # The connection stays open until here, and with it the block's database.
     finally:
         await database.close()
 
 
 async def _make(directory: Path, devices: int) -> None:
-    await upgrade_database(f"sqlite+aiosqlite:///{directory / 'devices.db'}")
+    await upgrade_database(f"sqlite:///{directory / 'devices.db'}")
     server = FakeKeyServer()
     async with _machine(directory, server) as machine:
         for number in range(devices + _WARM_UP):

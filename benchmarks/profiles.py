@@ -10,13 +10,13 @@ from urllib.parse import quote
 
 import aiohttp
 
+from benchmarks.clinic import free_ports
+from benchmarks.rounds import alternate, at_once, quiet, times_faster
+from benchmarks.table import Row, at_least
 from bridge.clock import utc_now
 from bridge.demo.certificates import certificate_files, ensure_certificates
 from bridge.demo.homeserver import Homeserver
 from bridge.demo.templates import Profile
-from clinic import free_ports
-from rounds import alternate, at_once, quiet, times_faster
-from table import Row, at_least
 
 _BAR = at_least(1.25)
 _CONNECTIONS = 8

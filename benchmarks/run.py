@@ -14,14 +14,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import clinic
-import devices
-import history
-import mautrix_peer
-import memory
-import profiles
-import sends
-from table import Row, show
+from benchmarks import clinic, devices, history, mautrix_peer, memory, profiles, sends
+from benchmarks.table import Row, show
 
 PARTS = ("sends", "history", "devices", "memory", "profiles")
 

@@ -6,10 +6,10 @@ from statistics import median
 from typing import Any
 from urllib.parse import quote
 
-from clinic import Clinic, Consult
-from mautrix_peer import Peer
-from rounds import Contender, alternate, at_once, cpu_s, quiet, times_faster
-from table import Row, at_least, at_most
+from benchmarks.clinic import Clinic, Consult
+from benchmarks.mautrix_peer import Peer
+from benchmarks.rounds import Contender, alternate, at_once, cpu_s, quiet, times_faster
+from benchmarks.table import Row, at_least, at_most
 
 BODY = "Buenos días, doctora. Desde ayer tomo la medicación nueva y duermo mejor. " * 3
 CONNECTIONS = 8

@@ -67,7 +67,9 @@ class Messages:
         if known is not None:
             room_id, seq = known.room_id, known.seq
         else:
-            room_id = await self._conversations.open(care)
+            room_id = conversation_id or await self._conversations.open(care)
+            if reply_to is not None:
+                await self._check_message(room_id, reply_to, reader=sender)
             seq = await self._accept(operation_id, room_id, sender, body, reply_to)
         sent = await self._outbox.deliver(send_id=operation_id, room_id=room_id, seq=seq)
         return SentMessage(
@@ -124,10 +126,6 @@ class Messages:
         if reply_to is not None:
             content |= {"m.relates_to": {"m.in_reply_to": {"event_id": reply_to}}}
         async with self._database.write() as connection:
-            if reply_to is not None:
-                event = {"event_id": reply_to, "room_id": room_id}
-                if (await connection.execute(_EVENT, event)).first() is None:
-                    raise MessageNotFoundError
             return await self._outbox.accept(
                 connection,
                 send_id=operation_id,
@@ -136,3 +134,22 @@ class Messages:
                 event_type="m.room.message",
                 content=content,
             )
+
+    async def _check_message(self, room_id: str, event_id: str, *, reader: str) -> None:
+        """Raises MessageNotFoundError unless the event is in the room; HomeserverUnavailableError."""
+        async with self._database.read() as connection:
+            place = {"event_id": event_id, "room_id": room_id}
+            is_known = (await connection.execute(_EVENT, place)).first() is not None
+        if not is_known and not await self._has_event(room_id, event_id, reader):
+            raise MessageNotFoundError
+
+    async def _has_event(self, room_id: str, event_id: str, reader: str) -> bool:
+        # What was sent a moment ago may not have been pushed to us yet.
+        try:
+            return await self._matrix.event(user_id=reader, room_id=room_id, event_id=event_id) is not None
+        except HomeserverUnreachableError as error:
+            raise HomeserverUnavailableError from error
+        except MatrixError as error:
+            if error.is_temporary:
+                raise HomeserverUnavailableError from error
+            return False

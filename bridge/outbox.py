@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
@@ -32,6 +32,7 @@ from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.rooms import room_encryption
 from bridge.storage.sends import sends
+from bridge.storage.statements import insert_once
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ _REFUSALS = (400, 403, 413)
 _ENCRYPT_ATTEMPTS = 5
 _WAITING = sends.c.state.in_(["accepted", "encrypted"])
 
-_INSERT = insert(sends).returning(sends.c.seq)
+_SEQ = select(sends.c.seq).where(sends.c.id == bindparam("send_id"))
 _OF_ROOM = (
     select(sends)
     .where(_WAITING, sends.c.room_id == bindparam("room_id"), sends.c.seq <= bindparam("up_to"))
@@ -108,7 +109,10 @@ class Outbox:
         event_type: str,
         content: dict[str, Any],
     ) -> int:
-        """Take a message in, in the caller's transaction; its place in the order. `send_id` must be new."""
+        """Take a message in, in the caller's transaction; its place in the order.
+
+        A message with this `send_id` that is there already stays as it is.
+        """
         row = {
             "id": send_id,
             "room_id": room_id,
@@ -119,7 +123,8 @@ class Outbox:
             "sealed": self._sealer.seal(json.dumps(content).encode(), context=f"sends:{send_id}"),
             "accepted_at": self._now(),
         }
-        seq: int = (await connection.execute(_INSERT, row)).scalar_one()
+        await insert_once(connection, sends, **row)
+        seq: int = (await connection.execute(_SEQ, {"send_id": send_id})).scalar_one()
         return seq
 
     async def find(self, send_id: str) -> Row[Any] | None:

@@ -163,7 +163,6 @@ class Homeserver:
             "tls_private_key": str(self._certificates.private_key),
             "signing_key_file": str(self.directory / "signing.key"),
             "media_directory": str(self.directory / "media"),
-            "pid_file": str(self.directory / "homeserver.pid"),
             "log_config_file": str(self.directory / "log.yaml"),
             "log_file": str(self.log_path),
             "log_level": "WARNING" if self._profile == "tuned" else "INFO",
