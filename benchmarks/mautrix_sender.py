@@ -6,6 +6,7 @@ Runs in an environment of its own. Reads a JSON command a line and answers each 
 
 import asyncio
 import json
+import logging
 import sys
 import time
 from typing import Any
@@ -111,6 +112,7 @@ class Sender:
 
 async def main() -> None:
     """Answer until standard input ends."""
+    logging.disable(logging.WARNING)  # it says of every recipient that her device is not cross-signed
     loop = asyncio.get_running_loop()
     options = json.loads(await loop.run_in_executor(None, sys.stdin.readline))
     sender = Sender(**options)

@@ -1,7 +1,7 @@
 """The history of a conversation: read from the homeserver, decrypted for one reader, never stored in clear."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,9 @@ from bridge.rooms import is_edit
 log = logging.getLogger(__name__)
 
 ENCRYPTED = "m.room.encrypted"
+
+_MOST_REQUESTS = 10
+"""For one page: somebody may fill a room with edits, which are no messages."""
 
 _TYPES: Mapping[str, MessageType] = {
     "m.text": "text",
@@ -49,13 +52,13 @@ class Parties:
             return "patient"
         return "professional" if user_id == self.professional else "bot"
 
-    def all_local_but(self, sender: str) -> bool:
-        """Whether everybody who receives the sender's messages lives on the portal's server."""
-        return all(
-            server_of(person) == self.portal_server
-            for person in (self.patient, self.professional)
-            if person != sender
-        )
+    def recipients(self, sender: str) -> frozenset[str]:
+        """Who receives the sender's messages; bots are no recipients."""
+        return frozenset({self.patient, self.professional} - {sender})
+
+    def all_local(self, people: Iterable[str]) -> bool:
+        """Whether these people all live on the portal's server."""
+        return all(server_of(person) == self.portal_server for person in people)
 
 
 class StoredEvent(RoomEvent):
@@ -85,12 +88,12 @@ async def read_page(
 ) -> tuple[list[RawMessage], str | None]:
     """At most `limit` messages, newest first, and the cursor of the next page (None at the beginning of time).
 
-    Only encrypted events count: what somebody wrote in clear text, against the room's rule, is not shown.
+    A page may be short, or empty, although older messages follow. Only encrypted events count: what somebody wrote in clear text, against the room's rule, is not shown.
     Raises BadCursorError.
     """
     events: list[StoredEvent] = []
     token = before
-    while len(events) < limit:
+    for _ in range(_MOST_REQUESTS):
         try:
             page = await matrix.messages(
                 user_id=reader,
@@ -106,7 +109,7 @@ async def read_page(
         parsed = (_parse(raw, room_id) for raw in page.chunk)
         events += [event for event in parsed if event is not None and not is_edit(event.content)]
         token = page.end
-        if token is None:
+        if token is None or len(events) == limit:
             break
     return await _decrypt(encryption, reader, events), token
 
@@ -155,10 +158,11 @@ def present(raw: RawMessage, *, parties: Parties, read: ReadStates) -> Message |
     """The message as callers see it; None for what is no message (a call's signalling, a verification)."""
     event = raw.event
     shown = _shown(raw)
-    if shown is None:
+    if shown is None or (raw.plain is None and not read.is_message(event.event_id)):
         return None
-    read_by = read.read_by(event.event_id, sender=event.sender)
-    status: MessageStatus = "delivered" if parties.all_local_but(event.sender) else "sent"
+    recipients = parties.recipients(event.sender)
+    read_by = read.read_by(event.event_id, people=recipients)
+    status: MessageStatus = "delivered" if parties.all_local(recipients) else "sent"
     return Message(
         message_id=event.event_id,
         conversation_id=event.room_id,
@@ -200,7 +204,9 @@ def _shown(raw: RawMessage) -> _Shown | None:
 
 
 def _new_body(edited: Decrypted | Undecryptable | None) -> str | None:
-    content = edited.content.get("m.new_content") if isinstance(edited, Decrypted) else None
+    if not isinstance(edited, Decrypted) or edited.event_type != "m.room.message":
+        return None
+    content = edited.content.get("m.new_content")
     body = content.get("body") if isinstance(content, dict) else None
     return body if isinstance(body, str) else None
 

@@ -35,22 +35,28 @@ class ReadStates:
 
     _receipts: tuple[_Receipt, ...]
     _order: Mapping[str, int]
+    _no_messages: frozenset[str]
 
-    def read_by(self, event_id: str, *, sender: str) -> tuple[ReadBy, ...]:
-        """Who but the sender has read this event: has a receipt on it or on a later one."""
+    def is_message(self, event_id: str) -> bool:
+        """Whether this event is a message, as far as we know; an edit that was redacted doesn't tell any more."""
+        return event_id not in self._no_messages
+
+    def read_by(self, event_id: str, *, people: Collection[str]) -> tuple[ReadBy, ...]:
+        """Who of these people has read this event: has a receipt on it or on a later one."""
         seq = self._order.get(event_id)
         if seq is None:
             return ()
         return tuple(
             ReadBy(user_id=receipt.user_id, at=receipt.at)
             for receipt in self._receipts
-            if receipt.user_id != sender and receipt.seq >= seq
+            if receipt.user_id in people and receipt.seq >= seq
         )
 
 
 async def read_states(connection: AsyncConnection, room_id: str, event_ids: Collection[str]) -> ReadStates:
     """What is needed to say who has read these events of a room."""
-    order = select(timeline.c.event_id, timeline.c.seq).where(timeline.c.event_id.in_(event_ids))
+    columns = (timeline.c.event_id, timeline.c.seq, timeline.c.is_message)
+    events = (await connection.execute(select(*columns).where(timeline.c.event_id.in_(event_ids)))).all()
     of_room = (
         select(receipts.c.user_id, receipts.c.seq, receipts.c.at)
         .where(receipts.c.room_id == room_id)
@@ -60,7 +66,8 @@ async def read_states(connection: AsyncConnection, room_id: str, event_ids: Coll
         tuple(
             _Receipt(user_id=row.user_id, seq=row.seq, at=row.at) for row in await connection.execute(of_room)
         ),
-        {row.event_id: row.seq for row in await connection.execute(order)},
+        {row.event_id: row.seq for row in events},
+        frozenset(row.event_id for row in events if not row.is_message),
     )
 
 

@@ -68,12 +68,9 @@ class Devices:
 
     async def account(self, connection: AsyncConnection, user_id: str) -> vodozemac.Account:
         """The account of a device of ours, for reading only."""
-        version = await connection.scalar(
-            select(own_devices.c.account_version).where(own_devices.c.user_id == user_id)
-        )
+        row = await self._row(connection, user_id, lock=False)
         loaded = self._accounts.get(user_id)
-        if loaded is None or loaded.version != version:
-            row = await self._row(connection, user_id, lock=False)
+        if loaded is None or loaded.version != row.account_version:
             loaded = _Loaded(self.unpickle(row.account), row.account_version, self._now())
             self._accounts[user_id] = loaded
         loaded.used_at = self._now()

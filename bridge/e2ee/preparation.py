@@ -60,38 +60,29 @@ class Preparation:
             return
         async with self._locks.of("room", user_id, room_id):
             for _ in range(_ATTEMPTS):
-                session = await self._current(user_id, room_id)
-                if session is not None and session.is_shared and self._fits(session, members):
+                async with self._database.read() as connection:
+                    own = await self._devices.own(connection, user_id)
+                    session = await sessions.current(connection, user_id=user_id, room_id=room_id)
+                if own is None:
+                    raise NoDeviceError(user_id)
+                if session is not None and not self._fits(session, members):
+                    session = None
+                if session is not None and session.is_shared:
                     self._ready.put(session, members)
                     return
-                await self._make_ready(user_id, room_id, members, rotation)
+                await self._device_lists.follow(acting=user_id, users=members)
+                if session is None:
+                    await self._start(own, room_id, members, rotation)
+                else:
+                    await self._sharing.share(session.session_id)
         raise SessionNotReadyError
 
-    async def _current(self, user_id: str, room_id: str) -> sessions.OutboundSession | None:
-        async with self._database.read() as connection:
-            return await sessions.current(connection, user_id=user_id, room_id=room_id)
-
-    def _fits(self, session: sessions.OutboundSession, members: Collection[str]) -> bool:
+    def _fits(self, session: OutboundSession, members: Collection[str]) -> bool:
         return session.is_alive(self._now()) and session.members_digest == sessions.digest(members)
 
-    async def _make_ready(
-        self, user_id: str, room_id: str, members: Collection[str], rotation: Rotation
-    ) -> None:
-        async with self._database.read() as connection:
-            own = await self._devices.own(connection, user_id)
-        if own is None:
-            raise NoDeviceError(user_id)
-        await self._device_lists.follow(acting=user_id, users=members)
-        session_id = await self._session(own, room_id, members, rotation)
-        if session_id is not None:
-            await self._sharing.share(session_id)
-
-    async def _session(
+    async def _start(
         self, own: OwnDevice, room_id: str, members: Collection[str], rotation: Rotation
     ) -> str | None:
-        session = await self._current(own.user_id, room_id)
-        if session is not None and self._fits(session, members):
-            return session.session_id
         try:
             async with self._database.write() as connection:
                 return await sessions.start(

@@ -2,11 +2,12 @@
 
 import itertools
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import Table, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -209,7 +210,9 @@ class Clinic:
             for event in room.events:
                 if event["event_id"] not in self._pushed:
                     self._pushed.add(event["event_id"])
-                    await self.main.inbound.room_event(await self.store(), RoomEvent.model_validate(event))
+                    with suppress(ValidationError):  # what is malformed is dropped before it is stored
+                        accepted = RoomEvent.model_validate(event)
+                        await self.main.inbound.room_event(await self.store(), accepted)
 
     def sent(self, room_id: str) -> list[dict[str, Any]]:
         """The encrypted events in this room, in their order."""

@@ -3,9 +3,7 @@
 Tests that use these say `pytestmark = pytest.mark.asyncio(loop_scope="session")`: the loop is the fixtures'.
 """
 
-import socket
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
 
 import pytest
 import pytest_asyncio
@@ -17,15 +15,7 @@ from bridge.demo.ports import Ports
 from bridge.migrations import upgrade_database
 from tests.e2e.clinic import Clinic, open_clinic
 from tests.e2e.fault_proxy import FaultProxy
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on, all different."""
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
+from tests.e2e.free_ports import free_ports
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -37,13 +37,9 @@ async def test_the_device_is_cross_signed(world: World):
     keys = world.server.cross_signing[LUCIA]
     assert set(keys) == {"master_key", "self_signing_key", "user_signing_key"}
     for name in ("self_signing_key", "user_signing_key"):
-        assert is_signed_by(
-            keys[name], user_id=LUCIA, key_id=found.master_key, public_key=found.master_key
-        )
+        assert is_signed_by(keys[name], user_id=LUCIA, key_id=found.master_key, public_key=found.master_key)
     (device,) = found.devices
-    assert is_signed_by(
-        keys["master_key"], user_id=LUCIA, key_id=device.device_id, public_key=device.ed25519
-    )
+    assert is_signed_by(keys["master_key"], user_id=LUCIA, key_id=device.device_id, public_key=device.ed25519)
 
 
 async def test_members_see_that_a_gateway_reads_along(world: World):

@@ -69,8 +69,8 @@ async def test_a_device_reads_the_history_once_it_is_signed(world: World, garcia
     assert second.read(said) == "hola"
 
 
-async def test_the_senders_other_devices_read_along(world: World):
-    """If one of our users has a device of her own besides ours, signed by her identity or not yet known, it counts."""
+async def test_the_senders_other_devices_count_too(world: World):
+    """A device of her own that one of our users has besides ours counts like anybody's: unsigned, it is told."""
     own = Client(world.server, LUCIA, "HERS")
     await own.log_in()
     await world.encryption.device_lists_changed([LUCIA], [])

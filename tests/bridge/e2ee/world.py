@@ -66,7 +66,9 @@ class World:
             catch_up=catch_up,
         )
 
-    async def prepare(self, *recipients: str, sender: str = LUCIA, room_id: str = ROOM, **rotation: int) -> None:
+    async def prepare(
+        self, *recipients: str, sender: str = LUCIA, room_id: str = ROOM, **rotation: int
+    ) -> None:
         """Prepare with the usual rotation."""
         await self.encryption.prepare(
             user_id=sender,
@@ -78,7 +80,9 @@ class World:
             ),
         )
 
-    async def say(self, body: str, *, sender: str = LUCIA, room_id: str = ROOM, **content: Any) -> EncryptedEvent:
+    async def say(
+        self, body: str, *, sender: str = LUCIA, room_id: str = ROOM, **content: Any
+    ) -> EncryptedEvent:
         """Encrypt a prepared message, as an event."""
         async with self.database.write() as connection:
             encrypted = await self.encryption.encrypt(
@@ -303,7 +307,12 @@ class Client:
         await self.send_olm(user_id, "m.room_key", content, **changes)
 
     def say(
-        self, session: vodozemac.GroupSession, body: str, *, room_id: str = ROOM, inner_room_id: str | None = None
+        self,
+        session: vodozemac.GroupSession,
+        body: str,
+        *,
+        room_id: str = ROOM,
+        inner_room_id: str | None = None,
     ) -> EncryptedEvent:
         """A room message, without the deprecated fields."""
         payload = {

@@ -1,0 +1,41 @@
+"""The settings file that the demo writes for itself."""
+
+from pathlib import Path
+
+import pytest
+
+from bridge.demo.errors import DemoError
+from bridge.demo.ports import Ports
+from bridge.demo.settings_file import demo_settings
+
+
+def test_secrets_are_made_once_and_kept(tmp_path: Path) -> None:
+    """A second start has the same settings: a new secret would lose every key sealed with the old one."""
+    path = tmp_path / "data" / "videoconsulta.yaml"
+    first = demo_settings(path, ports=Ports())
+    assert demo_settings(path, ports=Ports()) == first
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_two_demos_share_no_secret(tmp_path: Path) -> None:
+    """Each data directory has tokens and secrets of its own."""
+    one = demo_settings(tmp_path / "one.yaml", ports=Ports())
+    two = demo_settings(tmp_path / "two.yaml", ports=Ports())
+    assert one.secret != two.secret
+    assert one.appservice.as_token != two.appservice.as_token
+    assert one.appservice.hs_token != two.appservice.hs_token
+
+
+def test_other_ports_are_refused_in_one_line(tmp_path: Path) -> None:
+    """Server names contain ports, and all data server names: a start on other ports would break it."""
+    path = tmp_path / "videoconsulta.yaml"
+    demo_settings(path, ports=Ports())
+    with pytest.raises(DemoError, match=r"^[^\n]*--base-port[^\n]*$"):
+        demo_settings(path, ports=Ports.from_base(30_000))
+
+
+def test_transactions_may_take_another_way(tmp_path: Path) -> None:
+    """A test puts a proxy between homeserver and bridge; the bridge still listens where it always does."""
+    settings = demo_settings(tmp_path / "s.yaml", ports=Ports(), appservice_url="http://127.0.0.1:30009")
+    assert settings.appservice.url == "http://127.0.0.1:30009"
+    assert settings.http.port == Ports().api
