@@ -29,7 +29,7 @@ lint: .venv/installed $(ELEMENT)/node_modules/installed
 	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --check .; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/lint-imports --no-color >.venv/lint-imports.out || { cat .venv/lint-imports.out; exit 1; }
+	@$(BIN)/lint-imports --no-logo >.venv/lint-imports.out || { cat .venv/lint-imports.out; exit 1; }
 	@$(NPM) run --silent typecheck
 	@echo "lint: nothing to mend"
 

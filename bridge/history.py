@@ -88,8 +88,8 @@ async def read_page(
 ) -> tuple[list[RawMessage], str | None]:
     """At most `limit` messages, newest first, and the cursor of the next page (None at the beginning of time).
 
-    A page may be short, or empty, although older messages follow. Only encrypted events count: what somebody wrote in clear text, against the room's rule, is not shown.
-    Raises BadCursorError.
+    A page may be short, or empty, although older messages follow. Only encrypted events count: what somebody
+    wrote in clear text, against the room's rule, is not shown. Raises BadCursorError.
     """
     events: list[StoredEvent] = []
     token = before

@@ -18,6 +18,7 @@ from bridge.people import managed_among
 from bridge.receipts import record_receipt
 from bridge.rooms import (
     is_consult_room,
+    is_edit,
     record_event,
     room_encryption,
     set_membership,
@@ -101,7 +102,9 @@ class Inbound:
             await set_membership(
                 connection, event.room_id, str(event.state_key), str(event.content.get("membership"))
             )
-        elif event.type == "m.room.encryption":
+        elif (
+            event.type == "m.room.encryption" and event.state_key == ""
+        ):  # any member may send it as no state
             await set_rotation(connection, event.room_id, event.content)
         elif event.type == "m.room.encrypted":
             await self._message(connection, event)
@@ -110,6 +113,8 @@ class Inbound:
         await record_receipt(
             connection, room_id=event.room_id, user_id=event.sender, event_id=event.event_id, at=event.sent_at
         )
+        if is_edit(event.content):
+            return
         await append(
             connection,
             Fact(

@@ -1,4 +1,9 @@
-"""A lock for each of many things, kept only while somebody holds or awaits it."""
+"""Locks by name, within this process. Other processes are kept out by the database.
+
+Order, to be kept by everyone: a conversation's or a room's lock, then a device's lock, then the database's writer.
+A room's lock may be held across calls to the homeserver, a device's lock only where its account's keys are being
+uploaded, the writer never.
+"""
 
 import asyncio
 from collections.abc import Hashable
@@ -6,7 +11,10 @@ from weakref import WeakValueDictionary
 
 
 class KeyedLocks:
-    """`async with locks[key]:` lets one task at a time work on the thing named by `key`."""
+    """`async with locks[key]:` lets one task at a time work on the thing that the key names.
+
+    A lock exists as long as somebody holds or awaits it.
+    """
 
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()

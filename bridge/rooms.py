@@ -13,6 +13,7 @@ from bridge.storage.conversations import conversations, room_members, timeline
 from bridge.storage.statements import insert_once, upsert
 
 _PRESENT = ("join", "invite")
+_LARGEST_PERIODS = {"rotation_period_msgs": 2**31 - 1, "rotation_period_ms": 10 * 365 * 86_400_000}
 
 _ENCRYPTION = (
     select(
@@ -77,8 +78,8 @@ async def set_rotation(connection: AsyncConnection, room_id: str, content: dict[
     """Follow an `m.room.encryption` event; values that make no sense leave what was."""
     values = {
         name: content[name]
-        for name in ("rotation_period_msgs", "rotation_period_ms")
-        if type(content.get(name)) is int and content[name] > 0
+        for name, largest in _LARGEST_PERIODS.items()
+        if type(content.get(name)) is int and 0 < content[name] <= largest
     }
     if values:
         await connection.execute(

@@ -43,7 +43,7 @@ _SUMMARIES = select(
 _ALL = _SUMMARIES.where(
     conversations.c.opened_at.is_not(None),
     or_(conversations.c.patient == bindparam("reader"), conversations.c.professional == bindparam("reader")),
-).order_by(desc("last_message_at"))
+).order_by(desc("last_message_at").nulls_last())
 _ONE = _SUMMARIES.where(conversations.c.room_id == bindparam("room_id"))
 
 

@@ -24,8 +24,8 @@ from bridge.e2ee.cross_signing import CrossSigning
 from bridge.e2ee.devices import Devices
 from bridge.e2ee.errors import KeysRefusedError
 from bridge.e2ee.identities import DeviceIdentity
-from bridge.e2ee.locks import KeyedLocks
 from bridge.e2ee.ports import KeyServer
+from bridge.locks import KeyedLocks
 from bridge.settings import EncryptionSettings
 from bridge.storage.e2ee import own_devices
 from bridge.storage.statements import insert_once
@@ -60,7 +60,7 @@ class KeyUpload:
 
     async def provision(self, user_id: str) -> None:
         """One published, cross-signed device for this user; nothing to do when there is one."""
-        async with self._locks.of("device", user_id):
+        async with self._locks["device", user_id]:
             async with self._database.read() as connection:
                 row = await _own_row(connection, user_id)
             if row is None:
@@ -101,7 +101,7 @@ class KeyUpload:
         async with self._database.read() as connection:
             ours = (await connection.execute(query)).all()
         for user_id, device_id in ours:
-            async with self._locks.of("device", user_id):
+            async with self._locks["device", user_id]:
                 await self._refill(user_id, device_id, low=device_id in low, fallback_used=device_id in used)
 
     async def _create(self, user_id: str) -> None:

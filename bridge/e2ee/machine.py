@@ -15,7 +15,6 @@ from bridge.e2ee.devices import Devices
 from bridge.e2ee.errors import NoDeviceError, SessionNotReadyError
 from bridge.e2ee.healing import Healing
 from bridge.e2ee.key_upload import KeyUpload
-from bridge.e2ee.locks import KeyedLocks
 from bridge.e2ee.model import Decrypted, Device, Encrypted, EncryptedEvent, Rotation, Undecryptable
 from bridge.e2ee.ports import KeyServer
 from bridge.e2ee.preparation import Preparation
@@ -23,6 +22,7 @@ from bridge.e2ee.ready import ReadySessions
 from bridge.e2ee.recovery import Recovery
 from bridge.e2ee.sharing import Sharing
 from bridge.e2ee.to_device import ToDevice
+from bridge.locks import KeyedLocks
 from bridge.matrix.events import ToDeviceEvent
 from bridge.matrix.json import JsonObject
 from bridge.settings import EncryptionSettings

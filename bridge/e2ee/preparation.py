@@ -1,9 +1,11 @@
 """Before a message is encrypted: a session that everybody entitled to it has.
 
-current session fits? ── yes ──> done: one query
+prepared in this process, for the same people? ── yes ──> done: no query; encrypt will look at the row
   │ no
-follow new recipients ──> ask for the devices of those who are stale ──> session too old, or other members:
-begin a new one ──> share it ──> look again, since devices may have changed meanwhile
+the current session in the database:
+  none, too old, or for others ──> ask for the devices of new and stale members, begin one ──> look again
+  somebody may lack it ──────────> share it ──> look again
+  everybody has it ──────────────> done
 """
 
 from collections.abc import Collection
@@ -17,10 +19,10 @@ from bridge.e2ee import sessions
 from bridge.e2ee.device_lists import DeviceLists
 from bridge.e2ee.devices import Devices, OwnDevice
 from bridge.e2ee.errors import NoDeviceError, SessionNotReadyError
-from bridge.e2ee.locks import KeyedLocks
 from bridge.e2ee.model import Rotation
 from bridge.e2ee.ready import ReadySessions
 from bridge.e2ee.sharing import Sharing
+from bridge.locks import KeyedLocks
 
 _ATTEMPTS = 5
 
@@ -58,34 +60,32 @@ class Preparation:
         members = frozenset({*recipients, user_id})
         if self._ready.fits(user_id, room_id, members, self._now()):
             return
-        async with self._locks.of("room", user_id, room_id):
+        async with self._locks["room", user_id, room_id]:
             for _ in range(_ATTEMPTS):
                 async with self._database.read() as connection:
                     own = await self._devices.own(connection, user_id)
                     session = await sessions.current(connection, user_id=user_id, room_id=room_id)
                 if own is None:
                     raise NoDeviceError(user_id)
-                if session is not None and not self._fits(session, members):
-                    session = None
-                if session is not None and session.is_shared:
+                if session is None or not self._fits(session, members):
+                    await self._start(own, room_id, members, rotation)
+                elif session.is_shared:
                     self._ready.put(session, members)
                     return
-                await self._device_lists.follow(acting=user_id, users=members)
-                if session is None:
-                    await self._start(own, room_id, members, rotation)
                 else:
-                    await self._sharing.share(session.session_id)
+                    await self._sharing.share(session)
         raise SessionNotReadyError
 
-    def _fits(self, session: OutboundSession, members: Collection[str]) -> bool:
+    def _fits(self, session: sessions.OutboundSession, members: Collection[str]) -> bool:
         return session.is_alive(self._now()) and session.members_digest == sessions.digest(members)
 
     async def _start(
         self, own: OwnDevice, room_id: str, members: Collection[str], rotation: Rotation
-    ) -> str | None:
+    ) -> None:
+        await self._device_lists.follow(acting=own.user_id, users=members)
         try:
             async with self._database.write() as connection:
-                return await sessions.start(
+                await sessions.start(
                     connection,
                     own=own,
                     room_id=room_id,
@@ -95,5 +95,5 @@ class Preparation:
                     sealer=self._sealer,
                     pickle_key=self._pickle_key,
                 )
-        except IntegrityError:  # another process began one at the same moment; look again
-            return None
+        except IntegrityError:
+            return  # another process began one at the same moment, which will be looked at

@@ -25,12 +25,13 @@ from bridge.storage.e2ee import outbound_sessions, session_members, session_shar
 
 @dataclass(frozen=True)
 class OutboundSession:
-    """A row of outbound_sessions, without its secrets."""
+    """A row of outbound_sessions, without the ratchet."""
 
     session_id: str
     user_id: str
     room_id: str
     message_index: int
+    session_key_sealed: bytes
     members_digest: str
     max_messages: int
     expires_at: datetime

@@ -4,8 +4,8 @@
     ──> claim one-time keys ──> Olm-encrypt, COMMIT ──> sendToDevice ──> COMMIT who has it, and shared = n
 
 A crash before the last commit means that the same devices are given the key again, which is harmless. What
-changes in between raises `sharing` above n, so somebody will look again. Every device that may have the key gets it
-from index 0; the others are told why not.
+changes in between raises `sharing` above n, so somebody will look again. Every device that may have the key
+gets it from index 0; the others are told why not.
 """
 
 from collections.abc import Collection
@@ -22,11 +22,11 @@ from bridge.database import Database
 from bridge.e2ee import olm, sessions
 from bridge.e2ee.device_lists import DeviceLists, KnownDevice
 from bridge.e2ee.devices import Devices, OwnDevice
-from bridge.e2ee.locks import KeyedLocks
 from bridge.e2ee.model import MEGOLM
 from bridge.e2ee.ports import KeyServer
 from bridge.e2ee.rows import upsert_rows
 from bridge.e2ee.sessions import OutboundSession
+from bridge.locks import KeyedLocks
 from bridge.matrix.json import JsonObject
 from bridge.storage.e2ee import outbound_sessions, session_shares
 
@@ -83,16 +83,15 @@ class Sharing:
         async with self._database.read() as connection:
             waiting = await sessions.unshared(connection, members=members, room_id=room_id)
         for session in waiting:
-            async with self._locks.of("room", session.user_id, session.room_id):
-                await self.share(session.session_id)
+            async with self._locks["room", session.user_id, session.room_id]:
+                await self.share(session)
 
-    async def share(self, session_id: str) -> None:
+    async def share(self, session: OutboundSession) -> None:
         """Give this session to every device that lacks it. The caller holds the lock of its room."""
         async with self._database.read() as connection:
-            session = await sessions.by_id(connection, session_id)
-            own = await self._devices.own(connection, session.user_id) if session else None
-            members = await sessions.members_of(connection, session_id)
-        if session is None or own is None or session.is_shared:
+            own = await self._devices.own(connection, session.user_id)
+            members = await sessions.members_of(connection, session.session_id)
+        if own is None:
             return
         await self._device_lists.follow(acting=own.user_id, users=members)
         async with self._database.read() as connection:
@@ -111,8 +110,7 @@ class Sharing:
     async def _work(
         self, connection: AsyncConnection, own: OwnDevice, session: OutboundSession, members: Collection[str]
     ) -> _Work:
-        shares = select(session_shares).where(session_shares.c.session_id == session.session_id)
-        told = {(row.user_id, row.device_id): row.code for row in await connection.execute(shares)}
+        told = await _told(connection, session.session_id) if session.shared else {}
         lacking = [
             device
             for device in await self._device_lists.devices_of(connection, members)
@@ -120,20 +118,16 @@ class Sharing:
         ]
         entitled = [device for device in lacking if device.entitled]
         keys = {device.curve25519 for device in entitled}
+        context = sessions.key_context(session.session_id)
         return _Work(
             own=own,
             session=session,
-            session_key=await self._session_key(connection, session.session_id),
+            session_key=self._sealer.open(session.session_key_sealed, context=context).decode(),
             entitled=entitled,
             connected=await olm.sessions_with(connection, user_id=own.user_id, sender_keys=keys),
             refused=[device for device in lacking if not device.entitled],
             told=told,
         )
-
-    async def _session_key(self, connection: AsyncConnection, session_id: str) -> str:
-        query = select(outbound_sessions.c.session_key_sealed)
-        sealed = await connection.scalar(query.where(outbound_sessions.c.session_id == session_id))
-        return self._sealer.open(sealed or b"", context=sessions.key_context(session_id)).decode()
 
     async def _encrypt(self, work: _Work, claimed: olm.OneTimeKeys) -> dict[str, dict[str, JsonObject]]:
         if not work.entitled:
@@ -199,6 +193,11 @@ class Sharing:
                 )
                 .values(shared=looked)
             )
+
+
+async def _told(connection: AsyncConnection, session_id: str) -> dict[tuple[str, str], str]:
+    query = select(session_shares).where(session_shares.c.session_id == session_id)
+    return {(row.user_id, row.device_id): row.code for row in await connection.execute(query)}
 
 
 async def ask_again(

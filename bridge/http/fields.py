@@ -3,6 +3,7 @@
 A validator's error type is the key of its text: `field.{type}` in bots/locales.
 """
 
+import json
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -11,6 +12,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Wi
 from pydantic_core import PydanticCustomError
 
 MAX_MESSAGE_BYTES = 32 * 1024
+# An event has 65,536 bytes at most. Encryption makes 4 out of 3, and what stands around the text needs some.
+_MAX_ESCAPED_BYTES = 46_000
 
 # Matrix specification, appendices: user identifiers (historical ones too), room ids, event ids.
 USER_ID = r"^@[!-9;-~]+:[A-Za-z0-9.:\[\]-]+$"
@@ -46,7 +49,8 @@ def check_words(value: str) -> str:
 
 
 def _check_message(value: str) -> str:
-    if len(value.encode()) > MAX_MESSAGE_BYTES:
+    escaped = json.dumps(value, ensure_ascii=False).encode()
+    if len(value.encode()) > MAX_MESSAGE_BYTES or len(escaped) > _MAX_ESCAPED_BYTES:
         raise PydanticCustomError("message-too-large", "is too large")
     return check_words(value)
 

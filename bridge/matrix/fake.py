@@ -6,16 +6,15 @@ call, before it does anything and once it has: they may raise, which is how requ
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from bridge.matrix.answers import MessagesPage
 from bridge.matrix.errors import MatrixError
+from bridge.matrix.fake_room import FakeRoom, first_state
 from bridge.matrix.json import JsonObject
-
-_JOIN_RULE = {"private_chat": "invite", "public_chat": "public"}
 
 
 @dataclass(frozen=True)
@@ -24,38 +23,6 @@ class Call:
 
     method: str
     arguments: dict[str, Any]
-
-
-@dataclass
-class FakeRoom:
-    """A room: every event in its order; the last of each type and state key is its state."""
-
-    room_id: str
-    creator: str
-    events: list[JsonObject] = field(default_factory=list)
-
-    def state(self) -> dict[tuple[str, str], JsonObject]:
-        """The current state by type and state key."""
-        return {(event["type"], event["state_key"]): event for event in self.events if "state_key" in event}
-
-    def membership(self, user_id: str) -> str | None:
-        """What this user is in the room."""
-        event = self.state().get(("m.room.member", user_id))
-        return None if event is None else str(event["content"]["membership"])
-
-    def may(self, user_id: str, action: str) -> bool:
-        """Whether the user's power level suffices; a creator's always does (room version 12)."""
-        levels = self.state()[("m.room.power_levels", "")]["content"]
-        level = levels.get("users", {}).get(user_id, levels.get("users_default", 0))
-        return user_id == self.creator or level >= levels.get(action, 50)
-
-    def relate(self, event: JsonObject) -> JsonObject:
-        """The event as it is served: with its sender's last edit (client-server API, section 11.6.2)."""
-        served = deepcopy(event)
-        edits = [one for one in self.events if _edits(one, event)]
-        if edits and "redacted_because" not in event["unsigned"]:
-            served["unsigned"]["m.relations"] = {"m.replace": deepcopy(edits[-1])}
-        return served
 
 
 class FakeHomeserver:
@@ -83,7 +50,7 @@ class FakeHomeserver:
         call = self._begin("create_room", user_id=user_id, body=body)
         room = FakeRoom(f"!room{next(self._numbers)}", user_id)
         self.rooms[room.room_id] = room
-        for event_type, state_key, content in _first_state(user_id, body):
+        for event_type, state_key, content in first_state(user_id, body):
             self._add(room, user_id, event_type, content, state_key=state_key)
         for invitee in body.get("invite", []):
             self._add(room, user_id, "m.room.member", {"membership": "invite"}, state_key=invitee)
@@ -166,7 +133,7 @@ class FakeHomeserver:
             room = self._joined_room(room_id, user_id)
             event = self._add(room, user_id, event_type, content)
             if event_type == "m.room.redaction":
-                _redact(room, event)
+                room.redact(event)
             self._transactions[transaction] = event["event_id"]
         self.after(call)
         return self._transactions[transaction]
@@ -227,36 +194,6 @@ class FakeHomeserver:
         }
         room.events.append(event if state_key is None else {**event, "state_key": state_key})
         return room.events[-1]
-
-
-def _first_state(creator: str, body: JsonObject) -> Iterator[tuple[str, str, JsonObject]]:
-    """The events of a new room, in the order of the specification (client-server API, section 10.1.1)."""
-    levels = {"users_default": 0, "events_default": 0, "invite": 0}
-    yield "m.room.create", "", {"room_version": body["room_version"], **body.get("creation_content", {})}
-    yield "m.room.member", creator, {"membership": "join"}
-    yield "m.room.power_levels", "", levels | body.get("power_level_content_override", {})
-    yield "m.room.join_rules", "", {"join_rule": _JOIN_RULE[body["preset"]]}
-    for event in body.get("initial_state", []):
-        yield event["type"], event.get("state_key", ""), event["content"]
-
-
-def _edits(event: JsonObject, original: JsonObject) -> bool:
-    relation = event["content"].get("m.relates_to")
-    return (
-        isinstance(relation, dict)
-        and relation.get("rel_type") == "m.replace"
-        and relation.get("event_id") == original["event_id"]
-        and event["sender"] == original["sender"]
-        and event["type"] == original["type"]
-    )
-
-
-def _redact(room: FakeRoom, redaction: JsonObject) -> None:
-    redacted: Iterable[JsonObject] = room.events
-    for event in redacted:
-        if event["event_id"] == redaction["content"]["redacts"]:
-            event["content"] = {}
-            event["unsigned"] = {"redacted_because": deepcopy(redaction)}
 
 
 def _place(token: str) -> int:

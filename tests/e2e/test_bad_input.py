@@ -132,8 +132,15 @@ async def test_a_conversation_that_is_not_hers(people: Pair, servers: LocalPlatf
 
 @pytest.mark.parametrize(
     "body",
-    ["👩🏽‍⚕️🫀 ¡hola!", "مرحبا دكتورة، كيف حالك؟", "línea uno\nlínea dos\ttab", "a" * 32_768, "Ω≈ç√∫µ≤≥÷"],
-    ids=["emoji", "right-to-left", "line breaks", "32 KiB", "symbols"],
+    [
+        "👩🏽‍⚕️🫀 ¡hola!",
+        "مرحبا دكتورة، كيف حالك؟",
+        "línea uno\nlínea dos\ttab",
+        "a" * 32_768,
+        '\n"' * 11_000 + "fin",
+        "Ω≈ç√∫µ≤≥÷",
+    ],
+    ids=["emoji", "right-to-left", "line breaks", "32 KiB", "all escaped", "symbols"],
 )
 async def test_every_other_text_goes_through_intact(people: Pair, body: str) -> None:
     """What was sent is what the history shows, to the letter."""

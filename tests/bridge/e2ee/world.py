@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -158,6 +159,7 @@ class Client:
     master: Ed25519PrivateKey | None = None
     self_signing: Ed25519PrivateKey | None = None
     olm: dict[str, vodozemac.Session] = field(default_factory=dict)
+    inbound: dict[str, list[vodozemac.Session]] = field(default_factory=dict)
     rooms: dict[str, vodozemac.InboundGroupSession] = field(default_factory=dict)
     received: list[dict[str, Any]] = field(default_factory=list)
     withheld: list[dict[str, Any]] = field(default_factory=list)
@@ -240,13 +242,19 @@ class Client:
         part = content["ciphertext"][self.curve25519]
         message = vodozemac.AnyOlmMessage.from_parts(part["type"], decode_base64(part["body"]))
         pre_key = message.to_pre_key()
-        known = self.olm.get(content["sender_key"])
-        if known is not None and (pre_key is None or known.session_matches(pre_key)):
-            return known.decrypt(message)
+        for known in [*self.inbound.get(content["sender_key"], []), *self._outbound(content["sender_key"])]:
+            if pre_key is None or known.session_matches(pre_key):
+                with suppress(vodozemac.OlmDecryptionException):
+                    return known.decrypt(message)
         assert pre_key is not None
         sender = vodozemac.Curve25519PublicKey.from_base64(content["sender_key"])
-        self.olm[content["sender_key"]], plaintext = self.account.create_inbound_session(sender, pre_key)
+        session, plaintext = self.account.create_inbound_session(sender, pre_key)
+        self.inbound.setdefault(content["sender_key"], []).append(session)
+        self.olm[content["sender_key"]] = session
         return plaintext
+
+    def _outbound(self, sender_key: str) -> list[vodozemac.Session]:
+        return [self.olm[sender_key]] if sender_key in self.olm else []
 
     def read(self, room_event: EncryptedEvent) -> str:
         """The body of a room message."""

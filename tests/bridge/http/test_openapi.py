@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, ValidationError
@@ -89,6 +89,13 @@ TEXTS = st.sampled_from(
 VALUES = st.none() | st.integers() | st.lists(TEXTS, max_size=1) | TEXTS
 
 
+@example({"body": "a"})
+@example({"body": "a", "recipient": "@garcia:h"})
+@example(
+    {"body": "a", "recipient": "@garcia:h", "conversation_id": None, "reply_to": None, "attachments": []}
+)
+@example({"body": "a", "recipient": "@garcia:h", "conversation_id": "!r"})
+@example({"body": "a", "recipient": None, "conversation_id": None})
 @given(st.dictionaries(st.sampled_from([*SendMessage.model_fields, "other"]), VALUES))
 def test_the_schema_of_a_message_is_what_the_server_takes(body: dict) -> None:
     """Neither stricter nor laxer (but for the size in bytes, which no schema can say)."""

@@ -1,0 +1,137 @@
+"""bridge/rooms.py: what we know of consult rooms."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import insert
+
+from bridge.database import Database
+from bridge.e2ee.model import Rotation
+from bridge.matrix.events import RoomEvent
+from bridge.rooms import (
+    RoomEncryption,
+    is_consult_room,
+    is_edit,
+    membership_of,
+    record_event,
+    room_encryption,
+    set_membership,
+    set_rotation,
+)
+from bridge.storage.conversations import conversations
+
+ROOM = "!consult"
+LUCIA, GARCIA, ASSISTANT = "@portal_lucia:portal", "@garcia:hospital", "@asistente:portal"
+
+
+@pytest.fixture
+async def room(database: Database) -> str:
+    """A consult room in which nobody has been seen yet."""
+    row = {
+        "id": "1",
+        "patient": LUCIA,
+        "professional": GARCIA,
+        "nonce": "n",
+        "room_id": ROOM,
+        "created_at": datetime(2026, 3, 1, tzinfo=UTC),
+        "rotation_period_msgs": 100,
+        "rotation_period_ms": 604_800_000,
+    }
+    async with database.write() as connection:
+        await connection.execute(insert(conversations).values(row))
+    return ROOM
+
+
+async def encryption(database: Database) -> RoomEncryption:
+    """For whom and how a message is encrypted."""
+    async with database.read() as connection:
+        return await room_encryption(connection, ROOM)
+
+
+async def test_the_two_are_recipients_before_anybody_joined(database: Database, room: str) -> None:
+    """Who can't be invited yet reads later what was written meanwhile."""
+    assert await encryption(database) == RoomEncryption(
+        frozenset({LUCIA, GARCIA}), Rotation(period_msgs=100, period_ms=604_800_000)
+    )
+    assert room
+
+
+@pytest.mark.parametrize(
+    ("membership", "is_recipient"),
+    [("join", True), ("invite", True), ("leave", False), ("ban", False), ("knock", False), ("?", False)],
+)
+async def test_members_and_invited_are_recipients(
+    database: Database, room: str, membership: str, *, is_recipient: bool
+) -> None:
+    """Others than the two count as long as they are in the room or invited."""
+    async with database.write() as connection:
+        await set_membership(connection, room, ASSISTANT, "invite")
+        await set_membership(connection, room, ASSISTANT, membership)
+    assert (ASSISTANT in (await encryption(database)).recipients) is is_recipient
+
+
+async def test_memberships_are_of_one_room(database: Database, room: str) -> None:
+    """The last one counts; whoever was never seen has none."""
+    async with database.write() as connection:
+        await set_membership(connection, "!other", GARCIA, "ban")
+        await set_membership(connection, room, LUCIA, "invite")
+        await set_membership(connection, room, LUCIA, "join")
+    async with database.read() as connection:
+        assert await membership_of(connection, room, [LUCIA, GARCIA]) == {LUCIA: "join"}
+        assert await membership_of(connection, room, [GARCIA]) == {}
+
+
+async def test_consult_rooms_are_known(database: Database, room: str) -> None:
+    """Other rooms are none."""
+    async with database.read() as connection:
+        assert await is_consult_room(connection, room)
+        assert not await is_consult_room(connection, "!other")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ({"rotation_period_msgs": 5, "rotation_period_ms": 60_000}, Rotation(5, 60_000)),
+        ({"rotation_period_msgs": 5}, Rotation(5, 604_800_000)),
+        ({"rotation_period_ms": 60_000}, Rotation(100, 60_000)),
+        ({}, Rotation(100, 604_800_000)),
+        ({"rotation_period_msgs": 0, "rotation_period_ms": -1}, Rotation(100, 604_800_000)),
+        ({"rotation_period_msgs": True, "rotation_period_ms": "60000"}, Rotation(100, 604_800_000)),
+        ({"rotation_period_msgs": 1.5, "rotation_period_ms": None}, Rotation(100, 604_800_000)),
+        ({"rotation_period_msgs": 2**53, "rotation_period_ms": 2**70}, Rotation(100, 604_800_000)),
+    ],
+)
+async def test_rotation_follows_the_room(
+    database: Database, room: str, content: dict[str, Any], expected: Rotation
+) -> None:
+    """Values that make no sense, or that no column holds, leave what was."""
+    async with database.write() as connection:
+        await set_rotation(connection, room, content)
+    assert (await encryption(database)).rotation == expected
+
+
+async def test_an_event_takes_one_place(database: Database) -> None:
+    """Recorded again, it is known already."""
+    event = RoomEvent(
+        event_id="$1", room_id=ROOM, sender=LUCIA, type="m.reaction", origin_server_ts=1, content={}
+    )
+    async with database.write() as connection:
+        assert await record_event(connection, event)
+        assert not await record_event(connection, event)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ({"m.relates_to": {"rel_type": "m.replace", "event_id": "$1"}}, True),
+        ({"m.relates_to": {"rel_type": "m.thread", "event_id": "$1"}}, False),
+        ({"m.relates_to": {"rel_type": ["m.replace"]}}, False),
+        ({"m.relates_to": "m.replace"}, False),
+        ({"m.relates_to": None}, False),
+        ({}, False),
+    ],
+)
+def test_an_edit_is_one_that_replaces(content: dict[str, Any], *, expected: bool) -> None:
+    """Relations are untrusted: a malformed one is none."""
+    assert is_edit(content) is expected

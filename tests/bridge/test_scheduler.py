@@ -1,0 +1,100 @@
+"""bridge/scheduler.py: jobs on a beat."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from bridge.scheduler import Job, Scheduler
+
+BEAT_S = 0.02
+
+pytestmark = pytest.mark.usefixtures("quiet")
+
+
+@pytest.fixture
+def quiet(caplog: pytest.LogCaptureFixture) -> None:
+    """The scheduler's own log tells of failing and of slow jobs, which are meant here."""
+    caplog.set_level(logging.CRITICAL)
+
+
+class Runs:
+    """Notes every run of a job."""
+
+    def __init__(self) -> None:
+        self.begun: asyncio.Queue[None] = asyncio.Queue()
+        self.at_work = 0
+        self.most_at_work = 0
+
+    async def quick(self) -> None:
+        """Done at once."""
+        self.begun.put_nowait(None)
+
+    async def failing(self) -> None:
+        """Never done."""
+        self.begun.put_nowait(None)
+        raise ValueError
+
+    async def slow(self) -> None:
+        """Takes longer than a beat."""
+        self.begun.put_nowait(None)
+        self.at_work += 1
+        self.most_at_work = max(self.most_at_work, self.at_work)
+        await asyncio.sleep(3 * BEAT_S)
+        self.at_work -= 1
+
+    async def seen(self, count: int) -> None:
+        """Wait for so many more runs, two seconds at most."""
+        async with asyncio.timeout(2):
+            for _ in range(count):
+                await self.begun.get()
+
+
+@contextmanager
+def running(*jobs: Callable[[], Awaitable[object]]) -> Iterator[Scheduler]:
+    """A scheduler with these jobs, on a quick beat."""
+    scheduler = Scheduler([Job(f"job {number}", BEAT_S, job) for number, job in enumerate(jobs)])
+    scheduler.start()
+    try:
+        yield scheduler
+    finally:
+        scheduler.stop()
+
+
+async def test_a_job_runs_again_and_again() -> None:
+    """The first time after its interval."""
+    runs = Runs()
+    with running(runs.quick):
+        await asyncio.sleep(0)
+        assert runs.begun.empty()
+        await runs.seen(3)
+
+
+async def test_a_failing_job_runs_again() -> None:
+    """And so do the others."""
+    failing, working = Runs(), Runs()
+    with running(failing.failing, working.quick):
+        await failing.seen(2)
+        await working.seen(2)
+
+
+async def test_a_job_does_not_overlap_with_itself() -> None:
+    """However long it takes, it runs again on a beat after its end."""
+    runs = Runs()
+    with running(runs.slow):
+        await runs.seen(3)
+    assert runs.most_at_work == 1
+
+
+async def test_nothing_runs_after_the_stop() -> None:
+    """Stopping twice, or before the start, is harmless."""
+    runs = Runs()
+    Scheduler([]).stop()
+    with running(runs.quick) as scheduler:
+        await runs.seen(1)
+        scheduler.stop()
+        seen = runs.begun.qsize()
+        await asyncio.sleep(3 * BEAT_S)
+    assert runs.begun.qsize() == seen
