@@ -44,6 +44,7 @@ _REFUSALS = (400, 403, 413)
 """Answers about this very message; a token that is not known, say, is the operator's trouble and may end."""
 
 _ENCRYPT_ATTEMPTS = 5
+_RETRY_AFTER_S = 5.0
 _WAITING = sends.c.state.in_(["accepted", "encrypted"])
 
 _SEQ = select(sends.c.seq).where(sends.c.id == bindparam("send_id"))
@@ -169,7 +170,9 @@ class Outbox:
             raise HomeserverUnavailableError from error
         except MatrixError as error:
             if error.status not in _REFUSALS:
-                raise HomeserverUnavailableError(retry_after_s=error.retry_after_s or 5.0) from error
+                raise HomeserverUnavailableError(
+                    retry_after_s=error.retry_after_s or _RETRY_AFTER_S
+                ) from error
             log.warning("message %s refused by the homeserver: %s %s", row.seq, error.status, error.errcode)
             await self._refuse(row)
             if raise_refusal:
@@ -208,9 +211,12 @@ class Outbox:
     async def _prepare(self, row: Row[Any]) -> None:
         async with self._database.read() as connection:
             room = await room_encryption(connection, row.room_id)
-        await self._encryption.prepare(
-            user_id=row.sender, room_id=row.room_id, recipients=room.recipients, rotation=room.rotation
-        )
+        try:
+            await self._encryption.prepare(
+                user_id=row.sender, room_id=row.room_id, recipients=room.recipients, rotation=room.rotation
+            )
+        except MatrixError as error:  # whatever is refused there, it is not this message
+            raise HomeserverUnavailableError(retry_after_s=error.retry_after_s or _RETRY_AFTER_S) from error
 
     async def _encrypt_in(
         self, connection: AsyncConnection, row: Row[Any], content: dict[str, Any]

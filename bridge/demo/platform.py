@@ -1,9 +1,11 @@
 """The whole platform on one machine: two homeservers that federate, and the application service."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from bridge.demo.bridge_process import BridgeProcess
 from bridge.demo.certificates import certificate_files, ensure_certificates
@@ -40,8 +42,22 @@ class LocalPlatform:
         await asyncio.gather(self.portal.stop(), self.hospital.stop())
 
 
+@dataclass(frozen=True)
+class Databases:
+    """Where the three keep their data when that is not SQLite: our URL, and Synapse's arguments (Homeserver)."""
+
+    bridge: str
+    portal: Mapping[str, Any]
+    hospital: Mapping[str, Any]
+
+
 def make_platform(
-    directory: Path, *, ports: Ports, now: datetime, appservice_url: str | None = None
+    directory: Path,
+    *,
+    ports: Ports,
+    now: datetime,
+    appservice_url: str | None = None,
+    databases: Databases | None = None,
 ) -> LocalPlatform:
     """The platform whose data is in this directory; certificates, secrets, settings are made where missing.
 
@@ -49,7 +65,12 @@ def make_platform(
     """
     directory = directory.resolve()
     config = directory / "videoconsulta.yaml"
-    settings = demo_settings(config, ports=ports, appservice_url=appservice_url)
+    settings = demo_settings(
+        config,
+        ports=ports,
+        appservice_url=appservice_url,
+        database=databases.bridge if databases else None,
+    )
     certificates = certificate_files(directory / "tls")
     ensure_certificates(certificates, now=now)
     federation_servers = [settings.homeserver.server_name, *settings.homeserver.allowed_servers]
@@ -61,6 +82,7 @@ def make_platform(
         federation_servers=federation_servers,
         certificates=certificates,
         registration=registration(settings),
+        database=databases.portal if databases else None,
     )
     hospital = Homeserver(
         role="hospital",
@@ -69,6 +91,7 @@ def make_platform(
         federation_port=ports.hospital_federation,
         federation_servers=federation_servers,
         certificates=certificates,
+        database=databases.hospital if databases else None,
     )
     bridge = BridgeProcess(
         config=config,

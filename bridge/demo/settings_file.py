@@ -10,10 +10,13 @@ from bridge.demo.ports import Ports
 from bridge.settings import Settings, load_settings
 
 
-def demo_settings(path: Path, *, ports: Ports, appservice_url: str | None = None) -> Settings:
+def demo_settings(
+    path: Path, *, ports: Ports, appservice_url: str | None = None, database: str | None = None
+) -> Settings:
     """The settings in this file, made with fresh secrets when there is none.
 
-    `appservice_url` is where the homeserver sends transactions, when that is not where the bridge listens.
+    `appservice_url` is where the homeserver sends transactions, when that is not where the bridge listens;
+    `database` our database's URL, when that is not a SQLite file beside the settings.
     Raises DemoError when the file belongs to a platform on other ports: server names contain them, and all
     data those names. Raises SettingsError when somebody has broken the file.
     """
@@ -21,7 +24,8 @@ def demo_settings(path: Path, *, ports: Ports, appservice_url: str | None = None
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
         path.write_text(
-            _new_settings(path.parent, ports=ports, appservice_url=appservice_url), encoding="utf-8"
+            _new_settings(path.parent, ports=ports, appservice_url=appservice_url, database=database),
+            encoding="utf-8",
         )
     settings = load_settings(path)
     made_for = (settings.homeserver.server_name, settings.homeserver.url, settings.http.port)
@@ -34,9 +38,9 @@ def demo_settings(path: Path, *, ports: Ports, appservice_url: str | None = None
     return settings
 
 
-def _new_settings(directory: Path, *, ports: Ports, appservice_url: str | None) -> str:
+def _new_settings(directory: Path, *, ports: Ports, appservice_url: str | None, database: str | None) -> str:
     values = {
-        "database": f"sqlite:///{directory.resolve() / 'videoconsulta.db'}",
+        "database": database or f"sqlite:///{directory.resolve() / 'videoconsulta.db'}",
         "secret": secrets.token_urlsafe(48),
         "homeserver": {
             "server_name": _server_name(ports.portal_federation),

@@ -52,8 +52,6 @@ class FakeHomeserver:
         self.rooms[room.room_id] = room
         for event_type, state_key, content in first_state(user_id, body):
             self._add(room, user_id, event_type, content, state_key=state_key)
-        for invitee in body.get("invite", []):
-            self._add(room, user_id, "m.room.member", {"membership": "invite"}, state_key=invitee)
         self.after(call)
         return room.room_id
 

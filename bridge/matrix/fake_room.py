@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from bridge.matrix.json import JsonObject
 
-_JOIN_RULE = {"private_chat": "invite", "public_chat": "public"}
+_JOIN_RULE = {"private_chat": "invite"}
 
 
 @dataclass

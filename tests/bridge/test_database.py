@@ -13,6 +13,7 @@ AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 
 
 async def count(database: Database) -> int:
+    """How many facts there are."""
     async with database.read() as connection:
         return (await connection.execute(select(func.count()).select_from(facts))).scalar_one()
 
@@ -37,10 +38,14 @@ async def test_an_instant_comes_back_as_it_went(database: Database) -> None:
 
 async def test_a_failed_write_leaves_nothing(database: Database) -> None:
     """An exception in the block rolls the transaction back."""
-    with pytest.raises(RuntimeError):
+
+    async def write_and_fail() -> None:
         async with database.write() as connection:
             await append(connection, Fact(id="a", kind="k", subject="s", at=AT))
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await write_and_fail()
     assert await count(database) == 0
 
 

@@ -308,6 +308,21 @@ async def test_a_sender_without_keys_hears_to_come_back(clinic: Clinic, room: st
     assert await clinic.texts(room) == ["hola"]
 
 
+async def test_keys_that_are_refused_are_not_the_message(clinic: Clinic, room: str) -> None:
+    """Whatever the homeserver has against our key requests, the message waits until keys can be shared."""
+
+    def refuse(_method: str) -> None:
+        raise MatrixError(status=413, errcode="M_TOO_LARGE", message="too many devices")
+
+    clinic.key_server.before = refuse
+    waiting = await accept(clinic, room, "hola")
+    with pytest.raises(HomeserverUnavailableError):
+        await clinic.main.outbox.deliver(**waiting)
+    clinic.key_server.before = lambda _method: None
+    await clinic.main.outbox.deliver_waiting()
+    assert await clinic.texts(room) == ["hola"]
+
+
 @pytest.mark.parametrize("others", [0, 250])
 async def test_a_late_retry_finds_its_message_in_the_room(clinic: Clinic, room: str, others: int) -> None:
     """The homeserver has forgotten the transaction id by then, so the room's history is asked first."""
