@@ -13,8 +13,8 @@ from bridge.clock import utc_now
 from bridge.demo.platform import Databases, LocalPlatform, make_platform
 from bridge.demo.ports import Ports
 from bridge.migrations import upgrade_database
-from tests.e2e.free_ports import free_ports
 from tests.e2e.element import ElementClient
+from tests.e2e.free_ports import free_ports
 from tests.e2e.world import PASSWORD, eventually, pair
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
