@@ -40,7 +40,7 @@ docs: .venv/installed
 	@$(BIN)/python docs/generate.py
 
 # Made anew when the lock or our own metadata changes.
-.venv/installed: requirements/dev.txt requirements/install.py pyproject.toml
+.venv/installed: requirements/dev.txt requirements/install.py pyproject.toml synapse-config/module/pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Videoconsulta needs Python 3.11 or newer, and found none."; exit 1; }
 	@$(PYTHON) requirements/install.py
 	@touch $@

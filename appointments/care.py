@@ -10,7 +10,8 @@ from appointments.errors import EmptyCarePeriodError, SamePersonError
 class CareRelationship:
     """`professional` cares for `patient` (both Matrix user ids) in [starts, ends); `ends` None is open.
 
-    `role` is what the professional is to the patient, a word such as `gp` or `nurse`.
+    `role` is what the professional is to the patient, a word such as `gp` or `nurse`. `departed`: the
+    professional has left since this was entered, which closes it whatever its period.
     """
 
     patient: str
@@ -18,10 +19,11 @@ class CareRelationship:
     role: str
     starts: datetime
     ends: datetime | None
+    departed: bool = False
 
     def is_active(self, now: datetime) -> bool:
-        """Whether `now` lies in [starts, ends)."""
-        return self.starts <= now and (self.ends is None or now < self.ends)
+        """Whether `now` lies in [starts, ends), and the professional is still there."""
+        return not self.departed and self.starts <= now and (self.ends is None or now < self.ends)
 
 
 def check_care(care: CareRelationship) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from appointments.care import CareRelationship
+from appointments.representation import Representation
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,4 +28,38 @@ class CareEnded:
     """A care relationship that was active, or still to come, ended at `at`."""
 
     care: CareRelationship
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RepresentationStarted:
+    """A representation was entered that was not known before."""
+
+    representation: Representation
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RepresentationChanged:
+    """A known representation was entered again, maybe with other scopes, another period or reason."""
+
+    representation: Representation
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RepresentationEnded:
+    """A representation that was active, or still to come, ended at `at`."""
+
+    representation: Representation
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Departed:
+    """A professional left: what ended with it."""
+
+    professional: str
+    care: tuple[CareEnded, ...]
+    representations: tuple[RepresentationEnded, ...]
     at: datetime

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import aiohttp
 
-from appointments.services import require_care
+from appointments.access import require_speaker
 from bridge import app, people
 from bridge.clock import utc_now
 from bridge.demo.accounts import create_account
@@ -75,7 +75,9 @@ class Clinic:
             await self._add_person(patient)
         await add_care(gateway, patient=patient, professional=self.professional)
         async with gateway.database.read() as connection:
-            care = await require_care(connection, a=patient, b=self.professional, now=gateway.now())
+            care = await require_speaker(
+                connection, sender=patient, other=self.professional, now=gateway.now()
+            )
         room_id = await gateway.conversations.open(care)
         async with self.doctor.post(f"{_CLIENT}/join/{quote(room_id)}", json={}) as response:
             assert response.ok, await response.text()

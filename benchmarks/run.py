@@ -14,10 +14,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import clinic, devices, history, mautrix_peer, memory, profiles, sends
+from benchmarks import clinic, devices, guard, history, mautrix_peer, memory, profiles, sends
 from benchmarks.table import Row, show
 
-PARTS = ("sends", "history", "devices", "memory", "profiles")
+PARTS = ("sends", "history", "devices", "memory", "profiles", "guard")
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,13 @@ async def _measure(directory: Path, size: Size, parts: set[str], *, with_peer: b
         rows.append(
             await profiles.measure(
                 directory / "profiles", rounds=size.profile_rounds, messages=size.profile_messages
+            )
+        )
+    if "guard" in parts:
+        _say("guard: starting a homeserver with our module and one without")
+        rows.append(
+            await guard.measure(
+                directory / "guard", rounds=size.profile_rounds, messages=size.profile_messages
             )
         )
     return rows

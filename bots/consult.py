@@ -29,17 +29,16 @@ def consult_room(
     nonce: str,
     keeper: str,
     people: Iterable[str],
+    notice: str,
     rotation_period_msgs: int,
     rotation_period_ms: int,
 ) -> dict[str, Any]:
     """The body of `POST /createRoom` (Matrix client-server API, section 10.1.1) for one consult room.
 
     Nobody is invited yet: invitations follow once the room is known to be ours, so that a room left over by a
-    crash is one that only the keeper ever saw. There is no name: members' clients show the people in it.
+    crash is one that only the keeper ever saw. There is no name: members' clients show the people in it. The
+    topic, `notice`, is not encrypted and says the same in every room.
     """
-    hosts = {host_of(server_of(person)) for person in [*people, keeper]}
-    # Synapse refuses an ACL in which it does not find its own name, and looks for it with the port.
-    allowed = sorted(hosts | {server_of(keeper)})
     return {
         "preset": "private_chat",
         "visibility": "private",
@@ -57,13 +56,29 @@ def consult_room(
             "events": {},
         },
         "initial_state": [
-            _state("m.room.encryption", encryption_content(rotation_period_msgs, rotation_period_ms)),
-            _state("m.room.guest_access", {"guest_access": "forbidden"}),
-            _state("m.room.history_visibility", {"history_visibility": "shared"}),
-            _state("m.room.server_acl", {"allow": allowed, "deny": [], "allow_ip_literals": False}),
-            _state("io.element.functional_members", {"service_members": [keeper]}),
+            room_state("m.room.encryption", encryption_content(rotation_period_msgs, rotation_period_ms)),
+            room_state("m.room.guest_access", {"guest_access": "forbidden"}),
+            room_state("m.room.history_visibility", {"history_visibility": "shared"}),
+            room_state("m.room.server_acl", server_acl(keeper=keeper, people=people)),
+            room_state("m.room.topic", {"topic": notice}),
+            room_state("io.element.functional_members", service_members([keeper])),
         ],
     }
+
+
+def server_acl(*, keeper: str, people: Iterable[str]) -> dict[str, Any]:
+    """The content of `m.room.server_acl`: the servers of these people and the keeper's (section 11.31)."""
+    hosts = {host_of(server_of(person)) for person in [*people, keeper]}
+    # Synapse refuses an ACL in which it does not find its own name, and looks for it with the port.
+    return {"allow": sorted(hosts | {server_of(keeper)}), "deny": [], "allow_ip_literals": False}
+
+
+def speaking_levels(levels: dict[str, Any], *, is_open: bool) -> dict[str, Any]:
+    """The content of `m.room.power_levels` in which everybody may write, or nobody but the keeper.
+
+    The level of `m.room.message` itself stays out of it: Element X would show a room without a composer for good.
+    """
+    return {**levels, "events_default": _EVERYBODY if is_open else _KEEPER_ONLY}
 
 
 def encryption_content(rotation_period_msgs: int, rotation_period_ms: int) -> dict[str, Any]:
@@ -75,5 +90,11 @@ def encryption_content(rotation_period_msgs: int, rotation_period_ms: int) -> di
     }
 
 
-def _state(event_type: str, content: dict[str, Any]) -> dict[str, Any]:
+def service_members(members: list[str]) -> dict[str, Any]:
+    """The content of `io.element.functional_members`: clients don't name the room after these."""
+    return {"service_members": members}
+
+
+def room_state(event_type: str, content: dict[str, Any]) -> dict[str, Any]:
+    """One event of a new room's `initial_state`."""
     return {"type": event_type, "state_key": "", "content": content}

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 import aiohttp
 
 from appointments.sealing import Sealer, derive_key
+from bridge.assistant import Assistant
+from bridge.attendance import Attendance
 from bridge.catchup import CatchUp
 from bridge.clock import Now, utc_now
+from bridge.consult_desk import ConsultDesk
 from bridge.conversations import Conversations
 from bridge.database import Database
+from bridge.direct_chats import DirectChats
 from bridge.dispatch import Dispatcher
 from bridge.e2ee.machine import Encryption
 from bridge.inbound import Inbound
@@ -38,6 +42,8 @@ class Platform:
     outbox: Outbox
     conversations: Conversations
     messages: Messages
+    direct_chats: DirectChats
+    attendance: Attendance
 
 
 @asynccontextmanager
@@ -80,11 +86,38 @@ def _compose(settings: Settings, *, now: Now, database: Database, http: aiohttp.
         options=settings.encryption,
         catch_up=fetch_missing_keys,
     )
-    inbound = Inbound(database=database, encryption=encryption, keeper_id=settings.keeper_id, now=now)
+    outbox = Outbox(
+        database=database,
+        matrix=matrix,
+        encryption=encryption,
+        sealer=sealer,
+        assistant_id=settings.assistant_id,
+        now=now,
+    )
+    conversations = Conversations(database=database, matrix=matrix, settings=settings, now=now)
+    desk = ConsultDesk(
+        database=database,
+        conversations=conversations,
+        sealer=sealer,
+        portal_server=settings.homeserver.server_name,
+        now=now,
+    )
+    assistant = Assistant(
+        database=database, encryption=encryption, outbox=outbox, desk=desk, settings=settings
+    )
+    inbound = Inbound(
+        database=database,
+        encryption=encryption,
+        assistant=assistant,
+        keeper_id=settings.keeper_id,
+        now=now,
+    )
     dispatcher = Dispatcher(database=database, handlers=inbound, now=now)
     catch_up = CatchUp(database=database, client=matrix, dispatcher=dispatcher, now=now)
-    outbox = Outbox(database=database, matrix=matrix, encryption=encryption, sealer=sealer, now=now)
-    conversations = Conversations(database=database, matrix=matrix, settings=settings, now=now)
+    direct_chats = DirectChats(
+        database=database, matrix=matrix, encryption=encryption, settings=settings, now=now
+    )
+    attendance = Attendance(database=database, matrix=matrix, settings=settings, now=now)
     messages = Messages(
         database=database,
         matrix=matrix,
@@ -106,4 +139,6 @@ def _compose(settings: Settings, *, now: Now, database: Database, http: aiohttp.
         outbox=outbox,
         conversations=conversations,
         messages=messages,
+        direct_chats=direct_chats,
+        attendance=attendance,
     )

@@ -11,6 +11,7 @@ from appointments.sealing import Sealer
 from appointments.storage.care import find_reason
 from bridge.errors import ServerNotAllowedError
 from bridge.facts import Fact, append
+from bridge.reviews import review_patient
 
 
 async def start_care(
@@ -48,6 +49,7 @@ async def start_care(
     )
     kind = "care.started" if isinstance(happened, CareStarted) else "care.changed"
     await append(connection, _fact(kind, patient=patient, professional=professional, now=now))
+    await review_patient(connection, patient=patient, professional=professional, now=now)
     return happened
 
 
@@ -57,8 +59,16 @@ async def end_care(
     """End a care relationship now, with its fact `care.ended`; None when there was nothing to end."""
     ended = await services.end_care(connection, patient=patient, professional=professional, now=now)
     if ended is not None:
-        await append(connection, _fact("care.ended", patient=patient, professional=professional, now=now))
+        await note_ended_care(connection, ended)
+        await review_patient(connection, patient=patient, professional=professional, now=now)
     return ended
+
+
+async def note_ended_care(connection: AsyncConnection, ended: CareEnded) -> None:
+    """The fact `care.ended`."""
+    care = ended.care
+    fact = _fact("care.ended", patient=care.patient, professional=care.professional, now=ended.at)
+    await append(connection, fact)
 
 
 async def reason_of(

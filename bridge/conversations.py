@@ -1,40 +1,51 @@
 """Conversations: one consult room for each patient and professional, made once, found again ever after.
 
-    permission ─▶ row with a nonce ─▶ createRoom ─▶ room id stored ─▶ managed people join ─▶ opened ─┐
-                  (unique pair)       (nonce in      (unique)                                        │
-                                       its content)                       invited ◀─ others invited ◀┘
+    permission ─▶ row with a nonce ─▶ createRoom ─▶ room id stored ─▶ made what it should be (membership.py)
+                  (unique pair)       (nonce in      (unique)           managed people join ─▶ opened
+                                       its content)                     others are invited  ─▶ invited
 
 createRoom is not idempotent. So the room is made with nobody in it; a crash before its id is stored leaves a room
 that only the keeper saw, and which is recognised by its nonce afterwards. Invitations that the other server
 doesn't take now (it is down, or asks for patience) wait; messages are accepted and encrypted meanwhile.
 """
 
+import asyncio
 import logging
 import uuid
-from typing import Any, Literal
+from collections.abc import Awaitable
+from typing import Any, TypeVar
 
 from sqlalchemy import Row, bindparam, select, update
 
+from appointments.access import parties_of, require_party
 from appointments.care import CareRelationship
-from appointments.errors import NotInCareTeamError
-from appointments.services import require_care
+from appointments.errors import NotAPartyError, NotInCareTeamError
+from appointments.permissions import Action
+from bots.assistant import room_notice
 from bots.consult import NONCE, consult_room
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.errors import ConversationNotFoundError, HomeserverUnavailableError
-from bridge.facts import Fact, append
 from bridge.locks import KeyedLocks
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
+from bridge.membership import Membership
 from bridge.messages_model import ConversationSummary
-from bridge.people import managed_among
-from bridge.rooms import membership_of, set_membership
+from bridge.reviews import due, is_due, settle
 from bridge.settings import Settings
 from bridge.storage.conversations import conversations
 from bridge.storage.statements import insert_once
 from bridge.summaries import summaries_of
 
+T = TypeVar("T")
+
 log = logging.getLogger(__name__)
+
+_CALLERS_PATIENCE_S = 2.0
+"""What a caller waits for another homeserver to take an invitation; the job has more."""
+
+_JOBS_PATIENCE_S = 30.0
+_ROOMS_AT_ONCE = 8
 
 _OF_PAIR = select(conversations).where(
     conversations.c.patient == bindparam("patient"), conversations.c.professional == bindparam("professional")
@@ -56,15 +67,30 @@ class Conversations:
         self._database = database
         self._matrix = matrix
         self._settings = settings
+        self._membership = Membership(database=database, matrix=matrix, settings=settings, now=now)
         self._now = now
         self._opening = KeyedLocks()
 
-    async def of_room(self, *, room_id: str, member: str) -> Row[Any]:
-        """The conversation in this room. Raises ConversationNotFoundError, also to those who are not in it."""
+    async def of_room(self, *, room_id: str, member: str, action: Action = "read") -> Row[Any]:
+        """The conversation in this room, in which `member` may do this now.
+
+        Raises ConversationNotFoundError, also to those who have nothing to do with it, and NotInCareTeamError.
+        """
         async with self._database.read() as connection:
             row = (await connection.execute(_OF_ROOM, {"room_id": room_id})).first()
-        if row is None or member not in (row.patient, row.professional):
-            raise ConversationNotFoundError
+            if row is None:
+                raise ConversationNotFoundError
+            try:
+                await require_party(
+                    connection,
+                    person=member,
+                    patient=row.patient,
+                    professional=row.professional,
+                    action=action,
+                    now=self._now(),
+                )
+            except NotAPartyError as error:
+                raise ConversationNotFoundError from error
         return row
 
     async def list(self, *, user_id: str) -> list[ConversationSummary]:
@@ -72,46 +98,89 @@ class Conversations:
         async with self._database.read() as connection:
             return await summaries_of(connection, reader=user_id, now=self._now())
 
+    async def is_open(self, care: CareRelationship) -> bool:
+        """Whether the room of these two is there already."""
+        row = await self._find({"patient": care.patient, "professional": care.professional})
+        return row is not None and row.opened_at is not None
+
     async def open(self, care: CareRelationship) -> str:
         """The room of these two, made if there is none; two callers at once get the same one.
 
-        The caller has checked that they are in a care relationship. Raises HomeserverUnavailableError.
+        The caller has checked that they are in a care relationship. Raises NotInCareTeamError when it ended
+        meanwhile, HomeserverUnavailableError.
         """
         pair = {"patient": care.patient, "professional": care.professional}
         row = await self._find(pair)
         if row is None or row.opened_at is None:
-            try:
-                row = await self._open(pair)
-            except HomeserverUnreachableError as error:
-                raise HomeserverUnavailableError from error
-            except MatrixError as error:
-                log.warning("a room can't be opened: %s %s", error.status, error.errcode)
-                raise HomeserverUnavailableError(retry_after_s=error.retry_after_s or 5.0) from error
+            row = await self._without_trouble(self._open(pair, patience_s=_CALLERS_PATIENCE_S))
+        else:
+            await self.make_current(row)
+        if row.opened_at is None:  # care ended while the room was made
+            raise NotInCareTeamError
         return str(row.room_id)
 
-    async def finish_opening(self) -> None:
-        """Go on with every conversation that a crash left unopened, or whose invitations had to wait.
+    async def make_current(self, row: Row[Any]) -> None:
+        """What just changed in care is shown in the room before anybody uses it. Raises HomeserverUnavailableError.
 
-        Only while its people are in a care relationship: nobody is brought in afterwards.
+        What only waits for another server is not waited for.
+        """
+        if is_due(row, self._now()) and not row.attempts:
+            await self._without_trouble(self._reconcile(row, patience_s=_CALLERS_PATIENCE_S))
+
+    async def reconcile_due(self, *, patient: str | None = None, professional: str | None = None) -> None:
+        """Go on with every conversation that is due, of this patient and this professional where given.
+
+        That is: care or a representation changed or its time came, a crash left it unopened, an invitation had
+        to wait. One conversation's trouble is not another's; what fails stays due.
         """
         async with self._database.read() as connection:
-            query = select(conversations).where(conversations.c.invited_at.is_(None))
-            unfinished = (await connection.execute(query)).all()
-        for row in unfinished:
-            try:
-                async with self._database.read() as connection:
-                    await require_care(connection, a=row.patient, b=row.professional, now=self._now())
-                await self._open({"patient": row.patient, "professional": row.professional})
-            except NotInCareTeamError:
-                continue
-            except (MatrixError, HomeserverUnreachableError) as error:
-                log.warning("conversation %s can't be opened yet: %s", row.id, type(error).__name__)
+            rows = await due(connection, now=self._now(), patient=patient, professional=professional)
+        is_job = patient is None and professional is None
+        patience_s = _JOBS_PATIENCE_S if is_job else _CALLERS_PATIENCE_S
+        at_once = asyncio.Semaphore(_ROOMS_AT_ONCE)
+        await asyncio.gather(*(self._try_to_reconcile(row, at_once, patience_s=patience_s) for row in rows))
+
+    async def _try_to_reconcile(
+        self, row: Row[Any], at_once: asyncio.Semaphore, *, patience_s: float
+    ) -> None:
+        try:
+            async with at_once:
+                if row.room_id is None:
+                    await self._open_if_cared_for(row, patience_s=patience_s)
+                else:
+                    await self._reconcile(row, patience_s=patience_s)
+        except (MatrixError, HomeserverUnreachableError) as error:
+            log.warning("conversation %s is not as it should be yet: %s", row.id, type(error).__name__)
+
+    async def _without_trouble(self, doing: Awaitable[T]) -> T:
+        try:
+            return await doing
+        except HomeserverUnreachableError as error:
+            raise HomeserverUnavailableError from error
+        except MatrixError as error:
+            log.warning("a room can't be made ready: %s %s", error.status, error.errcode)
+            raise HomeserverUnavailableError(retry_after_s=error.retry_after_s or 5.0) from error
+
+    async def _open_if_cared_for(self, row: Row[Any], *, patience_s: float) -> None:
+        pair = {"patient": row.patient, "professional": row.professional}
+        async with self._database.write() as connection:
+            parties = await parties_of(connection, **pair, now=self._now())
+            if not parties.is_open:
+                await settle(connection, row, applied=None, again_at=parties.until)
+        if parties.is_open:
+            await self._open(pair, patience_s=patience_s)
+
+    async def _reconcile(self, row: Row[Any], *, patience_s: float) -> None:
+        async with self._opening[row.patient, row.professional]:
+            latest = await self._existing({"patient": row.patient, "professional": row.professional})
+            if is_due(latest, self._now()):
+                await self._membership.reconcile(latest, patience_s=patience_s)
 
     async def _find(self, pair: dict[str, str]) -> Row[Any] | None:
         async with self._database.read() as connection:
             return (await connection.execute(_OF_PAIR, pair)).first()
 
-    async def _open(self, pair: dict[str, str]) -> Row[Any]:
+    async def _open(self, pair: dict[str, str], *, patience_s: float) -> Row[Any]:
         async with self._opening[tuple(pair.values())]:
             is_new = await self._record(pair)
             row = await self._existing(pair)
@@ -122,8 +191,9 @@ class Conversations:
                 row = await self._existing(pair)
                 if row.room_id != room_id:  # another process was faster; nobody ever saw our room
                     await self._matrix.leave(user_id=self._settings.keeper_id, room_id=room_id)
-            if row.invited_at is None:
-                await self._bring_in(row)
+            if row.opened_at is None:
+                await self._membership.reconcile(row, patience_s=patience_s)
+                row = await self._existing(pair)
             return row
 
     async def _existing(self, pair: dict[str, str]) -> Row[Any]:
@@ -142,6 +212,7 @@ class Conversations:
                 **pair,
                 nonce=uuid.uuid4().hex,
                 created_at=self._now(),
+                review_at=self._now(),
                 rotation_period_msgs=encryption.rotation_period_msgs,
                 rotation_period_ms=encryption.rotation_period_ms,
             )
@@ -151,6 +222,7 @@ class Conversations:
             nonce=row.nonce,
             keeper=self._settings.keeper_id,
             people=(row.patient, row.professional),
+            notice=room_notice(self._settings.clinic),
             rotation_period_msgs=row.rotation_period_msgs,
             rotation_period_ms=row.rotation_period_ms,
         )
@@ -179,59 +251,3 @@ class Conversations:
                 .where(conversations.c.id == row.id, conversations.c.room_id.is_(None))
                 .values(room_id=room_id)
             )
-
-    async def _bring_in(self, row: Row[Any]) -> None:
-        people = (row.patient, row.professional)
-        async with self._database.read() as connection:
-            managed = await managed_among(connection, people)
-            members = await membership_of(connection, row.room_id, people)
-        for person in managed:
-            await self._join(row.room_id, person, members.get(person))
-        await self._note(row, "opened")
-        missing = [person for person in people if person not in managed and person not in members]
-        if all([await self._invite(row.room_id, person) for person in missing]):
-            await self._note(row, "invited")
-
-    async def _join(self, room_id: str, person: str, membership: str | None) -> None:
-        if membership == "join":
-            return
-        if membership is None:
-            await self._invite_once(room_id, person)
-        await self._matrix.join(user_id=person, room_id=room_id)
-        await self._note_membership(room_id, person, "join")
-
-    async def _invite(self, room_id: str, person: str) -> bool:
-        """Whether the invitation was taken; False when it has to wait."""
-        try:
-            await self._invite_once(room_id, person)
-        except HomeserverUnreachableError:
-            return False
-        except MatrixError as error:
-            log.warning("an invitation to %s waits: %s %s", room_id, error.status, error.errcode)
-            return False
-        await self._note_membership(room_id, person, "invite")
-        return True
-
-    async def _invite_once(self, room_id: str, person: str) -> None:
-        keeper = self._settings.keeper_id
-        there = await self._matrix.state_event(
-            user_id=keeper, room_id=room_id, event_type="m.room.member", state_key=person
-        )
-        if there is None or there.get("membership") not in ("invite", "join"):
-            await self._matrix.invite(user_id=keeper, room_id=room_id, invitee=person)
-
-    async def _note_membership(self, room_id: str, person: str, membership: str) -> None:
-        async with self._database.write() as connection:
-            await set_membership(connection, room_id, person, membership)
-
-    async def _note(self, row: Row[Any], step: Literal["opened", "invited"]) -> None:
-        now = self._now()
-        column = conversations.c.opened_at if step == "opened" else conversations.c.invited_at
-        async with self._database.write() as connection:
-            await connection.execute(
-                update(conversations)
-                .where(conversations.c.id == row.id, column.is_(None))
-                .values({column: now})
-            )
-            kind = f"conversation.{step}"
-            await append(connection, Fact(id=f"{kind}:{row.id}", kind=kind, subject=row.room_id, at=now))

@@ -2,6 +2,9 @@
 
 from typing import Literal
 
+BadCredentials = Literal["invalid", "expired", "revoked", "no-session", "openid"]
+"""`no-session`: a good API key, where only a session makes sense; `openid`: the homeserver does not know it."""
+
 
 class ServiceError(Exception):
     """A service of the bridge refuses."""
@@ -43,21 +46,33 @@ class MessageRefusedError(ServiceError):
     """The homeserver refuses this message for good, for instance because the sender was removed."""
 
 
+class IdentityChangedError(ServiceError):
+    """The other person's E2EE identity is not the one we first saw: nothing is sent until somebody has checked."""
+
+
 class BadCredentialsError(ServiceError):
     """The token opens nothing; `reason` says why."""
 
-    def __init__(self, reason: Literal["invalid", "expired", "revoked"]) -> None:
+    def __init__(self, reason: BadCredentials) -> None:
         super().__init__(reason)
-        self.reason: Literal["invalid", "expired", "revoked"] = reason
+        self.reason: BadCredentials = reason
 
 
 class ServerNotAllowedError(ServiceError):
-    """One of the two people lives on a homeserver whose people may not take part; `who` says which."""
+    """One of the people lives on a homeserver whose people may not take part; `who` says which."""
 
-    def __init__(self, who: Literal["patient", "professional"], *, server: str) -> None:
+    def __init__(self, who: Literal["patient", "professional", "representative"], *, server: str) -> None:
         super().__init__(f"{who} on {server}")
-        self.who: Literal["patient", "professional"] = who
+        self.who: Literal["patient", "professional", "representative"] = who
         self.server = server
+
+
+class TooManyAttemptsError(ServiceError):
+    """Too many requests of this kind from one place; another is welcome after `retry_after_s` seconds."""
+
+    def __init__(self, *, retry_after_s: float) -> None:
+        super().__init__()
+        self.retry_after_s = retry_after_s
 
 
 class KeyReusedError(ServiceError):

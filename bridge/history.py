@@ -40,21 +40,32 @@ _TYPES: Mapping[str, MessageType] = {
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """The two sides of a conversation, and the server whose people receive a message as soon as it is sent."""
+    """The two sides of a conversation, and the server whose people receive a message as soon as it is sent.
+
+    `representatives` are or were on the patient's side.
+    """
 
     patient: str
     professional: str
     portal_server: str
+    representatives: frozenset[str] = frozenset()
 
     def role_of(self, user_id: str) -> SenderRole:
         """What this person is in the conversation."""
         if user_id == self.patient:
             return "patient"
-        return "professional" if user_id == self.professional else "bot"
+        if user_id == self.professional:
+            return "professional"
+        return "representative" if user_id in self.representatives else "bot"
 
     def recipients(self, sender: str) -> frozenset[str]:
-        """Who receives the sender's messages; bots are no recipients."""
-        return frozenset({self.patient, self.professional} - {sender})
+        """Who receives the sender's messages, those on her own side too; bots are no recipients."""
+        return frozenset({self.patient, self.professional} | self.representatives) - {sender}
+
+    def other_side(self, sender: str) -> frozenset[str]:
+        """Whose reading makes the sender's message read: the patient's for a professional, and the other way."""
+        patients = {self.patient} | self.representatives
+        return frozenset(patients if sender == self.professional else {self.professional}) - {sender}
 
     def all_local(self, people: Iterable[str]) -> bool:
         """Whether these people all live on the portal's server."""
@@ -162,6 +173,7 @@ def present(raw: RawMessage, *, parties: Parties, read: ReadStates) -> Message |
         return None
     recipients = parties.recipients(event.sender)
     read_by = read.read_by(event.event_id, people=recipients)
+    is_read = any(one.user_id in parties.other_side(event.sender) for one in read_by)
     status: MessageStatus = "delivered" if parties.all_local(recipients) else "sent"
     return Message(
         message_id=event.event_id,
@@ -174,7 +186,7 @@ def present(raw: RawMessage, *, parties: Parties, read: ReadStates) -> Message |
         edited_at=shown.edited_at,
         redacted=raw.plain is None,
         sent_at=event.sent_at,
-        status="read" if read_by else status,
+        status="read" if is_read else status,
         read_by=read_by,
         reason=shown.reason,
     )

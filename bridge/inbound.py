@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.assistant import Assistant, Attended
 from bridge.clock import Now
 from bridge.database import Database
+from bridge.direct_chats import person_of
 from bridge.e2ee.machine import Encryption
 from bridge.e2ee.model import EncryptedEvent
 from bridge.facts import Fact, append
@@ -30,9 +32,12 @@ from bridge.storage.inbox import mark_processed
 class Inbound:
     """Handles pushed items, each on its own."""
 
-    def __init__(self, *, database: Database, encryption: Encryption, keeper_id: str, now: Now) -> None:
+    def __init__(
+        self, *, database: Database, encryption: Encryption, assistant: Assistant, keeper_id: str, now: Now
+    ) -> None:
         self._database = database
         self._encryption = encryption
+        self._assistant = assistant
         self._keeper_id = keeper_id
         self._now = now
 
@@ -70,24 +75,38 @@ class Inbound:
             await mark_processed(connection, seq, at=self._now())
 
     async def room_event(self, seq: int, event: RoomEvent) -> None:
-        """Something that happened in a room. Other rooms than consult rooms are of no interest yet."""
+        """Something that happened in a room. Others than consult rooms and direct chats are of no interest."""
         async with self._database.read() as connection:
-            is_ours = await is_consult_room(connection, event.room_id)
-        if not is_ours:
+            is_consult = await is_consult_room(connection, event.room_id)
+            person = None if is_consult else await person_of(connection, event.room_id)
+        if not is_consult and person is None:
             await self._done(seq)
             return
         if event.type == "m.room.member" and event.content.get("membership") == "join":
             await self._encryption.share_history(event.room_id, str(event.state_key))
-        if event.type == "m.room.encrypted":
+        if is_consult and event.type == "m.room.encrypted":
             await self._make_readable(event)
+        attended = await self._attend(event, person)
         async with self._database.write() as connection:
-            await self._project(connection, event)
+            if is_consult:
+                await self._project(connection, event)
+            else:
+                await self._record_membership(connection, event)
+            said = await self._assistant.accept(connection, attended)
             await mark_processed(connection, seq, at=self._now())
+        await self._assistant.deliver(attended, said)
+
+    async def _attend(self, event: RoomEvent, person: str | None) -> Attended:
+        if person is None:
+            return await self._assistant.in_consult_room(event)
+        return await self._assistant.in_direct_chat(event, person=person)
 
     async def _make_readable(self, event: RoomEvent) -> None:
         """Fetch keys that got lost on their way, as soon as a message comes that needs them."""
         async with self._database.read() as connection:
-            people = (await room_encryption(connection, event.room_id)).recipients - {event.sender}
+            people = (await room_encryption(connection, event.room_id, now=self._now())).recipients - {
+                event.sender
+            }
             readers = await managed_among(connection, people)
         encrypted = EncryptedEvent(
             event_id=event.event_id, room_id=event.room_id, sender=event.sender, content=event.content
@@ -98,16 +117,17 @@ class Inbound:
     async def _project(self, connection: AsyncConnection, event: RoomEvent) -> None:
         if not await record_event(connection, event):
             return
+        await self._record_membership(connection, event)
+        if event.type == "m.room.encryption" and event.state_key == "":  # any member may send it as no state
+            await set_rotation(connection, event.room_id, event.content)
+        elif event.type == "m.room.encrypted":
+            await self._message(connection, event)
+
+    async def _record_membership(self, connection: AsyncConnection, event: RoomEvent) -> None:
         if event.type == "m.room.member" and event.state_key not in (None, self._keeper_id):
             await set_membership(
                 connection, event.room_id, str(event.state_key), str(event.content.get("membership"))
             )
-        elif (
-            event.type == "m.room.encryption" and event.state_key == ""
-        ):  # any member may send it as no state
-            await set_rotation(connection, event.room_id, event.content)
-        elif event.type == "m.room.encrypted":
-            await self._message(connection, event)
 
     async def _message(self, connection: AsyncConnection, event: RoomEvent) -> None:
         await record_receipt(

@@ -2,8 +2,8 @@
 
 from sqlalchemy import bindparam, select
 
-from appointments.care import CareRelationship
-from appointments.services import require_care
+from appointments.access import require_speaker
+from appointments.services import list_representations
 from bridge.clock import Now
 from bridge.conversations import Conversations
 from bridge.database import Database
@@ -16,6 +16,7 @@ from bridge.matrix.json import JsonObject
 from bridge.messages_model import History, SentMessage
 from bridge.outbox import Outbox
 from bridge.receipts import read_states
+from bridge.speaking import require_speaking
 from bridge.storage.conversations import timeline
 from bridge.summaries import summary_of
 
@@ -59,15 +60,17 @@ class Messages:
         """Send a text message to one of `conversation_id` and `recipient`.
 
         Idempotent by `operation_id`: called again, after a crash even, it gives the first call's message.
-        Raises NotInCareTeamError, ConversationNotFoundError, MessageNotFoundError (`reply_to`),
-        HomeserverUnavailableError (the message is kept and goes out later), MessageRefusedError.
+        Raises NotInCareTeamError, AmbiguousPatientError, ConversationNotFoundError, MessageNotFoundError
+        (`reply_to`), IdentityChangedError, HomeserverUnavailableError (the message is kept and goes out later),
+        MessageRefusedError.
         """
-        care = await self._permitted(sender=sender, conversation_id=conversation_id, recipient=recipient)
         known = await self._outbox.find(operation_id)
         if known is not None:
             room_id, seq = known.room_id, known.seq
+            await self._conversations.of_room(room_id=room_id, member=sender, action="send")
         else:
-            room_id = conversation_id or await self._conversations.open(care)
+            room_id = await self._room(sender=sender, conversation_id=conversation_id, recipient=recipient)
+            await self._check_speaking(room_id, sender)
             if reply_to is not None:
                 await self._check_message(room_id, reply_to, reader=sender)
             seq = await self._accept(operation_id, room_id, sender, body, reply_to)
@@ -82,6 +85,7 @@ class Messages:
         Raises ConversationNotFoundError, BadCursorError, HomeserverUnavailableError.
         """
         row = await self._conversations.of_room(room_id=conversation_id, member=reader)
+        await self._conversations.make_current(row)
         try:
             raw, token = await read_page(
                 matrix=self._matrix,
@@ -93,14 +97,16 @@ class Messages:
             )
         except (HomeserverUnreachableError, MatrixError) as error:
             raise HomeserverUnavailableError from error
+        async with self._database.read() as connection:
+            acts = await list_representations(connection, patient=row.patient)
+            read = await read_states(connection, conversation_id, [one.event.event_id for one in raw])
+            summary = await summary_of(connection, room_id=conversation_id, reader=reader, now=self._now())
         parties = Parties(
             patient=row.patient,
             professional=row.professional,
+            representatives=frozenset(one.representative for one in acts if "messages" in one.scopes),
             portal_server=self._portal_server,
         )
-        async with self._database.read() as connection:
-            read = await read_states(connection, conversation_id, [one.event.event_id for one in raw])
-            summary = await summary_of(connection, room_id=conversation_id, reader=reader, now=self._now())
         shown = (present(one, parties=parties, read=read) for one in raw)
         return History(
             conversation=summary,
@@ -108,16 +114,20 @@ class Messages:
             next=token,
         )
 
-    async def _permitted(
-        self, *, sender: str, conversation_id: str | None, recipient: str | None
-    ) -> CareRelationship:
+    async def _room(self, *, sender: str, conversation_id: str | None, recipient: str | None) -> str:
         if conversation_id is not None:
-            row = await self._conversations.of_room(room_id=conversation_id, member=sender)
-            recipient = row.professional if sender == row.patient else row.patient
+            row = await self._conversations.of_room(room_id=conversation_id, member=sender, action="send")
+            await self._conversations.make_current(row)
+            return conversation_id
         if recipient is None:
             raise ValueError("a message needs a conversation or a recipient")
         async with self._database.read() as connection:
-            return await require_care(connection, a=sender, b=recipient, now=self._now())
+            care = await require_speaker(connection, sender=sender, other=recipient, now=self._now())
+        return await self._conversations.open(care)
+
+    async def _check_speaking(self, room_id: str, sender: str) -> None:
+        async with self._database.read() as connection:
+            await require_speaking(connection, room_id=room_id, sender=sender, now=self._now())
 
     async def _accept(
         self, operation_id: str, room_id: str, sender: str, body: str, reply_to: str | None

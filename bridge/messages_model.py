@@ -6,7 +6,7 @@ from typing import Literal
 
 MessageType = Literal["text", "file", "image", "audio", "video", "system", "undecryptable"]
 MessageStatus = Literal["sent", "delivered", "read"]
-SenderRole = Literal["patient", "professional", "bot"]
+SenderRole = Literal["patient", "professional", "representative", "bot"]
 ConversationState = Literal["active", "ended"]
 
 

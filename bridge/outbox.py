@@ -8,6 +8,9 @@
 A crash leaves a row in one of these states and the next delivery goes on from there: what was encrypted is never
 encrypted again, and the stored ciphertext is sent with the stored transaction id, which the homeserver
 de-duplicates. So two processes that deliver the same row at the same time do no harm either.
+
+Whether the sender may still write is asked with each step (bridge/speaking.py): in the commit that encrypts, and
+before a stored ciphertext is sent once more. What must not go out any more is refused, unless the room has it.
 """
 
 import json
@@ -20,17 +23,24 @@ from typing import Any
 from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from appointments.errors import NotAPartyError, NotInCareTeamError
 from appointments.sealing import Sealer
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.e2ee.errors import NoDeviceError, SessionNotReadyError
 from bridge.e2ee.machine import Encryption
-from bridge.errors import HomeserverUnavailableError, MessageRefusedError, ServiceError
+from bridge.errors import (
+    HomeserverUnavailableError,
+    IdentityChangedError,
+    MessageRefusedError,
+    ServiceError,
+)
 from bridge.facts import Fact, append
 from bridge.locks import KeyedLocks
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.rooms import room_encryption
+from bridge.speaking import require_speaking
 from bridge.storage.sends import sends
 from bridge.storage.statements import insert_once
 
@@ -91,12 +101,20 @@ class Outbox:
     """Takes messages in and delivers them."""
 
     def __init__(
-        self, *, database: Database, matrix: MatrixClient, encryption: Encryption, sealer: Sealer, now: Now
+        self,
+        *,
+        database: Database,
+        matrix: MatrixClient,
+        encryption: Encryption,
+        sealer: Sealer,
+        assistant_id: str,
+        now: Now,
     ) -> None:
         self._database = database
         self._matrix = matrix
         self._encryption = encryption
         self._sealer = sealer
+        self._assistant_id = assistant_id
         self._now = now
         self._rooms = KeyedLocks()
 
@@ -136,8 +154,8 @@ class Outbox:
     async def deliver(self, *, send_id: str, room_id: str, seq: int) -> Sent:
         """Send what waits in this room up to and including this message.
 
-        Raises HomeserverUnavailableError, after which the message still waits and `deliver_waiting` goes on with
-        it, and MessageRefusedError.
+        Raises HomeserverUnavailableError and IdentityChangedError, after which the message still waits and
+        `deliver_waiting` goes on with it; NotInCareTeamError and MessageRefusedError, after which it does not.
         """
         async with self._rooms[room_id]:
             async with self._database.read() as connection:
@@ -154,7 +172,7 @@ class Outbox:
         for row in latest.values():
             try:
                 await self.deliver(send_id=row.id, room_id=row.room_id, seq=row.seq)
-            except ServiceError:  # one room's trouble need not be another's
+            except (ServiceError, NotInCareTeamError):  # one room's trouble need not be another's
                 continue
 
     async def _outcome(self, send_id: str) -> Sent:
@@ -166,6 +184,14 @@ class Outbox:
     async def _deliver_or_refuse(self, row: Row[Any], *, raise_refusal: bool) -> None:
         try:
             await self._deliver_row(row)
+        except IdentityChangedError:
+            if raise_refusal:
+                raise
+        except (NotInCareTeamError, NotAPartyError) as error:
+            log.warning("message %s must not go out any more", row.seq)
+            await self._refuse(row)
+            if raise_refusal:
+                raise NotInCareTeamError from error
         except (HomeserverUnreachableError, NoDeviceError) as error:  # a device may not be published yet
             raise HomeserverUnavailableError from error
         except MatrixError as error:
@@ -179,11 +205,14 @@ class Outbox:
                 raise MessageRefusedError from error
 
     async def _deliver_row(self, row: Row[Any]) -> None:
+        event_id: str | None = None
         if row.state == "accepted":
             row = await self._encrypt(row)
+        else:
+            event_id = await self._sent_before(row)
         if row.state != "encrypted":  # another process was faster
             return
-        event_id = await self._found_in_room(row) or await self._matrix.send_event(
+        event_id = event_id or await self._matrix.send_event(
             user_id=row.sender,
             device_id=row.device_id,
             room_id=row.room_id,
@@ -192,6 +221,34 @@ class Outbox:
             content=row.content,
         )
         await self._mark_sent(row, event_id)
+
+    async def _sent_before(self, row: Row[Any]) -> str | None:
+        """The event id, if this message is in the room already and sending it again might repeat it.
+
+        Raises what `require_speaking` raises when the message is not there and must not go out any more.
+        """
+        refusal: Exception | None = None
+        async with self._database.read() as connection:
+            try:
+                await self._require_speaking(connection, row)
+            except (NotInCareTeamError, NotAPartyError, IdentityChangedError) as error:
+                refusal = error
+        is_recent = self._now() - row.accepted_at < _HOMESERVER_FORGETS_TXN_IDS_AFTER
+        if refusal is None and is_recent:
+            return None
+        event_id = await self._found_in_room(row)
+        if event_id is None and refusal is not None:
+            raise refusal
+        return event_id
+
+    async def _require_speaking(self, connection: AsyncConnection, row: Row[Any]) -> None:
+        await require_speaking(
+            connection,
+            room_id=row.room_id,
+            sender=row.sender,
+            now=self._now(),
+            assistant=self._assistant_id,
+        )
 
     async def _encrypt(self, row: Row[Any]) -> Row[Any]:
         """The row as it stands then: encrypted, by us or by another process, which may even have sent it."""
@@ -210,7 +267,8 @@ class Outbox:
 
     async def _prepare(self, row: Row[Any]) -> None:
         async with self._database.read() as connection:
-            room = await room_encryption(connection, row.room_id)
+            await self._require_speaking(connection, row)
+            room = await room_encryption(connection, row.room_id, now=self._now())
         try:
             await self._encryption.prepare(
                 user_id=row.sender, room_id=row.room_id, recipients=room.recipients, rotation=room.rotation
@@ -221,6 +279,7 @@ class Outbox:
     async def _encrypt_in(
         self, connection: AsyncConnection, row: Row[Any], content: dict[str, Any]
     ) -> Row[Any]:
+        await self._require_speaking(connection, row)
         encrypted = await self._encryption.encrypt(
             connection,
             user_id=row.sender,
@@ -244,9 +303,7 @@ class Outbox:
         return after
 
     async def _found_in_room(self, row: Row[Any]) -> str | None:
-        """The event id of a message that was sent long ago, if we died before we could note it."""
-        if self._now() - row.accepted_at < _HOMESERVER_FORGETS_TXN_IDS_AFTER:
-            return None
+        """The event id of a message that was sent, if we died before we could note it."""
         token: str | None = None
         while True:
             page = await self._matrix.messages(

@@ -12,6 +12,7 @@ from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
+from bots.i18n import Language, choose_language
 from bridge.errors import PersonNotFoundError
 from bridge.storage.people import people
 from bridge.storage.statements import upsert
@@ -30,6 +31,11 @@ _MANAGED_AMONG = (
     )
     .order_by(people.c.user_id)
 )
+
+_NAMES = select(people.c.user_id, people.c.display_name_sealed).where(
+    people.c.user_id.in_(bindparam("users", expanding=True)), people.c.display_name_sealed.is_not(None)
+)
+_LANGUAGE = select(people.c.language).where(people.c.user_id == bindparam("user"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +113,21 @@ async def is_managed(connection: AsyncConnection, user_id: str) -> bool:
 async def managed_among(connection: AsyncConnection, user_ids: Iterable[str]) -> list[str]:
     """Those of these people whom the bridge may act for, by user id."""
     return list((await connection.execute(_MANAGED_AMONG, {"users": list(user_ids)})).scalars())
+
+
+async def names_of(connection: AsyncConnection, user_ids: Iterable[str], *, sealer: Sealer) -> dict[str, str]:
+    """The display name of each of these people whose name we know."""
+    rows = await connection.execute(_NAMES, {"users": list(user_ids)})
+    return {
+        row.user_id: sealer.open(row.display_name_sealed, context=_name_context(row.user_id)).decode()
+        for row in rows
+    }
+
+
+async def language_of(connection: AsyncConnection, user_id: str) -> Language | None:
+    """The language that was entered for this person; None for somebody of whom we know nothing."""
+    found = (await connection.execute(_LANGUAGE, {"user": user_id})).scalar_one_or_none()
+    return None if found is None else choose_language(found)
 
 
 def _person(row: Row[*tuple[Any, ...]], sealer: Sealer) -> Person:

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from appointments.access import parties_of
 from bridge.e2ee.model import Rotation
 from bridge.matrix.events import RoomEvent
 from bridge.storage.conversations import conversations, room_members, timeline
+from bridge.storage.direct_chats import direct_chats
 from bridge.storage.statements import insert_once, upsert
 
 _PRESENT = ("join", "invite")
@@ -29,6 +32,16 @@ _ENCRYPTION = (
     )
     .where(conversations.c.room_id == bindparam("room_id"))
 )
+_DIRECT_CHAT = (
+    select(
+        direct_chats.c.rotation_period_msgs,
+        direct_chats.c.rotation_period_ms,
+        room_members.c.user_id,
+        room_members.c.membership,
+    )
+    .select_from(direct_chats.outerjoin(room_members, room_members.c.room_id == direct_chats.c.room_id))
+    .where(direct_chats.c.room_id == bindparam("room_id"))
+)
 _IS_CONSULT = select(conversations.c.id).where(conversations.c.room_id == bindparam("room_id"))
 
 
@@ -40,14 +53,29 @@ class RoomEncryption:
     rotation: Rotation
 
 
-async def room_encryption(connection: AsyncConnection, room_id: str) -> RoomEncryption:
-    """The people of a consult room: its members, and the two it was made for even while their invitation waits."""
+async def room_encryption(connection: AsyncConnection, room_id: str, *, now: datetime) -> RoomEncryption:
+    """The people of a consult room: those who take part, even while their invitation waits, and who else is in it.
+
+    Who represents the patient no more, or has left, is none of them, even while she is still in the room. Of a
+    direct chat with the assistant: who is in it.
+    """
     rows = (await connection.execute(_ENCRYPTION, {"room_id": room_id})).all()
+    if not rows:
+        return await _direct_chat_encryption(connection, room_id)
     first = rows[0]
+    parties = await parties_of(connection, patient=first.patient, professional=first.professional, now=now)
     present = {row.user_id for row in rows if row.membership in _PRESENT}
     return RoomEncryption(
-        recipients=frozenset(present | {first.patient, first.professional}),
+        recipients=frozenset(present | parties.members) - parties.former,
         rotation=Rotation(period_msgs=first.rotation_period_msgs, period_ms=first.rotation_period_ms),
+    )
+
+
+async def _direct_chat_encryption(connection: AsyncConnection, room_id: str) -> RoomEncryption:
+    rows = (await connection.execute(_DIRECT_CHAT, {"room_id": room_id})).all()
+    return RoomEncryption(
+        recipients=frozenset(row.user_id for row in rows if row.membership in _PRESENT),
+        rotation=Rotation(period_msgs=rows[0].rotation_period_msgs, period_ms=rows[0].rotation_period_ms),
     )
 
 

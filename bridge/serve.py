@@ -17,11 +17,16 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
-from bridge import idempotency, inbox
+from bridge import idempotency, inbox, sessions
 from bridge.app import Platform, opened
+from bridge.http.limits import LoginLimits
 from bridge.http.ports import Check, Services
 from bridge.http.server import build_app
+from bridge.identities import IdentityWatch
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
+from bridge.openid.https import other_servers_session
+from bridge.openid.opening import openid_verifier
+from bridge.policy import policy_routes
 from bridge.scheduler import Job, Scheduler
 from bridge.settings import Settings
 from bridge.transactions import Transactions, appservice_routes
@@ -44,13 +49,14 @@ async def run(settings: Settings, *, roles: Collection[Role] = ROLES) -> None:
     async with AsyncExitStack() as stack:
         platform = await stack.enter_async_context(opened(settings))
         recovery = _recovery(platform)
-        await _listen(stack, platform, recovery, roles)
+        registry = CollectorRegistry()
+        await _listen(stack, platform, recovery, roles, registry=registry)
         if "bots" in roles:
             await platform.dispatcher.start()
             stack.push_async_callback(platform.dispatcher.stop)
             recovery.start()
             stack.push_async_callback(recovery.stop)
-        scheduler = Scheduler(_jobs(platform, recovery, roles))
+        scheduler = Scheduler(_jobs(platform, recovery, roles, registry=registry))
         scheduler.start()
         stack.callback(scheduler.stop)
         log.info("serving %s at http://%s:%d", ", ".join(roles), settings.http.host, settings.http.port)
@@ -58,7 +64,12 @@ async def run(settings: Settings, *, roles: Collection[Role] = ROLES) -> None:
 
 
 async def _listen(
-    stack: AsyncExitStack, platform: Platform, recovery: Recovery, roles: Collection[Role]
+    stack: AsyncExitStack,
+    platform: Platform,
+    recovery: Recovery,
+    roles: Collection[Role],
+    *,
+    registry: CollectorRegistry,
 ) -> None:
     transactions = Transactions(
         database=platform.database,
@@ -67,19 +78,25 @@ async def _listen(
         on_trouble=recovery.trouble,
     )
     hs_token = platform.settings.appservice.hs_token.get_secret_value()
+    for_homeserver = [
+        *appservice_routes(hs_token=hs_token, transactions=transactions),
+        *policy_routes(policy=platform.settings.policy, database=platform.database, now=platform.now),
+    ]
     services = Services(
         database=platform.database,
         messages=platform.messages,
         conversations=platform.conversations,
         settings=platform.settings,
         sealer=platform.sealer,
+        openid=openid_verifier(
+            platform.settings, http=await stack.enter_async_context(other_servers_session())
+        ),
+        logins=LoginLimits(platform.settings.sessions),
         now=platform.now,
         instance_id=uuid.uuid4().hex,
         checks={"database": _database_answers(platform), "homeserver": _homeserver_answers(platform)},
-        registry=CollectorRegistry(),
-        appservice_routes=appservice_routes(hs_token=hs_token, transactions=transactions)
-        if "bots" in roles
-        else [],
+        registry=registry,
+        appservice_routes=for_homeserver if "bots" in roles else [],
     )
     runner = web.AppRunner(build_app(services), access_log=None, shutdown_timeout=_SHUTDOWN_S)
     await runner.setup()
@@ -103,12 +120,15 @@ def _recovery(platform: Platform) -> Recovery:
     return Recovery(wake=wake.wake, catch_up=catch_up_everybody)
 
 
-def _jobs(platform: Platform, recovery: Recovery, roles: Collection[Role]) -> list[Job]:
+def _jobs(
+    platform: Platform, recovery: Recovery, roles: Collection[Role], *, registry: CollectorRegistry
+) -> list[Job]:
     async def prune() -> None:
         now = platform.now()
         async with platform.database.write() as connection:
             await inbox.prune(connection, now=now)
             await idempotency.prune(connection, now=now)
+            await sessions.prune(connection, now=now)
 
     async def catch_up() -> None:
         recovery.trouble()
@@ -118,9 +138,13 @@ def _jobs(platform: Platform, recovery: Recovery, roles: Collection[Role]) -> li
         # What a device has fetched is deleted at the homeserver only when it asks for more.
         jobs.append(Job("catch up", 86_400, catch_up))
     if "scheduler" in roles:
+        identities = IdentityWatch(encryption=platform.encryption, registry=registry)
         jobs += [
             Job("deliver waiting messages", 5, platform.outbox.deliver_waiting),
-            Job("finish opening conversations", 10, platform.conversations.finish_opening),
+            Job("make rooms what they should be", 10, platform.conversations.reconcile_due),
+            Job("complete direct chats", 5, platform.direct_chats.complete),
+            Job("seat the assistant", 10, platform.attendance.complete),
+            Job("watch identities", 30, identities.look),
             Job("heal encryption", 10, platform.encryption.heal),
             Job("forget what is done", 3600, prune),
         ]

@@ -9,6 +9,8 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from bots.clinic import ClinicSettings
+
 
 class SettingsError(Exception):
     """The settings can't be used. `problems` holds one line for each thing to mend."""
@@ -59,12 +61,56 @@ class EncryptionSettings(_Section):
     idle_unload_s: int = Field(default=900, ge=1)
 
 
+class AssistantSettings(_Section):
+    """The bot that talks with each person."""
+
+    in_consult_rooms: bool = Field(
+        default=False,
+        description="Take part in consult rooms too, which it then tells there. The promise that only "
+        "the people in a room read it no longer holds.",
+    )
+
+
 class HttpSettings(_Section):
     """The listener for REST, for the homeserver's transactions and for metrics."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=1, le=65535)
     max_body_bytes: int = Field(default=262_144, ge=1024)
+
+
+class FederationSettings(_Section):
+    """How the bridge itself reaches other homeservers: only to ask whose an OpenID token is."""
+
+    ca_file: Path | None = Field(
+        default=None, description="Certificate authorities (PEM) to trust besides the machine's own."
+    )
+    allow_private_addresses: bool = Field(
+        default=False,
+        description="Let allowed servers be on loopback or in private networks. Never link-local.",
+    )
+
+
+class SessionSettings(_Section):
+    """Sessions of people at the API, and how often they may be asked for."""
+
+    ttl_s: int = Field(default=3600, ge=60, le=86_400)
+    attempts_per_minute: int = Field(default=120, ge=1, description="POST /api/session from one address.")
+    failures_per_minute: int = Field(default=30, ge=1, description="Refused ones among them.")
+    attempts_per_minute_of_key: int = Field(default=1200, ge=1, description="Those of one API key.")
+    proxies_in_front: int = Field(
+        default=0,
+        ge=0,
+        le=8,
+        description="How many reverse proxies of yours append to X-Forwarded-For. Wrong: anybody can "
+        "pretend to be any address (too many), or all share one (too few).",
+    )
+
+
+class PolicySettings(_Section):
+    """The homeserver's policy module (synapse-config/module), which asks us who is in care."""
+
+    secret: SecretStr = Field(min_length=20, description="The `secret` in the module's configuration.")
 
 
 class LogSettings(_Section):
@@ -87,8 +133,13 @@ class Settings(_Section):
     homeserver: HomeserverSettings
     appservice: AppserviceSettings
     encryption: EncryptionSettings = EncryptionSettings()
+    assistant: AssistantSettings = AssistantSettings()
+    clinic: ClinicSettings = ClinicSettings()
     http: HttpSettings = HttpSettings()
+    federation: FederationSettings = FederationSettings()
+    sessions: SessionSettings = SessionSettings()
     log: LogSettings = LogSettings()
+    policy: PolicySettings | None = None
 
     def managed_user_id(self, name: str) -> str:
         """The user id of the managed user whose localpart ends with `name`."""

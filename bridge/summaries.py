@@ -1,14 +1,12 @@
 """Conversations as one of their members sees them: with the last message's time and how many are unread."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, bindparam, desc, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from appointments.care import CareRelationship
-from appointments.services import care_of
+from appointments.access import parties_of, standings_of
 from bridge.messages_model import ConversationSummary
 from bridge.storage.conversations import conversations, receipts, timeline
 
@@ -40,9 +38,12 @@ _SUMMARIES = select(
     _last_message_at.label("last_message_at"),
     _unread_count.label("unread_count"),
 )
-_ALL = _SUMMARIES.where(
+_OF = _SUMMARIES.where(
     conversations.c.opened_at.is_not(None),
-    or_(conversations.c.patient == bindparam("reader"), conversations.c.professional == bindparam("reader")),
+    or_(
+        conversations.c.patient.in_(bindparam("patients", expanding=True)),
+        conversations.c.professional == bindparam("reader"),
+    ),
 ).order_by(desc("last_message_at").nulls_last())
 _ONE = _SUMMARIES.where(conversations.c.room_id == bindparam("room_id"))
 
@@ -50,31 +51,33 @@ _ONE = _SUMMARIES.where(conversations.c.room_id == bindparam("room_id"))
 async def summaries_of(
     connection: AsyncConnection, *, reader: str, now: datetime
 ) -> list[ConversationSummary]:
-    """Every conversation of this person, the one with the newest message first."""
-    care = await care_of(connection, reader)
-    rows = await connection.execute(_ALL, {"reader": reader})
-    return [_summary(row, care, now) for row in rows]
+    """Every conversation that this person may see, the one with the newest message first."""
+    standings = await standings_of(connection, reader, now=now)
+    cared = {(one.care.patient, one.care.professional): one.care for one in standings if one.may("list")}
+    people = {"reader": reader, "patients": [patient for patient, _ in cared]}
+    rows = (await connection.execute(_OF, people)).all()
+    return [
+        _summary(row, is_active=cared[row.patient, row.professional].is_active(now))
+        for row in rows
+        if (row.patient, row.professional) in cared
+    ]
 
 
 async def summary_of(
     connection: AsyncConnection, *, room_id: str, reader: str, now: datetime
 ) -> ConversationSummary:
     """The conversation in this room, which exists."""
-    care = await care_of(connection, reader)
     row = (await connection.execute(_ONE, {"reader": reader, "room_id": room_id})).one()
-    return _summary(row, care, now)
+    parties = await parties_of(connection, patient=row.patient, professional=row.professional, now=now)
+    return _summary(row, is_active=parties.is_open)
 
 
-def _summary(
-    row: Row[*tuple[Any, ...]], care: Iterable[CareRelationship], now: datetime
-) -> ConversationSummary:
-    pair = (row.patient, row.professional)
-    active = any((one.patient, one.professional) == pair and one.is_active(now) for one in care)
+def _summary(row: Row[*tuple[Any, ...]], *, is_active: bool) -> ConversationSummary:
     return ConversationSummary(
         conversation_id=row.room_id,
         patient=row.patient,
         professional=row.professional,
-        state="active" if active else "ended",
+        state="active" if is_active else "ended",
         last_message_at=row.last_message_at,
         unread_count=row.unread_count,
     )

@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 
 _LARGEST_PUSH_BYTES = 64 * 1024 * 1024  # 100 events and 100 messages of 64 KiB each, and room to spare
 _COUNTS_KEPT_FOR = timedelta(minutes=1)
-_Handler = Callable[[web.Request], Awaitable[web.Response]]
+Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 class Transactions:
@@ -63,12 +64,12 @@ class Transactions:
             if body is None:
                 log.error("a push was no JSON object, or too large: refused")
                 self._on_trouble()
-                return _refusal(400, "M_NOT_JSON", "Expected a JSON object")
+                return refusal(400, "M_NOT_JSON", "Expected a JSON object")
             await self.receive(body)
         except Exception as error:  # noqa: BLE001 — the homeserver is told, and tries again
             log.error("a push could not be stored: %s", where(error))  # noqa: TRY400
             self._on_trouble()
-            return _refusal(500, "M_UNKNOWN", "Not stored")
+            return refusal(500, "M_UNKNOWN", "Not stored")
         return web.json_response({})
 
 
@@ -103,25 +104,28 @@ class CountsNews:
 
 def appservice_routes(*, hs_token: str, transactions: Transactions) -> list[web.RouteDef]:
     """The routes of the application service API. Their errors are the Matrix specification's."""
-    expected = f"Bearer {hs_token}".encode()
-
-    def for_homeserver(handler: _Handler) -> _Handler:
-        async def guarded(request: web.Request) -> web.Response:
-            given = request.headers.get("Authorization")
-            if given is None:
-                return _refusal(401, "M_UNAUTHORIZED", "The homeserver's token is missing")
-            if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), expected):
-                return _refusal(403, "M_FORBIDDEN", "Not the homeserver's token")
-            return await handler(request)
-
-        return guarded
-
+    guarded = partial(for_homeserver, token=hs_token)
     return [
-        web.put("/_matrix/app/v1/transactions/{txn_id}", for_homeserver(transactions.put)),
-        web.post("/_matrix/app/v1/ping", for_homeserver(_pong)),
-        web.get("/_matrix/app/v1/users/{user_id}", for_homeserver(_not_found), allow_head=False),
-        web.get("/_matrix/app/v1/rooms/{room_alias}", for_homeserver(_not_found), allow_head=False),
+        web.put("/_matrix/app/v1/transactions/{txn_id}", guarded(transactions.put)),
+        web.post("/_matrix/app/v1/ping", guarded(_pong)),
+        web.get("/_matrix/app/v1/users/{user_id}", guarded(_not_found), allow_head=False),
+        web.get("/_matrix/app/v1/rooms/{room_alias}", guarded(_not_found), allow_head=False),
     ]
+
+
+def for_homeserver(handler: Handler, *, token: str) -> Handler:
+    """The handler, for who shows this token only: no token is a 401, another a 403, as the specification has it."""
+    expected = f"Bearer {token}".encode()
+
+    async def guarded(request: web.Request) -> web.Response:
+        given = request.headers.get("Authorization")
+        if given is None:
+            return refusal(401, "M_UNAUTHORIZED", "The homeserver's token is missing")
+        if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), expected):
+            return refusal(403, "M_FORBIDDEN", "Not the homeserver's token")
+        return await handler(request)
+
+    return guarded
 
 
 async def _pong(_request: web.Request) -> web.Response:
@@ -130,10 +134,11 @@ async def _pong(_request: web.Request) -> web.Response:
 
 async def _not_found(_request: web.Request) -> web.Response:
     # Users are made by us before they are spoken of, and we have no aliases: nothing is made on demand.
-    return _refusal(404, "M_NOT_FOUND", "There is none")
+    return refusal(404, "M_NOT_FOUND", "There is none")
 
 
-def _refusal(status: int, errcode: str, message: str) -> web.Response:
+def refusal(status: int, errcode: str, message: str) -> web.Response:
+    """An error as the Matrix specification has them."""
     return web.json_response({"errcode": errcode, "error": message}, status=status)
 
 

@@ -33,7 +33,8 @@ def main() -> None:
 
     print(f"installing what {_LOCK.relative_to(_ROOT)} pins; this takes a minute or two", flush=True)
     _run((*_PIP, "--require-hashes", "--requirement", str(_LOCK)))
-    _run((*_PIP, "--quiet", "--no-deps", "--no-build-isolation", "--editable", str(_ROOT)))
+    for ours in (_ROOT, _ROOT / "synapse-config" / "module"):
+        _run((*_PIP, "--quiet", "--no-deps", "--no-build-isolation", "--editable", str(ours)))
 
 
 def _run(command: Sequence[str]) -> None:

@@ -1,14 +1,27 @@
 """The table of care relationships and the statements over it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Index, LargeBinary, Row, Table, Text, bindparam, or_, select
+from sqlalchemy import (
+    Column,
+    Index,
+    LargeBinary,
+    Row,
+    Table,
+    Text,
+    bindparam,
+    exists,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.care import CareRelationship
+from appointments.storage.departures import departures
 from appointments.storage.schema import Instant, metadata
 
 care_relationships = Table(
@@ -25,16 +38,21 @@ care_relationships = Table(
 Index("ix_care_relationships_professional", care_relationships.c.professional)
 
 _c = care_relationships.c
-_CARE = select(_c.patient, _c.professional, _c.role, _c.starts_at, _c.ends_at)
+# A relationship that is entered again after a departure is not closed by it: the professional is back for that one.
+_DEPARTED = exists().where(departures.c.user_id == _c.professional, departures.c.at >= _c.updated_at)
+_CARE = select(
+    _c.patient, _c.professional, _c.role, _c.starts_at, _c.ends_at, _DEPARTED.label("departed")
+).order_by(_c.patient, _c.professional)
 _ONE = _CARE.where(_c.patient == bindparam("patient"), _c.professional == bindparam("professional"))
-_BETWEEN = _CARE.where(
+_OF = _CARE.where(
     or_(
-        (_c.patient == bindparam("a")) & (_c.professional == bindparam("b")),
-        (_c.patient == bindparam("b")) & (_c.professional == bindparam("a")),
+        _c.patient.in_(bindparam("patients", expanding=True)),
+        _c.professional == bindparam("professional"),
     )
 )
-_OF = _CARE.where(or_(_c.patient == bindparam("user"), _c.professional == bindparam("user")))
-_ORDER = (_c.patient, _c.professional)
+_OPEN_OF = _CARE.where(
+    _c.professional == bindparam("professional"), or_(_c.ends_at.is_(None), _c.ends_at > bindparam("now"))
+)
 
 
 def _care(row: Row[*tuple[Any, ...]]) -> CareRelationship:
@@ -44,7 +62,15 @@ def _care(row: Row[*tuple[Any, ...]]) -> CareRelationship:
         role=row.role,
         starts=row.starts_at,
         ends=row.ends_at,
+        departed=bool(row.departed),
     )
+
+
+async def find(connection: AsyncConnection, *, patient: str, professional: str) -> CareRelationship | None:
+    """The relationship of these two."""
+    found = await connection.execute(_ONE, {"patient": patient, "professional": professional})
+    row = found.one_or_none()
+    return None if row is None else _care(row)
 
 
 async def find_for_update(
@@ -58,21 +84,27 @@ async def find_for_update(
     return None if row is None else _care(row)
 
 
-async def find_between(connection: AsyncConnection, *, a: str, b: str) -> Sequence[CareRelationship]:
-    """The relationships of these two people, whoever of them is the patient."""
-    return [_care(row) for row in await connection.execute(_BETWEEN, {"a": a, "b": b})]
+async def find_of(
+    connection: AsyncConnection, *, patients: Collection[str], professional: str
+) -> Sequence[CareRelationship]:
+    """Every relationship of any of these patients, or of this professional."""
+    people = {"patients": list(patients), "professional": professional}
+    return [_care(row) for row in await connection.execute(_OF, people)]
 
 
-async def find_of(connection: AsyncConnection, *, user_id: str) -> Sequence[CareRelationship]:
-    """Every relationship of this person, as patient or as professional."""
-    return [_care(row) for row in await connection.execute(_OF.order_by(*_ORDER), {"user": user_id})]
+async def find_open_of(
+    connection: AsyncConnection, *, professional: str, now: datetime
+) -> Sequence[CareRelationship]:
+    """The relationships of this professional that have not ended yet."""
+    rows = await connection.execute(_OPEN_OF, {"professional": professional, "now": now})
+    return [_care(row) for row in rows]
 
 
 async def find_all(
     connection: AsyncConnection, *, patient: str | None, professional: str | None
 ) -> Sequence[CareRelationship]:
     """Every relationship, of this patient and this professional where given."""
-    statement = _CARE.order_by(*_ORDER)
+    statement = _CARE
     if patient is not None:
         statement = statement.where(_c.patient == patient)
     if professional is not None:
@@ -110,7 +142,7 @@ async def store(
 async def end(connection: AsyncConnection, care: CareRelationship, *, now: datetime) -> None:
     """Set the end of a relationship to `now`."""
     await connection.execute(
-        care_relationships.update()
+        update(care_relationships)
         .where(_c.patient == care.patient, _c.professional == care.professional)
         .values(ends_at=now, updated_at=now)
     )

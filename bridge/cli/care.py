@@ -1,4 +1,4 @@
-"""`videoconsulta care`: who cares for whom."""
+"""`videoconsulta care`: who cares for whom, and professionals who leave."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,8 +7,9 @@ from datetime import datetime
 import click
 
 from appointments.care import CareRelationship
+from appointments.events import Departed
 from appointments.services import list_care
-from bridge import app
+from bridge import app, departures
 from bridge import care as relationships
 from bridge.cli.options import INSTANT, USER_ID, settings_option
 from bridge.clock import utc_now
@@ -52,18 +53,22 @@ async def _add(
     settings: Settings, relationship: CareRelationship, *, reason: str | None, now: datetime
 ) -> None:
     homeserver = settings.homeserver
-    async with app.opened(settings) as platform, platform.database.write() as connection:
-        await relationships.start_care(
-            connection,
-            sealer=platform.sealer,
-            servers={homeserver.server_name, *homeserver.allowed_servers},
-            patient=relationship.patient,
-            professional=relationship.professional,
-            role=relationship.role,
-            starts=relationship.starts,
-            ends=relationship.ends,
-            reason=reason,
-            now=now,
+    async with app.opened(settings) as platform:
+        async with platform.database.write() as connection:
+            await relationships.start_care(
+                connection,
+                sealer=platform.sealer,
+                servers={homeserver.server_name, *homeserver.allowed_servers},
+                patient=relationship.patient,
+                professional=relationship.professional,
+                role=relationship.role,
+                starts=relationship.starts,
+                ends=relationship.ends,
+                reason=reason,
+                now=now,
+            )
+        await platform.conversations.reconcile_due(
+            patient=relationship.patient, professional=relationship.professional
         )
 
 
@@ -78,11 +83,37 @@ def end(settings: Settings, patient: str, professional: str) -> None:
 
 
 async def _end(settings: Settings, *, patient: str, professional: str) -> bool:
-    async with app.opened(settings) as platform, platform.database.write() as connection:
-        ended = await relationships.end_care(
-            connection, patient=patient, professional=professional, now=utc_now()
-        )
-        return ended is not None
+    async with app.opened(settings) as platform:
+        async with platform.database.write() as connection:
+            ended = await relationships.end_care(
+                connection, patient=patient, professional=professional, now=utc_now()
+            )
+        await platform.conversations.reconcile_due(patient=patient, professional=professional)
+    return ended is not None
+
+
+@care.command()
+@settings_option
+@click.argument("professional", type=USER_ID)
+def leave(settings: Settings, professional: str) -> None:
+    """Take a professional who has left out of everything: care, representation, sessions, rooms.
+
+    May be repeated. Care that is entered again afterwards holds.
+    """
+    departed = asyncio.run(_leave(settings, professional=professional))
+    click.echo(
+        f"{professional} has left: {len(departed.care)} care relationships and "
+        f"{len(departed.representations)} representations ended"
+    )
+
+
+async def _leave(settings: Settings, *, professional: str) -> Departed:
+    async with app.opened(settings) as platform:
+        async with platform.database.write() as connection:
+            departed = await departures.depart(connection, professional=professional, now=utc_now())
+        # What fails here stays due; the scheduler of the running service goes on with it.
+        await platform.conversations.reconcile_due()
+    return departed
 
 
 @care.command("list")

@@ -20,9 +20,11 @@ _COMMANDS = {
     "config": "bridge.cli.config:config",
     "demo": "bridge.demo.command:demo_command",
     "doctor": "bridge.cli.doctor:doctor",
+    "identity": "bridge.cli.identities:identity",
     "migrate": "bridge.cli.serve:migrate",
     "registration": "bridge.cli.serve:registration",
     "serve": "bridge.cli.serve:serve",
+    "representative": "bridge.cli.representatives:representative",
     "user": "bridge.cli.people:user",
 }
 _EXPECTED = (

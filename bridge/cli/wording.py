@@ -1,6 +1,6 @@
 """How the command line says what went wrong, and what can be done about it."""
 
-from appointments.errors import EmptyCarePeriodError, SamePersonError
+from appointments.errors import EmptyCarePeriodError, SamePersonError, SelfRepresentationError
 from appointments.sealing import SealBrokenError
 from bridge.errors import ApiKeyNotFoundError, PersonNotFoundError, ServerNotAllowedError
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
@@ -10,6 +10,7 @@ _WORDS: dict[type[Exception], str] = {
     PersonNotFoundError: "nobody is known by this user id; `videoconsulta user list` shows who is",
     ApiKeyNotFoundError: "there is no such API key; `videoconsulta apikey list` shows them",
     SamePersonError: "nobody can be in their own care: name two different people",
+    SelfRepresentationError: "nobody can be their own representative: name two different people",
     EmptyCarePeriodError: "--until has to be after --from",
     SealBrokenError: "the settings' secret is not the one that this database was written with",
 }

@@ -12,6 +12,7 @@ from bridge.demo.errors import DemoError
 from bridge.demo.ports import Ports
 from bridge.demo.progress import Progress
 from bridge.demo.supervise import run_platform
+from bridge.demo.templates import template_directory
 from bridge.settings import SettingsError
 
 _LAST_BASE = 65_531
@@ -48,6 +49,8 @@ def demo_command(data_dir: Path, base_port: int | None, *, no_web: bool) -> None
 def _refuse_early(ports: Ports) -> None:
     if importlib.util.find_spec("synapse") is None:
         raise DemoError("the demo needs Synapse: pip install 'videoconsulta[demo]', or use `make run`.")
+    if importlib.util.find_spec("videoconsulta_synapse") is None:
+        raise DemoError(f"the demo needs our Synapse module: pip install {template_directory() / 'module'}")
     busy = [f"{port} ({name})" for name, port in ports.in_use()]
     if busy:
         raise DemoError(f"ports in use: {', '.join(busy)}. Stop who listens there, or choose --base-port.")

@@ -29,7 +29,8 @@ class Homeserver:
 
     Its name is `localhost:{federation_port}`. `federation_servers` are the names of the servers it talks to;
     `registration` is the application service's, if it has one; `database` is Synapse's (`name`, then
-    `path` for SQLite, `user host dbname password port` for PostgreSQL), a SQLite file unless given.
+    `path` for SQLite, `user host dbname password port` for PostgreSQL), a SQLite file unless given; `module` is the
+    configuration of our module (synapse-config/module), which is left out without.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Homeserver:
         registration: Mapping[str, Any] | None = None,
         profile: Profile = "tuned",
         database: Mapping[str, Any] | None = None,
+        module: Mapping[str, Any] | None = None,
     ) -> None:
         self.role: Role = role
         self.directory = directory
@@ -56,6 +58,7 @@ class Homeserver:
         self._certificates = certificates
         self._registration = registration
         self._profile: Profile = profile
+        self._module = module
         self._database = database or {"name": "sqlite3", "path": str(directory / "homeserver.db")}
         self._process = ChildProcess(
             command=(
@@ -169,6 +172,7 @@ class Homeserver:
             "registration_file": str(self.directory / "registration.yaml"),
             "has_registration": self._registration is not None,
             "database": self._database,
+            "module": self._module,
             "profile": self._profile,
             # Passwords of the demo are random: nothing is won by making them slow to try.
             "bcrypt_rounds": 4,

@@ -83,6 +83,7 @@ def make_platform(
         certificates=certificates,
         registration=registration(settings),
         database=databases.portal if databases else None,
+        module=_portal_module(settings, bridge_url=f"http://127.0.0.1:{ports.api}"),
     )
     hospital = Homeserver(
         role="hospital",
@@ -92,6 +93,7 @@ def make_platform(
         federation_servers=federation_servers,
         certificates=certificates,
         database=databases.hospital if databases else None,
+        module={"keeper": settings.keeper_id},
     )
     bridge = BridgeProcess(
         config=config,
@@ -99,3 +101,11 @@ def make_platform(
         log_path=directory / "videoconsulta.log",
     )
     return LocalPlatform(portal=portal, hospital=hospital, bridge=bridge, settings=settings, config=config)
+
+
+def _portal_module(settings: Settings, *, bridge_url: str) -> dict[str, str]:
+    """The configuration of our Synapse module at the portal (synapse-config/module/README.md)."""
+    module = {"keeper": settings.keeper_id, "assistant": settings.assistant_id}
+    if settings.policy is not None:
+        module |= {"bridge_url": bridge_url, "secret": settings.policy.secret.get_secret_value()}
+    return module

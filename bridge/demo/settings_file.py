@@ -2,9 +2,11 @@
 
 import secrets
 from pathlib import Path
+from typing import Any
 
 import yaml
 
+from bridge.demo.certificates import certificate_files
 from bridge.demo.errors import DemoError
 from bridge.demo.ports import Ports
 from bridge.settings import Settings, load_settings
@@ -20,13 +22,9 @@ def demo_settings(
     Raises DemoError when the file belongs to a platform on other ports: server names contain them, and all
     data those names. Raises SettingsError when somebody has broken the file.
     """
+    fresh = _new_settings(path.parent, ports=ports, appservice_url=appservice_url, database=database)
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(
-            _new_settings(path.parent, ports=ports, appservice_url=appservice_url, database=database),
-            encoding="utf-8",
-        )
+        _write(path, fresh)
     settings = load_settings(path)
     made_for = (settings.homeserver.server_name, settings.homeserver.url, settings.http.port)
     asked_for = (_server_name(ports.portal_federation), _loopback(ports.portal_client), ports.api)
@@ -35,11 +33,26 @@ def demo_settings(
             f"{path.parent} holds a platform on other ports (portal {made_for[0]}, API {made_for[2]}): "
             "start it with the --base-port it was made with, or choose another --data-dir."
         )
+    lacking = fresh.keys() - settings.model_fields_set
+    if lacking:  # made by a version that knew less
+        _write(path, yaml.safe_load(path.read_text(encoding="utf-8")) | {key: fresh[key] for key in lacking})
+        settings = load_settings(path)
     return settings
 
 
-def _new_settings(directory: Path, *, ports: Ports, appservice_url: str | None, database: str | None) -> str:
-    values = {
+def _write(path: Path, values: dict[str, Any]) -> None:
+    # Half a file would have lost the secrets.
+    draft = path.with_suffix(".draft")
+    draft.parent.mkdir(parents=True, exist_ok=True)
+    draft.touch(mode=0o600)
+    draft.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    draft.replace(path)
+
+
+def _new_settings(
+    directory: Path, *, ports: Ports, appservice_url: str | None, database: str | None
+) -> dict[str, Any]:
+    return {
         "database": database or f"sqlite:///{directory.resolve() / 'videoconsulta.db'}",
         "secret": secrets.token_urlsafe(48),
         "homeserver": {
@@ -53,8 +66,13 @@ def _new_settings(directory: Path, *, ports: Ports, appservice_url: str | None, 
             "hs_token": secrets.token_urlsafe(32),
         },
         "http": {"host": "127.0.0.1", "port": ports.api},
+        # Both homeservers are on loopback, with certificates of the platform's own authority.
+        "federation": {
+            "ca_file": str(certificate_files(directory.resolve() / "tls").authority),
+            "allow_private_addresses": True,
+        },
+        "policy": {"secret": secrets.token_urlsafe(32)},
     }
-    return yaml.safe_dump(values, sort_keys=False)
 
 
 def _server_name(federation_port: int) -> str:

@@ -224,6 +224,10 @@ class Encryption:
                 results = await self._decryption.decrypt(user_id, events)
         return results
 
+    async def forget_read(self, connection: AsyncConnection, user_id: str, event: EncryptedEvent) -> None:
+        """Make what this user has decrypted, and all before it in its session, unreadable to her from now on."""
+        await forgetting.forget_read(connection, user_id=user_id, event=event, pickle_key=self._pickle_key)
+
     async def changed_identities(self) -> list[str]:
         """Users to whom no keys go since their identity is not the one we first saw."""
         async with self._database.read() as connection:

@@ -86,12 +86,16 @@ async def users_behind(connection: AsyncConnection) -> list[str]:
     return list((await connection.scalars(query)).all())
 
 
-async def changed_identities(connection: AsyncConnection) -> list[str]:
-    """Users whose published identity is no longer the one we saw first."""
+async def changed_identities(
+    connection: AsyncConnection, *, among: Collection[str] | None = None
+) -> list[str]:
+    """Users, of these where given, whose published identity is no longer the one we saw first."""
     query = select(tracked_users.c.user_id).where(
         tracked_users.c.pinned_master.is_not(None),
         tracked_users.c.master_key.is_distinct_from(tracked_users.c.pinned_master),
     )
+    if among is not None:
+        query = query.where(tracked_users.c.user_id.in_(among))
     return list((await connection.scalars(query.order_by(tracked_users.c.user_id))).all())
 
 

@@ -1,46 +1,77 @@
-"""Who calls, and for whom: API keys and X-Act-As, refused in the order that interfaces.md gives."""
+"""Who calls, and for whom: sessions, API keys and X-Act-As, refused in the order that interfaces.md gives.
+
+What a session never gives is decided here, by the route table: content only to managed users (whose the bridge
+decrypts anyway), nothing that changes care or keys to anybody but an API key.
+"""
 
 import re
 
 from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.apikeys import ApiKey, authenticate
+from bridge import apikeys, sessions
 from bridge.errors import BadCredentialsError
 from bridge.http.fields import USER_ID
 from bridge.http.ports import Services
 from bridge.http.problems import Problem, ProblemError
-from bridge.http.routing import Route
+from bridge.http.routing import Caller, Route
 
 ACT_AS = "X-Act-As"
+AUTHORIZATION = "Authorization"
 _USER_ID = re.compile(USER_ID.removesuffix("$"))
 _MAX_USER_ID = 255
 
 
-async def admit(request: web.Request, route: Route, services: Services) -> tuple[ApiKey, str]:
-    """The key and the user it acts for (empty where the route needs none).
+async def admit(request: web.Request, route: Route, services: Services) -> Caller:
+    """The caller, if they may call this route at all.
 
     Raises ProblemError: 401, 403 without the scope, 400 act-as-required, 403 not-managed.
     """
+    if route.logs_in and AUTHORIZATION not in request.headers:
+        return Caller()
+    token = _bearer(request)
     acting_for = request.headers.get(ACT_AS, "") if route.acts else ""
-    is_user_id = len(acting_for) <= _MAX_USER_ID and _USER_ID.fullmatch(acting_for) is not None
     async with services.database.read() as connection:
-        caller = await authenticate(
-            connection,
-            token=_bearer(request),
-            acting_for=acting_for if is_user_id else None,
-            now=services.now(),
-        )
-    if route.scope not in caller.key.scopes:
+        if token.startswith(sessions.PREFIX):
+            return await _session(connection, route, services, token=token, acting_for=acting_for)
+        return await _key(connection, route, services, token=token, acting_for=acting_for)
+
+
+async def _session(
+    connection: AsyncConnection, route: Route, services: Services, *, token: str, acting_for: str
+) -> Caller:
+    session = await sessions.authenticate(connection, token=token, now=services.now())
+    if session.kind not in route.sessions:
+        if "managed" in route.sessions:
+            raise ProblemError(Problem.NOT_MANAGED, detail_key="problem.not-managed.session")
+        raise ProblemError(Problem.MISSING_SCOPE, detail_key="problem.missing-scope.session")
+    if session.kind == "managed" and route.scope is not None and route.scope not in session.scopes:
+        raise ProblemError(Problem.MISSING_SCOPE, scope=route.scope)
+    if acting_for not in ("", session.user_id):
+        raise ProblemError(Problem.NOT_MANAGED, detail_key="problem.not-managed.session")
+    return Caller(kind=session.kind, user_id=session.user_id, token=token)
+
+
+async def _key(
+    connection: AsyncConnection, route: Route, services: Services, *, token: str, acting_for: str
+) -> Caller:
+    is_user_id = len(acting_for) <= _MAX_USER_ID and _USER_ID.fullmatch(acting_for) is not None
+    caller = await apikeys.authenticate(
+        connection, token=token, acting_for=acting_for if is_user_id else None, now=services.now()
+    )
+    if not route.takes_key:
+        raise BadCredentialsError("no-session")
+    if route.scope is not None and route.scope not in caller.key.scopes:
         raise ProblemError(Problem.MISSING_SCOPE, scope=route.scope)
     if route.acts and not acting_for:
         raise ProblemError(Problem.ACT_AS_REQUIRED)
     if route.acts and not caller.acting_managed:
         raise ProblemError(Problem.NOT_MANAGED)
-    return caller.key, acting_for
+    return Caller(kind="key", user_id=acting_for, key_id=caller.key.id)
 
 
 def _bearer(request: web.Request) -> str:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, token = request.headers.get(AUTHORIZATION, "").partition(" ")
     if not scheme:
         raise ProblemError(Problem.UNAUTHORIZED, headers={"WWW-Authenticate": "Bearer"})
     if scheme.lower() != "bearer" or not token.strip():

@@ -1,8 +1,9 @@
 """Care relationships over REST, for the systems that know them."""
 
 from appointments.events import CareStarted
+from appointments.services import list_care
 from bridge import care
-from bridge.http.models import CareAnswer, CarePath, PutCare
+from bridge.http.models import CareAnswer, CareListAnswer, CarePath, CareQuery, PutCare
 from bridge.http.routing import Answer, Context, json_answer
 
 
@@ -24,6 +25,7 @@ async def put_care(context: Context, *, path: CarePath, body: PutCare) -> Answer
             reason=body.reason,
             now=now,
         )
+    await services.conversations.reconcile_due(patient=path.patient, professional=path.professional)
     status = 201 if isinstance(happened, CareStarted) else 200
     return json_answer(CareAnswer.model_validate(happened.care), status=status)
 
@@ -35,4 +37,13 @@ async def end_care(context: Context, *, path: CarePath) -> Answer:
         await care.end_care(
             connection, patient=path.patient, professional=path.professional, now=services.now()
         )
+    await services.conversations.reconcile_due(patient=path.patient, professional=path.professional)
     return Answer(status=204)
+
+
+async def get_care(context: Context, *, query: CareQuery) -> Answer:
+    """GET /api/care: the relationships of a patient, of a professional, or of the two; ended ones too."""
+    services = context.services
+    async with services.database.read() as connection:
+        found = await list_care(connection, patient=query.patient, professional=query.professional)
+    return json_answer(CareListAnswer(care=[CareAnswer.model_validate(one) for one in found]))

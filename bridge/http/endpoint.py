@@ -15,9 +15,11 @@ from pydantic import BaseModel
 
 from bots.i18n import Language, choose_language
 from bridge import idempotency
-from bridge.http.auth import admit
+from bridge.http.auth import AUTHORIZATION, admit
+from bridge.http.limits import address_of
 from bridge.http.ports import Services
 from bridge.http.problems import FieldError, Problem, ProblemError
+from bridge.http.refusals import as_problem
 from bridge.http.requests import parse, read_json, read_query
 from bridge.http.routing import Answer, Context, Route
 
@@ -30,7 +32,6 @@ class _Work:
     """A request that was admitted and understood."""
 
     context: Context
-    caller: str
     models: dict[str, BaseModel]
 
 
@@ -38,11 +39,7 @@ def endpoint(route: Route, services: Services) -> Callable[[web.Request], Awaita
     """The aiohttp handler of this route. It raises what bridge.http.refusals knows."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        work = await _understand(request, route, services)
-        if IDEMPOTENCY_KEY in request.headers and route.method == "POST":
-            answer = await _run_once(request, route, work)
-        else:
-            answer = await route.handler(work.context, **work.models)
+        answer = await (_log_in if route.logs_in else _run)(request, route, services)
         return web.Response(
             status=answer.status,
             body=answer.body,
@@ -52,6 +49,26 @@ def endpoint(route: Route, services: Services) -> Callable[[web.Request], Awaita
     return handle
 
 
+async def _run(request: web.Request, route: Route, services: Services) -> Answer:
+    work = await _understand(request, route, services)
+    if IDEMPOTENCY_KEY in request.headers and route.takes_idempotency_key:
+        return await _run_once(request, route, work)
+    return await route.handler(work.context, **work.models)
+
+
+async def _log_in(request: web.Request, route: Route, services: Services) -> Answer:
+    """As any request, but only so often."""
+    address = address_of(request, proxies=services.settings.sessions.proxies_in_front)
+    if AUTHORIZATION not in request.headers:
+        services.logins.attempt(address)
+    try:
+        return await _run(request, route, services)
+    except Exception as error:
+        if as_problem(error).problem is Problem.UNAUTHORIZED:
+            services.logins.failed(address)
+        raise
+
+
 def language_of(request: web.Request) -> Language:
     """The language that the caller wants to read."""
     return choose_language(request.headers.get("Accept-Language"))
@@ -59,15 +76,12 @@ def language_of(request: web.Request) -> Language:
 
 async def _understand(request: web.Request, route: Route, services: Services) -> _Work:
     context = Context(services=services, language=language_of(request), operation_id=uuid.uuid4().hex)
-    caller = ""
-    if route.scope is not None:
-        key, acting_for = await admit(request, route, services)
-        caller = key.id
-        context = replace(context, acting_for=acting_for)
+    if route.takes_credentials:
+        context = replace(context, caller=await admit(request, route, services))
     raw: dict[str, Any] = {"path": dict(request.match_info), "query": read_query(request)}
     if route.body_model is not None:
         raw["body"] = await read_json(request, limit=services.settings.http.max_body_bytes)
-    return _Work(context=context, caller=caller, models=await _parse(route, context, raw))
+    return _Work(context=context, models=await _parse(route, context, raw))
 
 
 async def _parse(route: Route, context: Context, raw: dict[str, Any]) -> dict[str, BaseModel]:
@@ -121,8 +135,10 @@ async def _begin(request: web.Request, work: _Work) -> tuple[str, idempotency.Ru
         wrong = FieldError("parameter", IDEMPOTENCY_KEY, "idempotency-key")
         raise ProblemError(Problem.VALIDATION, errors=[wrong])
     services = work.context.services
+    caller = work.context.caller
     scope = idempotency.scope_of(
-        caller=work.caller,
+        # A person who logs in anew goes on with what they began.
+        caller=caller.key_id or caller.kind,
         acting_for=work.context.acting_for,
         method=request.method,
         path=request.path,

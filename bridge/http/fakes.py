@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
+from appointments.care import CareRelationship
 from appointments.errors import NotInCareTeamError
 from bridge.clock import Now
 from bridge.errors import BadCursorError, ConversationNotFoundError, MessageNotFoundError
@@ -18,6 +19,7 @@ class FakeClinic:
     messages: dict[str, list[Message]] = field(default_factory=dict)
     sent: dict[str, SentMessage] = field(default_factory=dict)
     failure: Exception | None = None
+    reconciled: list[tuple[str | None, str | None]] = field(default_factory=list)
 
     def open(self, *, patient: str, professional: str) -> ConversationSummary:
         """The conversation of these two, made when there is none."""
@@ -139,3 +141,18 @@ class FakeConversations:
             for conversation in self._clinic.conversations.values()
             if user_id in (conversation.patient, conversation.professional)
         ]
+
+    async def reconcile_due(self, *, patient: str | None = None, professional: str | None = None) -> None:
+        """There are no rooms to change; remembers that it was asked."""
+        self._clinic.reconciled.append((patient, professional))
+
+    async def is_open(self, care: CareRelationship) -> bool:
+        """Whether these two have a conversation."""
+        pair = (care.patient, care.professional)
+        return any((one.patient, one.professional) == pair for one in self._clinic.conversations.values())
+
+    async def open(self, care: CareRelationship) -> str:
+        """The conversation of these two."""
+        if self._clinic.failure is not None:
+            raise self._clinic.failure
+        return self._clinic.open(patient=care.patient, professional=care.professional).conversation_id

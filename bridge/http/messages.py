@@ -1,12 +1,13 @@
 """Sending and reading messages as a managed user."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, TypeGuard
 
 from pydantic import TypeAdapter, ValidationError
 
-from appointments.errors import NotInCareTeamError
-from appointments.services import require_care
+from appointments.access import require_speaker
+from appointments.errors import AmbiguousPatientError, NotInCareTeamError
 from bridge.errors import ConversationNotFoundError
 from bridge.http.fields import RoomId, UserId
 from bridge.http.models import (
@@ -16,6 +17,7 @@ from bridge.http.models import (
     SendMessage,
     SentMessageAnswer,
 )
+from bridge.http.problems import FieldError, Problem, ProblemError
 from bridge.http.routing import Answer, Context, json_answer
 
 _ROOM_ID: TypeAdapter[str] = TypeAdapter(RoomId)
@@ -24,14 +26,18 @@ _USER_ID: TypeAdapter[str] = TypeAdapter(UserId)
 
 async def send_message(context: Context, *, body: SendMessage) -> Answer:
     """POST /api/messages/send."""
-    sent = await context.services.messages.send(
-        sender=context.acting_for,
-        conversation_id=body.conversation_id,
-        recipient=body.recipient,
-        body=body.body,
-        reply_to=body.reply_to,
-        operation_id=context.operation_id,
-    )
+    try:
+        sent = await context.services.messages.send(
+            sender=context.acting_for,
+            conversation_id=body.conversation_id,
+            recipient=body.recipient,
+            body=body.body,
+            reply_to=body.reply_to,
+            operation_id=context.operation_id,
+        )
+    except AmbiguousPatientError as error:
+        wrong = FieldError("pointer", "#/recipient", "recipient-ambiguous")
+        raise ProblemError(Problem.VALIDATION, errors=[wrong]) from error
     return json_answer(SentMessageAnswer.model_validate(sent), status=201)
 
 
@@ -55,8 +61,11 @@ async def refuse_send(context: Context, raw: Mapping[str, Any]) -> None:
             raise NotInCareTeamError
     elif _is(recipient, _USER_ID):
         services = context.services
-        async with services.database.read() as connection:
-            await require_care(connection, a=context.acting_for, b=recipient, now=services.now())
+        with suppress(AmbiguousPatientError):
+            async with services.database.read() as connection:
+                await require_speaker(
+                    connection, sender=context.acting_for, other=recipient, now=services.now()
+                )
 
 
 async def refuse_read(context: Context, raw: Mapping[str, Any]) -> None:

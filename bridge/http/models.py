@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from appointments.representation import SCOPES, Scope
 from bots.i18n import Language
 from bridge.http.fields import (
     Count,
@@ -92,6 +93,35 @@ class PutCare(RequestModel):
     reason: Reason | None = None
 
 
+class CareQuery(RequestModel):
+    """Whose care relationships: a patient's, a professional's, or those of the two."""
+
+    patient: UserId | None = None
+    professional: UserId | None = None
+
+    @model_validator(mode="after")
+    def _names_somebody(self) -> Self:
+        if self.patient is None and self.professional is None:
+            raise PydanticCustomError("one-person", "needs patient or professional")
+        return self
+
+
+class RepresentationPath(RequestModel):
+    """Whose representation."""
+
+    patient: UserId
+    representative: UserId
+
+
+class PutRepresentation(RequestModel):
+    """A representation in [from, until); `until` null is open, `from` left out is now."""
+
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(SCOPES))]
+    starts: InstantIn | None = Field(default=None, alias="from")
+    ends: InstantIn | None = Field(default=None, alias="until")
+    reason: Reason | None = None
+
+
 class PageQuery(RequestModel):
     """How a page is shown."""
 
@@ -174,6 +204,22 @@ class CareAnswer(AnswerModel):
     patient: str
     professional: str
     role: str
+    starts: InstantOut = Field(serialization_alias="from")
+    ends: InstantOut | None = Field(serialization_alias="until")
+
+
+class CareListAnswer(AnswerModel):
+    """Care relationships, by patient and professional."""
+
+    care: list[CareAnswer]
+
+
+class RepresentationAnswer(AnswerModel):
+    """A representation in [from, until)."""
+
+    patient: str
+    representative: str
+    scopes: Annotated[list[Scope], BeforeValidator(sorted)]
     starts: InstantOut = Field(serialization_alias="from")
     ends: InstantOut | None = Field(serialization_alias="until")
 

@@ -17,6 +17,7 @@ from bridge.http.routing import JSON, Route
 Document = dict[str, Any]
 _REF = "#/components/schemas/{model}"
 _RETRY = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}}
+_RETRIED = {Problem.STILL_RUNNING, Problem.UNAVAILABLE, Problem.TOO_MANY_REQUESTS}
 _REQUEST_ID = {"X-Request-Id": {"schema": {"type": "string"}}}
 
 
@@ -43,7 +44,12 @@ def openapi(routes: Iterable[Route], *, language: Language, version: str) -> Doc
                     "type": "http",
                     "scheme": "bearer",
                     "description": translate(language, "parameter.authorization"),
-                }
+                },
+                "session": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": translate(language, "parameter.session"),
+                },
             },
         },
     }
@@ -52,10 +58,14 @@ def openapi(routes: Iterable[Route], *, language: Language, version: str) -> Doc
 def problems_of(route: Route) -> list[Problem]:
     """Every refusal that a caller of this route can meet, by status."""
     found = set(route.problems)
-    if route.scope is not None:
-        found |= {Problem.UNAUTHORIZED, Problem.MISSING_SCOPE, Problem.UNAVAILABLE}
+    if route.takes_credentials:
+        found |= {Problem.UNAUTHORIZED, Problem.UNAVAILABLE}
+    if route.scope is not None or (route.takes_credentials and not route.sessions):
+        found.add(Problem.MISSING_SCOPE)
     if route.acts:
         found |= {Problem.ACT_AS_REQUIRED, Problem.NOT_MANAGED}
+    if route.logs_in:
+        found.add(Problem.TOO_MANY_REQUESTS)
     if route.body_model is not None:
         found |= {
             Problem.BAD_REQUEST,
@@ -65,14 +75,9 @@ def problems_of(route: Route) -> list[Problem]:
         }
     if route.path_model or route.query_model or route.body_model:
         found.add(Problem.VALIDATION)
-    if takes_idempotency_key(route):
+    if route.takes_idempotency_key:
         found |= {Problem.STILL_RUNNING, Problem.IDEMPOTENCY_KEY_REUSED}
     return sorted(found, key=lambda problem: (problem.status, problem.slug))
-
-
-def takes_idempotency_key(route: Route) -> bool:
-    """Whether the route may be called twice with the same Idempotency-Key."""
-    return route.method == "POST"
 
 
 def _operation(route: Route, language: Language) -> Document:
@@ -82,7 +87,7 @@ def _operation(route: Route, language: Language) -> Document:
         "description": translate(language, f"operation.{route.operation}.description"),
         "parameters": _parameters(route, language),
         "responses": _responses(route, language),
-        "security": [{"apiKey": []}] if route.scope else [],
+        "security": _security(route),
     }
     if route.scope:
         operation["x-scope"] = route.scope
@@ -91,12 +96,20 @@ def _operation(route: Route, language: Language) -> Document:
     return operation
 
 
+def _security(route: Route) -> list[Document]:
+    ways: list[Document] = [{"apiKey": []}] if route.takes_key else []
+    ways += [{"session": []}] if route.sessions else []
+    # An empty requirement is one way among others: without (OpenAPI 3.1, Security Requirement).
+    return [*ways, {}] if route.logs_in else ways
+
+
 def _parameters(route: Route, language: Language) -> list[Document]:
     parameters: list[Document] = []
     if route.acts:
         schema = {"type": "string", "pattern": USER_ID, "maxLength": 255}
-        parameters.append(_header(ACT_AS, "act-as", schema, language, required=True))
-    if takes_idempotency_key(route):
+        required = not route.sessions and not route.logs_in
+        parameters.append(_header(ACT_AS, "act-as", schema, language, required=required))
+    if route.takes_idempotency_key:
         schema = {"type": "string", "pattern": "^[!-~]+$", "minLength": 1, "maxLength": 255}
         parameters.append(_header(IDEMPOTENCY_KEY, "idempotency-key", schema, language, required=False))
     for place, model in (("path", route.path_model), ("query", route.query_model)):
@@ -158,7 +171,7 @@ def _refusal(problems: list[Problem], language: Language) -> Document:
     titles = (
         f"{translate(language, f'problem.{item.slug}.title')} (`/problems/{item.slug}`)" for item in problems
     )
-    retries = any(item in {Problem.STILL_RUNNING, Problem.UNAVAILABLE} for item in problems)
+    retries = any(item in _RETRIED for item in problems)
     kinds = {"properties": {"type": {"enum": [f"/problems/{item.slug}" for item in problems]}}}
     return {
         "description": "; ".join(titles) + ".",

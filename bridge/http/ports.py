@@ -7,10 +7,13 @@ from typing import Protocol
 from aiohttp.web import AbstractRouteDef
 from prometheus_client import CollectorRegistry
 
+from appointments.care import CareRelationship
 from appointments.sealing import Sealer
 from bridge.clock import Now
 from bridge.database import Database
+from bridge.http.limits import LoginLimits
 from bridge.messages_model import ConversationSummary, History, SentMessage
+from bridge.openid.verifier import OpenId
 from bridge.settings import Settings
 
 
@@ -44,8 +47,20 @@ class Messages(Protocol):
 class Conversations(Protocol):
     """Knows which conversations there are."""
 
+    async def reconcile_due(self, *, patient: str | None = None, professional: str | None = None) -> None:
+        """Show in the rooms what changed in care or representation; what fails now is made up for later."""
+
     async def list(self, *, user_id: str) -> list[ConversationSummary]:
         """Every conversation of this person, the one with the newest message first."""
+
+    async def is_open(self, care: CareRelationship) -> bool:
+        """Whether there is a conversation of these two already."""
+
+    async def open(self, care: CareRelationship) -> str:
+        """The conversation of these two, who are in care, made if there is none.
+
+        Raises HomeserverUnavailableError.
+        """
 
 
 Check = Callable[[], Awaitable[bool]]
@@ -65,6 +80,8 @@ class Services:
     conversations: Conversations
     settings: Settings
     sealer: Sealer
+    openid: OpenId
+    logins: LoginLimits
     now: Now
     instance_id: str
     checks: Mapping[str, Check] = field(default_factory=dict)

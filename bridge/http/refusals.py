@@ -5,30 +5,46 @@ import math
 from aiohttp import web
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from appointments.errors import EmptyCarePeriodError, NotInCareTeamError, SamePersonError
+from appointments.errors import (
+    AmbiguousPatientError,
+    EmptyCarePeriodError,
+    NotInCareTeamError,
+    SamePersonError,
+    SelfRepresentationError,
+)
 from bridge.errors import (
     BadCredentialsError,
     BadCursorError,
     ConversationNotFoundError,
     HomeserverUnavailableError,
+    IdentityChangedError,
     KeyReusedError,
     MessageNotFoundError,
+    MessageRefusedError,
     ServerNotAllowedError,
     StillRunningError,
+    TooManyAttemptsError,
 )
 from bridge.http.problems import FieldError, Problem, ProblemError
+from bridge.openid.errors import ServerRefusedError, ServerUnreachableError
 
 _DATABASE_RETRY_S = 5
 _RUNNING_RETRY_S = 1
+_OTHER_SERVER_RETRY_S = 10
 _PLAIN = {
     ConversationNotFoundError: Problem.NOT_FOUND,
     NotInCareTeamError: Problem.NOT_IN_CARE_TEAM,
+    MessageRefusedError: Problem.MESSAGE_REFUSED,
+    IdentityChangedError: Problem.IDENTITY_CHANGED,
     KeyReusedError: Problem.IDEMPOTENCY_KEY_REUSED,
+    ServerRefusedError: Problem.SERVER_NOT_ALLOWED,
 }
 _OF_FIELDS = {
     MessageNotFoundError: FieldError("pointer", "#/reply_to", "reply-to-unknown"),
     BadCursorError: FieldError("parameter", "before", "cursor"),
     SamePersonError: FieldError("parameter", "professional", "same-person"),
+    SelfRepresentationError: FieldError("parameter", "representative", "self-representation"),
+    AmbiguousPatientError: FieldError("pointer", "#/on_behalf_of", "ambiguous-patient"),
     EmptyCarePeriodError: FieldError("pointer", "#/until", "empty-period"),
 }
 _OF_STATUS = {404: Problem.NOT_FOUND, 405: Problem.METHOD_NOT_ALLOWED, 413: Problem.BODY_TOO_LARGE}
@@ -58,10 +74,23 @@ def _of_the_rest(error: Exception) -> ProblemError:
         case ServerNotAllowedError(who=who, server=server):
             refused = FieldError("parameter", who, "server-not-allowed", {"server": server})
             return ProblemError(Problem.VALIDATION, errors=[refused])
+        case _:
+            return _to_repeat(error)
+
+
+def _to_repeat(error: Exception) -> ProblemError:
+    """For what may succeed later, with when; `internal` for the rest."""
+    match error:
         case StillRunningError():
             return _with_retry(Problem.STILL_RUNNING, _RUNNING_RETRY_S)
+        case TooManyAttemptsError(retry_after_s=seconds):
+            return _with_retry(Problem.TOO_MANY_REQUESTS, seconds)
         case HomeserverUnavailableError(retry_after_s=seconds):
             return _with_retry(Problem.UNAVAILABLE, seconds)
+        case ServerUnreachableError():
+            return _with_retry(
+                Problem.UNAVAILABLE, _OTHER_SERVER_RETRY_S, detail_key="problem.unavailable.server"
+            )
         case OperationalError() | InterfaceError() | OSError():
             return _with_retry(Problem.UNAVAILABLE, _DATABASE_RETRY_S)
         case _:
@@ -76,5 +105,6 @@ def _of_aiohttp(error: web.HTTPException) -> ProblemError:
     return ProblemError(_OF_STATUS.get(error.status, fallback), headers=headers)
 
 
-def _with_retry(problem: Problem, seconds: float) -> ProblemError:
-    return ProblemError(problem, headers={"Retry-After": str(max(1, math.ceil(seconds)))})
+def _with_retry(problem: Problem, seconds: float, *, detail_key: str | None = None) -> ProblemError:
+    headers = {"Retry-After": str(max(1, math.ceil(seconds)))}
+    return ProblemError(problem, detail_key=detail_key, headers=headers)

@@ -29,7 +29,17 @@ _TEXTS = {
     "less_than_equal": ("too-big", "le"),
 }
 _OWN_TEXTS = frozenset(
-    {"blank", "control-characters", "user-id", "room-id", "event-id", "instant", "one-target"}
+    {
+        "blank",
+        "control-characters",
+        "user-id",
+        "room-id",
+        "event-id",
+        "instant",
+        "one-target",
+        "one-login",
+        "one-person",
+    }
 )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -10,22 +10,44 @@ from bots.i18n import Language
 from bridge.apikeys import Scope
 from bridge.http.ports import Services
 from bridge.http.problems import Problem
+from bridge.sessions import SessionKind
 
 JSON = "application/json"
+NO_SESSION: frozenset[SessionKind] = frozenset()
+MANAGED_SESSION: frozenset[SessionKind] = frozenset({"managed"})
+ANY_SESSION: frozenset[SessionKind] = frozenset({"managed", "own"})
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who makes a request, as their credentials say.
+
+    `user_id` is the person it is for: whose session it is, or whom the API key acts for (empty where the route
+    needs nobody). `key_id` and `token` are what a key or a session is known by.
+    """
+
+    kind: Literal["nobody", "key", "managed", "own"] = "nobody"
+    user_id: str = ""
+    key_id: str = ""
+    token: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """What a handler knows besides path, query and body.
 
-    `acting_for` is the managed user of X-Act-As (empty where the route needs none). `operation_id` is the same
-    whenever a request comes again with its Idempotency-Key, and else new.
+    `operation_id` is the same whenever a request comes again with its Idempotency-Key, and else new.
     """
 
     services: Services
     language: Language
-    acting_for: str = ""
+    caller: Caller = Caller()
     operation_id: str = ""
+
+    @property
+    def acting_for(self) -> str:
+        """The person whom the request is for (empty where the route needs nobody)."""
+        return self.caller.user_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +73,10 @@ def json_answer(model: BaseModel, *, status: int = 200) -> Answer:
 class Route:
     """One operation of the API: how it is called, who may call it, what it answers.
 
+    An API key needs the `scope`; with `acts` it names a managed user in X-Act-As. `sessions` are the kinds that
+    may call, each for its own person: a managed user's with the scope of the key that made it. `logs_in`: whoever
+    has no credentials yet may call too, so often only as the settings say.
+
     The handler is called with a Context and, where the route has a model for it, `path`, `query` and `body`.
     `refuse` is asked when a request is invalid, with the raw values: it raises what comes before validation
     in the order of refusals. `answers` holds a model, or a content type, or None for no content.
@@ -62,6 +88,8 @@ class Route:
     handler: Handler
     scope: Scope | None = None
     acts: bool = False
+    sessions: frozenset[SessionKind] = NO_SESSION
+    logs_in: bool = False
     path_model: type[BaseModel] | None = None
     query_model: type[BaseModel] | None = None
     body_model: type[BaseModel] | None = None
@@ -69,3 +97,23 @@ class Route:
     answers: Mapping[int, type[BaseModel] | str | None]
     problems: tuple[Problem, ...] = ()
     documented: bool = True
+
+    @property
+    def needs_credentials(self) -> bool:
+        """Whether nobody calls without a key or a session."""
+        return not self.logs_in and (self.scope is not None or bool(self.sessions))
+
+    @property
+    def takes_credentials(self) -> bool:
+        """Whether a key or a session can be given."""
+        return self.logs_in or self.needs_credentials
+
+    @property
+    def takes_key(self) -> bool:
+        """Whether an API key can call."""
+        return self.scope is not None or self.acts
+
+    @property
+    def takes_idempotency_key(self) -> bool:
+        """Whether a second request with the same Idempotency-Key gets the first one's answer."""
+        return self.method == "POST" and not self.logs_in

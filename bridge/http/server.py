@@ -8,15 +8,17 @@ from importlib.metadata import version
 from aiohttp import web
 
 from bots.i18n import LANGUAGES, Language
-from bridge.http.care import end_care, put_care
-from bridge.http.conversations import list_conversations
+from bridge.http.care import end_care, get_care, put_care
+from bridge.http.conversations import list_conversations, open_conversation, refuse_open
 from bridge.http.endpoint import endpoint
 from bridge.http.health import live, metrics, ready
 from bridge.http.messages import read_conversation, refuse_read, refuse_send, send_message
 from bridge.http.middleware import observing, refusing
 from bridge.http.models import (
     CareAnswer,
+    CareListAnswer,
     CarePath,
+    CareQuery,
     ConversationPath,
     ConversationsAnswer,
     HistoryAnswer,
@@ -24,7 +26,10 @@ from bridge.http.models import (
     LiveAnswer,
     PageQuery,
     PutCare,
+    PutRepresentation,
     ReadyAnswer,
+    RepresentationAnswer,
+    RepresentationPath,
     SendMessage,
     SentMessageAnswer,
 )
@@ -32,7 +37,15 @@ from bridge.http.openapi import Document, openapi
 from bridge.http.pages import docs_page, landing_page
 from bridge.http.ports import Services
 from bridge.http.problems import Problem
-from bridge.http.routing import JSON, Answer, Context, Handler, Route
+from bridge.http.representation import end_representation, put_representation
+from bridge.http.routing import ANY_SESSION, JSON, MANAGED_SESSION, Answer, Context, Handler, Route
+from bridge.http.session_models import (
+    CreateSession,
+    OpenConversation,
+    OpenedConversationAnswer,
+    SessionAnswer,
+)
+from bridge.http.sessions import create_session, end_session, refuse_session
 
 # A homeserver's transaction holds up to a hundred events of 64 KiB, and to-device messages beside them.
 _MAX_TRANSACTION_BYTES = 64 * 1024 * 1024
@@ -41,15 +54,42 @@ _HTML = "text/html"
 API_ROUTES = (
     Route(
         method="POST",
+        path="/api/session",
+        operation="create_session",
+        handler=create_session,
+        logs_in=True,
+        acts=True,
+        body_model=CreateSession,
+        refuse=refuse_session,
+        answers={201: SessionAnswer},
+        problems=(Problem.SERVER_NOT_ALLOWED,),
+    ),
+    Route(
+        method="DELETE",
+        path="/api/session",
+        operation="end_session",
+        handler=end_session,
+        sessions=ANY_SESSION,
+        answers={204: None},
+    ),
+    Route(
+        method="POST",
         path="/api/messages/send",
         operation="send_message",
         handler=send_message,
         scope="messages",
         acts=True,
+        sessions=MANAGED_SESSION,
         body_model=SendMessage,
         refuse=refuse_send,
         answers={201: SentMessageAnswer},
-        problems=(Problem.NOT_FOUND, Problem.NOT_IN_CARE_TEAM, Problem.MESSAGE_TOO_LARGE),
+        problems=(
+            Problem.NOT_FOUND,
+            Problem.NOT_IN_CARE_TEAM,
+            Problem.MESSAGE_REFUSED,
+            Problem.IDENTITY_CHANGED,
+            Problem.MESSAGE_TOO_LARGE,
+        ),
     ),
     Route(
         method="GET",
@@ -58,6 +98,7 @@ API_ROUTES = (
         handler=read_conversation,
         scope="messages",
         acts=True,
+        sessions=MANAGED_SESSION,
         path_model=ConversationPath,
         query_model=HistoryQuery,
         refuse=refuse_read,
@@ -71,7 +112,21 @@ API_ROUTES = (
         handler=list_conversations,
         scope="messages",
         acts=True,
+        sessions=ANY_SESSION,
         answers={200: ConversationsAnswer},
+    ),
+    Route(
+        method="POST",
+        path="/api/conversations",
+        operation="open_conversation",
+        handler=open_conversation,
+        scope="messages",
+        acts=True,
+        sessions=ANY_SESSION,
+        body_model=OpenConversation,
+        refuse=refuse_open,
+        answers={200: OpenedConversationAnswer, 201: OpenedConversationAnswer},
+        problems=(Problem.NOT_IN_CARE_TEAM,),
     ),
     Route(
         method="PUT",
@@ -90,6 +145,34 @@ API_ROUTES = (
         handler=end_care,
         scope="care",
         path_model=CarePath,
+        answers={204: None},
+    ),
+    Route(
+        method="GET",
+        path="/api/care",
+        operation="get_care",
+        handler=get_care,
+        scope="care",
+        query_model=CareQuery,
+        answers={200: CareListAnswer},
+    ),
+    Route(
+        method="PUT",
+        path="/api/representatives/{patient}/{representative}",
+        operation="put_representation",
+        handler=put_representation,
+        scope="care",
+        path_model=RepresentationPath,
+        body_model=PutRepresentation,
+        answers={200: RepresentationAnswer, 201: RepresentationAnswer},
+    ),
+    Route(
+        method="DELETE",
+        path="/api/representatives/{patient}/{representative}",
+        operation="end_representation",
+        handler=end_representation,
+        scope="care",
+        path_model=RepresentationPath,
         answers={204: None},
     ),
     Route(

@@ -45,6 +45,10 @@ class FakeHomeserver:
         """The arguments of every call of this method."""
         return [call.arguments for call in self.calls if call.method == method]
 
+    async def set_displayname(self, *, user_id: str, displayname: str) -> None:
+        """Set the name that others see."""
+        self.after(self._begin("set_displayname", user_id=user_id, displayname=displayname))
+
     async def create_room(self, *, user_id: str, body: JsonObject) -> str:
         """Make a room: its id. Sent twice, it makes two."""
         call = self._begin("create_room", user_id=user_id, body=body)
@@ -81,6 +85,15 @@ class FakeHomeserver:
         self._add(room, user_id, "m.room.member", {"membership": "leave"}, state_key=user_id)
         self.after(call)
 
+    async def kick(self, *, user_id: str, room_id: str, kicked: str) -> None:
+        """Take somebody out of the room, or take an invitation back."""
+        call = self._begin("kick", user_id=user_id, room_id=room_id, kicked=kicked)
+        room = self._joined_room(room_id, user_id)
+        if not room.may(user_id, "kick") or room.membership(kicked) not in ("invite", "join", "knock"):
+            raise _forbidden(f"{user_id} can't remove {kicked}")
+        self._add(room, user_id, "m.room.member", {"membership": "leave"}, state_key=kicked)
+        self.after(call)
+
     async def joined_rooms(self, *, user_id: str) -> list[str]:
         """The rooms that the user is joined to."""
         call = self._begin("joined_rooms", user_id=user_id)
@@ -106,6 +119,25 @@ class FakeHomeserver:
         self.after(call)
         return None if event is None else deepcopy(event["content"])
 
+    async def send_state(
+        self, *, user_id: str, room_id: str, event_type: str, state_key: str, content: JsonObject
+    ) -> str:
+        """Set a state of the room: the event's id."""
+        call = self._begin(
+            "send_state",
+            user_id=user_id,
+            room_id=room_id,
+            event_type=event_type,
+            state_key=state_key,
+            content=content,
+        )
+        room = self._joined_room(room_id, user_id)
+        if not room.may(user_id, "state_default"):
+            raise _forbidden(f"{user_id} can't set the state of {room_id}")
+        event = self._add(room, user_id, event_type, content, state_key=state_key)
+        self.after(call)
+        return str(event["event_id"])
+
     async def send_event(
         self,
         *,
@@ -129,6 +161,8 @@ class FakeHomeserver:
         transaction = (room_id, event_type, txn_id)
         if transaction not in self._transactions:
             room = self._joined_room(room_id, user_id)
+            if not room.may(user_id, "events_default"):
+                raise _forbidden(f"{user_id} can't write in {room_id}")
             event = self._add(room, user_id, event_type, content)
             if event_type == "m.room.redaction":
                 room.redact(event)

@@ -1,15 +1,19 @@
 """Every table of the project, so that the metadata is whole for migrations and tests."""
 
 import appointments.storage.care
+import appointments.storage.departures
+import appointments.storage.representation
 import bridge.storage.apikeys
 import bridge.storage.catch_up
 import bridge.storage.conversations
+import bridge.storage.direct_chats
 import bridge.storage.e2ee
 import bridge.storage.facts
 import bridge.storage.idempotency
 import bridge.storage.inbox
 import bridge.storage.people
 import bridge.storage.sends
+import bridge.storage.sessions
 import bridge.storage.state
 
 __all__ = ["appointments", "bridge"]

@@ -16,19 +16,20 @@ conversations = Table(
     Column("created_at", Instant, nullable=False),
     # Null until the managed people have joined: from then on messages can be sent.
     Column("opened_at", Instant, nullable=True),
-    # Null while the invitation of somebody on another server has to wait.
+    # Null until everybody who takes part was invited once.
     Column("invited_at", Instant, nullable=True),
+    # What the room was last made to be (bridge/membership.py), and when that has to be looked at again: the next
+    # instant at which care or a representation begins or ends, a change just made, or a step that had to wait.
+    # The default, as SQLite writes instants, is for conversations from before there was this column: they are due.
+    Column("applied", Text, nullable=True),
+    Column("review_at", Instant, nullable=True, server_default="1970-01-01 00:00:00.000000"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
     Column("rotation_period_msgs", Integer, nullable=False),
     Column("rotation_period_ms", BigInteger, nullable=False),
     UniqueConstraint("patient", "professional"),
 )
 Index("ix_conversations_professional", conversations.c.professional)
-Index(
-    "ix_conversations_unfinished",
-    conversations.c.id,
-    sqlite_where=conversations.c.invited_at.is_(None),
-    postgresql_where=conversations.c.invited_at.is_(None),
-)
+Index("ix_conversations_review", conversations.c.review_at)
 
 room_members = Table(
     "room_members",

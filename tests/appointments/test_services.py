@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from appointments.access import require_speaker, standings_of
 from appointments.errors import EmptyCarePeriodError, NotInCareTeamError
 from appointments.events import CareChanged, CareEnded, CareStarted
-from appointments.services import care_of, end_care, list_care, require_care, start_care
+from appointments.services import end_care, list_care, start_care
 from bridge.database import Database
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -39,7 +40,7 @@ async def is_allowed(database: Database, a: str, b: str, now: datetime) -> bool:
     """Whether these two may consult at this instant."""
     async with database.read() as connection:
         try:
-            await require_care(connection, a=a, b=b, now=now)
+            await require_speaker(connection, sender=a, other=b, now=now)
         except NotInCareTeamError:
             return False
     return True
@@ -118,7 +119,10 @@ async def test_a_persons_care_is_found_from_both_sides(database: Database) -> No
     await start(database, patient=PEDRO)
     await start(database, patient=PEDRO, professional=LOPEZ)
     async with database.read() as connection:
-        assert [care.patient for care in await care_of(connection, GARCIA)] == [MARIA, PEDRO]
-        assert [care.professional for care in await care_of(connection, PEDRO)] == [GARCIA, LOPEZ]
+        assert [one.care.patient for one in await standings_of(connection, GARCIA, now=NOW)] == [MARIA, PEDRO]
+        assert [one.care.professional for one in await standings_of(connection, PEDRO, now=NOW)] == [
+            GARCIA,
+            LOPEZ,
+        ]
         assert len(await list_care(connection, patient=PEDRO, professional=GARCIA)) == 1
         assert len(await list_care(connection)) == 3

@@ -13,8 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
 from bridge import care, people
+from bridge.assistant import Assistant
+from bridge.attendance import Attendance
+from bridge.consult_desk import ConsultDesk
 from bridge.conversations import Conversations
 from bridge.database import Database
+from bridge.direct_chats import DirectChats
 from bridge.e2ee.fake_key_server import FakeKeyServer
 from bridge.e2ee.machine import Encryption
 from bridge.e2ee.model import Decrypted, EncryptedEvent
@@ -33,6 +37,7 @@ JUAN = f"@portal_juan:{PORTAL}"
 GARCIA = f"@garcia:{HOSPITAL}"
 LOPEZ = f"@lopez:{HOSPITAL}"
 KEEPER = f"@consulta:{PORTAL}"
+ASSISTANT = f"@asistente:{PORTAL}"
 SETTINGS = Settings(
     secret="s" * 32,
     homeserver=HomeserverSettings(server_name=PORTAL, url="http://127.0.0.1:1", allowed_servers=[HOSPITAL]),
@@ -121,6 +126,7 @@ class Clinic:
     clock: Clock = field(default_factory=Clock)
     sealer: Sealer = field(default_factory=lambda: Sealer(b"s" * 32))
     key_server: FakeKeyServer = field(default_factory=FakeKeyServer)
+    settings: Settings = SETTINGS
 
     def __post_init__(self) -> None:
         """Start the homeserver, and a process that lives on."""
@@ -202,17 +208,21 @@ class Clinic:
 
     async def push(self) -> None:
         """What the homeserver does in its own time: hand over the messages to devices and the new events."""
-        for device in await self.main.encryption.all_devices():
-            for message in self.key_server.take_inbox(device.user_id, device.device_id):
-                item = ToDeviceEvent(**message, to_user_id=device.user_id, to_device_id=device.device_id)
-                await self.main.inbound.to_device(await self.store("to_device"), item)
-        for room in self.homeserver.rooms.values():
+        await self.push_keys()
+        for room in list(self.homeserver.rooms.values()):
             for event in room.events:
                 if event["event_id"] not in self._pushed:
                     self._pushed.add(event["event_id"])
                     with suppress(ValidationError):  # what is malformed is dropped before it is stored
                         accepted = RoomEvent.model_validate(event)
                         await self.main.inbound.room_event(await self.store(), accepted)
+
+    async def push_keys(self) -> None:
+        """Hand over the messages to devices."""
+        for device in await self.main.encryption.all_devices():
+            for message in self.key_server.take_inbox(device.user_id, device.device_id):
+                item = ToDeviceEvent(**message, to_user_id=device.user_id, to_device_id=device.device_id)
+                await self.main.inbound.to_device(await self.store("to_device"), item)
 
     def sent(self, room_id: str) -> list[dict[str, Any]]:
         """The encrypted events in this room, in their order."""
@@ -252,18 +262,33 @@ class Process:
             options=SETTINGS.encryption,
             catch_up=None,
         )
-        self.inbound = Inbound(
-            database=self.database, encryption=self.encryption, keeper_id=KEEPER, now=clinic.clock
-        )
         self.outbox = Outbox(
             database=self.database,
             matrix=self.matrix,
             encryption=self.encryption,
             sealer=clinic.sealer,
+            assistant_id=ASSISTANT,
             now=clinic.clock,
         )
         self.conversations = Conversations(
             database=self.database, matrix=self.matrix, settings=SETTINGS, now=clinic.clock
+        )
+        self.inbound = Inbound(
+            database=self.database,
+            encryption=self.encryption,
+            assistant=self._assistant(clinic),
+            keeper_id=KEEPER,
+            now=clinic.clock,
+        )
+        self.direct_chats = DirectChats(
+            database=self.database,
+            matrix=self.matrix,
+            encryption=self.encryption,
+            settings=clinic.settings,
+            now=clinic.clock,
+        )
+        self.attendance = Attendance(
+            database=self.database, matrix=self.matrix, settings=clinic.settings, now=clinic.clock
         )
         self.messages = Messages(
             database=self.database,
@@ -273,4 +298,20 @@ class Process:
             outbox=self.outbox,
             portal_server=PORTAL,
             now=clinic.clock,
+        )
+
+    def _assistant(self, clinic: Clinic) -> Assistant:
+        desk = ConsultDesk(
+            database=self.database,
+            conversations=self.conversations,
+            sealer=clinic.sealer,
+            portal_server=PORTAL,
+            now=clinic.clock,
+        )
+        return Assistant(
+            database=self.database,
+            encryption=self.encryption,
+            outbox=self.outbox,
+            desk=desk,
+            settings=clinic.settings,
         )

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from appointments.care import CareRelationship
+from bots.assistant import room_notice
 from bots.consult import consult_room
 from bridge.errors import ConversationNotFoundError, HomeserverUnavailableError
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.matrix.fake import Call
 from bridge.storage.conversations import conversations
-from tests.bridge.clinic import GARCIA, JUAN, KEEPER, LOPEZ, LUCIA, Clinic, Killed, Process
+from tests.bridge.clinic import GARCIA, JUAN, KEEPER, LOPEZ, LUCIA, SETTINGS, Clinic, Killed, Process
 
 CARE = CareRelationship(LUCIA, GARCIA, "gp", datetime(2026, 1, 1, tzinfo=UTC), None)
 OTHER_CARE = CareRelationship(JUAN, GARCIA, "gp", datetime(2026, 1, 1, tzinfo=UTC), None)
@@ -55,6 +56,7 @@ async def test_the_first_opening_makes_the_room(clinic: Clinic) -> None:
                 nonce=row.nonce,
                 keeper=KEEPER,
                 people=(LUCIA, GARCIA),
+                notice=room_notice(SETTINGS.clinic),
                 rotation_period_msgs=100,
                 rotation_period_ms=604_800_000,
             ),
@@ -128,9 +130,9 @@ async def test_death_at_any_step_leaves_one_room(clinic: Clinic) -> None:
             survived = True
         finisher = clinic.process()
         if dies_at % 2:
-            await finisher.conversations.finish_opening()
+            await finisher.conversations.reconcile_due()
         room_id = await finisher.conversations.open(care)
-        await finisher.conversations.finish_opening()
+        await finisher.conversations.reconcile_due()
         assert len(clinic.homeserver.rooms) == rooms_before + 1, dies_at
         assert members(clinic, room_id) == {patient: "join", GARCIA: "invite"}
         invited = [one for one in clinic.homeserver.called("invite") if one["room_id"] == room_id]
@@ -173,14 +175,72 @@ async def test_an_invitation_may_have_to_wait(clinic: Clinic, error: Exception) 
     clinic.homeserver.before = failing(error, method="invite", about=GARCIA)
     room_id = await clinic.main.conversations.open(CARE)
     assert members(clinic, room_id) == {LUCIA: "join"}
-    await clinic.main.conversations.finish_opening()
+    await clinic.main.conversations.reconcile_due()
     assert await clinic.facts("conversation.invited") == []
     clinic.homeserver.before = works
-    await clinic.process().conversations.finish_opening()
+    clinic.clock.pass_by(minutes=10)
+    await clinic.process().conversations.reconcile_due()
     assert members(clinic, room_id) == {LUCIA: "join", GARCIA: "invite"}
     clinic.homeserver.calls.clear()
-    await clinic.main.conversations.finish_opening()
+    await clinic.main.conversations.reconcile_due()
     assert clinic.homeserver.calls == []
+
+
+async def test_refused_invitations_are_asked_for_ever_less_often(clinic: Clinic) -> None:
+    """After 5 s, 10 s, 20 s … and at most every five minutes; a change of care is acted on at once."""
+    clinic.homeserver.before = failing(UNREACHABLE, method="invite", about=GARCIA)
+    await clinic.main.conversations.open(CARE)
+    waits = []
+    for _ in range(9):
+        (row,) = await clinic.rows(conversations)
+        waits.append((row.review_at - clinic.clock()).total_seconds())
+        clinic.clock.at = row.review_at
+        await clinic.main.conversations.reconcile_due()
+    assert waits == [5, 10, 20, 40, 80, 160, 300, 300, 300]
+    clinic.homeserver.before = works
+    await clinic.start_care(LUCIA, GARCIA)
+    await clinic.main.conversations.reconcile_due()
+    assert len(await clinic.facts("conversation.invited")) == 1
+
+
+async def test_a_homeserver_that_asks_for_patience_gets_it(clinic: Clinic) -> None:
+    """No invitation is repeated before the time that it named."""
+    clinic.homeserver.before = failing(TOO_MANY, method="invite", about=GARCIA)
+    await clinic.main.conversations.open(CARE)
+    (row,) = await clinic.rows(conversations)
+    assert (row.review_at - clinic.clock()).total_seconds() == 333
+
+
+async def test_a_slow_server_makes_nobody_wait(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An invitation that is not answered is left to the job: the caller writes meanwhile."""
+    monkeypatch.setattr("bridge.conversations._CALLERS_PATIENCE_S", 0.05)
+    process = clinic.process()
+    invite = process.matrix.invite
+
+    async def slow_for_garcia(**arguments: Any) -> None:
+        if arguments["invitee"] == GARCIA:
+            await asyncio.sleep(3600)
+        await invite(**arguments)
+
+    process.matrix.invite = slow_for_garcia
+    room_id = await asyncio.wait_for(process.conversations.open(CARE), timeout=10)
+    assert members(clinic, room_id) == {LUCIA: "join"}
+    clinic.homeserver.calls.clear()
+    assert await process.conversations.open(CARE) == room_id
+    assert clinic.homeserver.calls == []
+
+
+async def test_a_managed_person_who_left_is_brought_back(clinic: Clinic) -> None:
+    """Recorded as `leave`, she is invited before she joins."""
+    clinic.homeserver.before = failing(UNREACHABLE, method="join", about=LUCIA)
+    with pytest.raises(HomeserverUnavailableError):
+        await clinic.main.conversations.open(CARE)
+    clinic.homeserver.before = works
+    (room_id,) = clinic.homeserver.rooms
+    await clinic.homeserver.leave(user_id=LUCIA, room_id=room_id)
+    await clinic.push()
+    assert await clinic.main.conversations.open(CARE) == room_id
+    assert members(clinic, room_id) == {LUCIA: "join", GARCIA: "invite"}
 
 
 async def test_an_invitation_whose_answer_was_lost_is_not_repeated(clinic: Clinic) -> None:
@@ -189,7 +249,8 @@ async def test_an_invitation_whose_answer_was_lost_is_not_repeated(clinic: Clini
     room_id = await clinic.main.conversations.open(CARE)
     clinic.homeserver.after = works
     await clinic.homeserver.join(user_id=GARCIA, room_id=room_id)
-    await clinic.main.conversations.finish_opening()
+    clinic.clock.pass_by(minutes=1)
+    await clinic.main.conversations.reconcile_due()
     assert members(clinic, room_id)[GARCIA] == "join"
     invited = [one["invitee"] for one in clinic.homeserver.called("invite")]
     assert invited.count(GARCIA) == 1
@@ -200,8 +261,9 @@ async def test_one_conversations_trouble_does_not_stop_the_others(clinic: Clinic
     clinic.homeserver.before = failing(UNREACHABLE, method="invite", about=GARCIA)
     first = await clinic.main.conversations.open(CARE)
     second = await clinic.main.conversations.open(OTHER_CARE)
-    clinic.homeserver.before = failing(UNREACHABLE, method="state_event", about=f"'{first}'")
-    await clinic.main.conversations.finish_opening()
+    clinic.homeserver.before = failing(UNREACHABLE, method="room_state", about=f"'{first}'")
+    clinic.clock.pass_by(minutes=1)
+    await clinic.main.conversations.reconcile_due()
     assert members(clinic, second)[GARCIA] == "invite"
 
 
@@ -211,10 +273,10 @@ async def test_nobody_is_brought_in_once_care_has_ended(clinic: Clinic) -> None:
     room_id = await clinic.main.conversations.open(CARE)
     clinic.homeserver.before = works
     await clinic.end_care(LUCIA, GARCIA)
-    await clinic.main.conversations.finish_opening()
+    await clinic.main.conversations.reconcile_due()
     assert members(clinic, room_id) == {LUCIA: "join"}
     await clinic.start_care(LUCIA, GARCIA)
-    await clinic.main.conversations.finish_opening()
+    await clinic.main.conversations.reconcile_due()
     assert members(clinic, room_id) == {LUCIA: "join", GARCIA: "invite"}
 
 
@@ -236,6 +298,7 @@ async def test_the_portals_own_trouble_is_told(
 async def test_two_managed_people_both_join(clinic: Clinic) -> None:
     """Nobody is left to invite, so opening is all."""
     care = CareRelationship(LUCIA, JUAN, "gp", CARE.starts, None)
+    await clinic.start_care(LUCIA, JUAN)
     room_id = await clinic.main.conversations.open(care)
     assert members(clinic, room_id) == {LUCIA: "join", JUAN: "join"}
     (row,) = await clinic.rows(conversations)

@@ -141,12 +141,23 @@ async def test_a_message_stays_in_the_conversation_it_was_written_in(clinic: Cli
     """Two people who care for each other have two conversations; the answer goes where it was asked for."""
     await clinic.start_care(LUCIA, JUAN)
     first = await send(clinic, recipient=JUAN)
-    await clinic.end_care(LUCIA, JUAN)
     await clinic.start_care(JUAN, LUCIA)
-    other = await send(clinic, recipient=JUAN)
-    assert other.conversation_id != first.conversation_id
     answered = await send(clinic, sender=JUAN, conversation_id=first.conversation_id)
     assert answered.conversation_id == first.conversation_id
+
+
+async def test_care_the_other_way_round_does_not_keep_a_conversation_open(clinic: Clinic) -> None:
+    """Once the care that a conversation is about has ended it takes no message; the other care has its own."""
+    await clinic.start_care(LUCIA, JUAN)
+    first = await send(clinic, recipient=JUAN)
+    await clinic.end_care(LUCIA, JUAN)
+    await clinic.start_care(JUAN, LUCIA)
+    for sender in (LUCIA, JUAN):
+        with pytest.raises(NotInCareTeamError):
+            await send(clinic, sender=sender, conversation_id=first.conversation_id)
+    other = await send(clinic, recipient=JUAN)
+    assert other.conversation_id != first.conversation_id
+    assert (await read(clinic, first.conversation_id)).conversation.state == "ended"
 
 
 async def test_a_message_needs_a_target(clinic: Clinic) -> None:

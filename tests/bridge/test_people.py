@@ -8,7 +8,16 @@ from sqlalchemy import select
 from appointments.sealing import Sealer
 from bridge.database import Database
 from bridge.errors import PersonNotFoundError
-from bridge.people import add, deactivate, get, is_managed, list_people, managed_among
+from bridge.people import (
+    add,
+    deactivate,
+    get,
+    is_managed,
+    language_of,
+    list_people,
+    managed_among,
+    names_of,
+)
 from bridge.storage.people import people
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -93,3 +102,13 @@ async def test_everyone_is_listed_in_order(database: Database) -> None:
     await enter(database, LUCIA)
     async with database.read() as connection:
         assert [one.user_id for one in await list_people(connection, sealer=SEALER)] == [MARIA, LUCIA]
+
+
+async def test_names_and_languages_of_those_we_know(database: Database) -> None:
+    """Nothing is made up about somebody whom nobody entered, or whose name nobody told."""
+    await enter(database)
+    await enter(database, JUAN, name=None)
+    async with database.read() as connection:
+        assert await names_of(connection, [LUCIA, JUAN, MARIA], sealer=SEALER) == {LUCIA: "Lucía Ruiz"}
+        assert await language_of(connection, LUCIA) == "es"
+        assert await language_of(connection, MARIA) is None

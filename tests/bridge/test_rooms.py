@@ -20,8 +20,10 @@ from bridge.rooms import (
     set_rotation,
 )
 from bridge.storage.conversations import conversations
+from bridge.storage.direct_chats import direct_chats
 
 ROOM = "!consult"
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 LUCIA, GARCIA, ASSISTANT = "@portal_lucia:portal", "@garcia:hospital", "@asistente:portal"
 
 
@@ -46,7 +48,7 @@ async def room(database: Database) -> str:
 async def encryption(database: Database) -> RoomEncryption:
     """For whom and how a message is encrypted."""
     async with database.read() as connection:
-        return await room_encryption(connection, ROOM)
+        return await room_encryption(connection, ROOM, now=NOW)
 
 
 async def test_the_two_are_recipients_before_anybody_joined(database: Database, room: str) -> None:
@@ -135,3 +137,27 @@ async def test_an_event_takes_one_place(database: Database) -> None:
 def test_an_edit_is_one_that_replaces(content: dict[str, Any], *, expected: bool) -> None:
     """Relations are untrusted: a malformed one is none."""
     assert is_edit(content) is expected
+
+
+async def test_of_a_direct_chat_its_members_are_recipients(database: Database) -> None:
+    """Nobody before she is invited, nor after she left; the rotation is the chat's own."""
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    row = {
+        "person": GARCIA,
+        "nonce": "n",
+        "room_id": "!chat",
+        "created_at": at,
+        "failures": 0,
+        "retry_at": at,
+        "rotation_period_msgs": 7,
+        "rotation_period_ms": 70_000,
+    }
+    async with database.write() as connection:
+        await connection.execute(insert(direct_chats).values(row))
+        assert await room_encryption(connection, "!chat", now=at) == RoomEncryption(
+            frozenset(), Rotation(7, 70_000)
+        )
+        for membership, recipients in (("invite", {GARCIA}), ("join", {GARCIA}), ("leave", set())):
+            await set_membership(connection, "!chat", GARCIA, membership)
+            assert (await room_encryption(connection, "!chat", now=at)).recipients == recipients
+        assert not await is_consult_room(connection, "!chat")

@@ -16,6 +16,7 @@ from bridge.migrations import upgrade_database
 from tests.e2e.clinic import Clinic, open_clinic
 from tests.e2e.fault_proxy import FaultProxy
 from tests.e2e.free_ports import free_ports
+from tests.e2e.place import Place, open_place
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -61,3 +62,10 @@ async def clinic(servers: LocalPlatform, bridge: BridgeProcess) -> Clinic:
     """Makes managed users, professionals, care and an API key on a running platform."""
     assert bridge
     return await open_clinic(servers)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def place(servers: LocalPlatform, clinic: Clinic) -> AsyncIterator[Place]:
+    """A consult room, its members and two strangers, with raw clients."""
+    async with open_place(servers, clinic) as opened:
+        yield opened

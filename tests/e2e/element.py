@@ -126,6 +126,13 @@ class ElementClient:
         answer = await self._process.command("send_text", room_id=room_id, body=body, reply_to=reply_to)
         return str(answer)
 
+    async def send_event(self, room_id: str, event_type: str, content: dict[str, Any]) -> str:
+        """Send an event of any type, never in clear; returns its event id."""
+        answer = await self._process.command(
+            "send_event", room_id=room_id, event_type=event_type, content=content
+        )
+        return str(answer)
+
     async def edit(self, room_id: str, event_id: str, body: str) -> str:
         """Replace the text of an own message; returns the id of the replacing event."""
         return str(await self._process.command("edit", room_id=room_id, event_id=event_id, body=body))

@@ -55,6 +55,7 @@ async def test_the_homeserver_hands_its_events_to_the_bridge(clinic: Clinic, pro
     before = proxy.transactions
     server = clinic.platform.portal
     host = await create_account(server, "anfitriona", "una contraseña", "Anfitriona")
+    await clinic.care(patient=user_id, professional=host)  # a stranger's invitation would be refused
     async with aiohttp.ClientSession(raise_for_status=True) as http:
         headers = await _login(http, server, host.partition(":")[0][1:])
         url = f"{server.client_url}/_matrix/client/v3/createRoom"

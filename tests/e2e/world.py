@@ -47,6 +47,7 @@ class Api:
 
     def __init__(self, *, url: str, key: str, acting_for: str, http: aiohttp.ClientSession) -> None:
         self.acting_for = acting_for
+        self.key = key
         self._url = url
         self._headers = {"Authorization": f"Bearer {key}", "X-Act-As": acting_for}
         self._http = http

@@ -10,6 +10,9 @@ from synapse.config.homeserver import HomeServerConfig
 from bridge.clock import utc_now
 from bridge.demo.certificates import certificate_files, ensure_certificates
 from bridge.demo.homeserver import Homeserver
+from bridge.demo.platform import make_platform
+from bridge.demo.ports import Ports
+from bridge.demo.settings_file import demo_settings
 from bridge.demo.templates import Profile, Role, TemplateError, render, template_directory
 from bridge.matrix.registration import registration
 from bridge.settings import parse_settings
@@ -89,6 +92,27 @@ def test_the_hospital_knows_of_no_application_service(tmp_path: Path) -> None:
     server = _loopback(tmp_path, "hospital")
     server.render()
     assert _as_synapse_reads_it(server.directory).appservice.app_service_config_files == []
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_both_are_guarded_by_our_module(tmp_path: Path, role: Role) -> None:
+    """Synapse loads it, with the configuration that the platform gives; none is loaded where none is given."""
+    settings = demo_settings(tmp_path / "videoconsulta.yaml", ports=Ports())
+    platform = make_platform(tmp_path, ports=Ports(), now=utc_now())
+    server = platform.homeserver(role)
+    server.render()
+    ((module, config),) = _as_synapse_reads_it(server.directory).modules.loaded_modules
+    assert module.__qualname__ == "Guard"
+    assert config.keeper == settings.keeper_id
+    if role == "portal":
+        assert settings.policy is not None
+        assert config.bridge_url == "http://127.0.0.1:8080"
+        assert config.secret == settings.policy.secret.get_secret_value()
+    else:
+        assert (config.bridge_url, config.secret) == (None, None)
+    bare = _loopback(tmp_path / "bare", role)
+    bare.render()
+    assert _as_synapse_reads_it(bare.directory).modules.loaded_modules == []
 
 
 @pytest.mark.parametrize("role", ROLES)

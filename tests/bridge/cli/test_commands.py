@@ -134,6 +134,32 @@ def test_care_comes_and_goes(migrated: Path) -> None:
     assert "not active" in succeed(migrated, "care", "list")
 
 
+def test_representatives_come_and_go(migrated: Path) -> None:
+    """Entered with scopes, listed, ended, and ended again; nobody represents themselves."""
+    madre = "@madre:p.example"
+    succeed(migrated, "representative", "add", MARIA, madre, "--scope", "video", "--scope", "messages")
+    assert f"{MARIA}\t{madre}\tmessages,video\t" in succeed(migrated, "representative", "list")
+    assert succeed(migrated, "representative", "list", "--patient", madre) == ""
+    assert succeed(migrated, "representative", "end", MARIA, madre) == "ended\n"
+    assert "nothing to end" in succeed(migrated, "representative", "end", MARIA, madre)
+    assert "not active" in succeed(migrated, "representative", "list")
+    assert "their own representative" in fail(migrated, "representative", "add", MARIA, MARIA)
+
+
+def test_a_professional_leaves(migrated: Path) -> None:
+    """All at once; may be repeated, and there need not have been anything."""
+    succeed(migrated, "care", "add", MARIA, GARCIA, "--role", "gp")
+    assert "1 care relationships and 0 representations ended" in succeed(migrated, "care", "leave", GARCIA)
+    assert "0 care relationships and 0 representations ended" in succeed(migrated, "care", "leave", GARCIA)
+    assert "not active" in succeed(migrated, "care", "list")
+
+
+def test_identities_are_accepted_when_they_changed(migrated: Path) -> None:
+    """Nobody's did here."""
+    assert succeed(migrated, "identity", "list") == ""
+    assert "has not changed" in succeed(migrated, "identity", "accept", GARCIA)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

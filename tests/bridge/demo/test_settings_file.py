@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bridge.demo.errors import DemoError
 from bridge.demo.ports import Ports
@@ -24,6 +25,21 @@ def test_two_demos_share_no_secret(tmp_path: Path) -> None:
     assert one.secret != two.secret
     assert one.appservice.as_token != two.appservice.as_token
     assert one.appservice.hs_token != two.appservice.hs_token
+
+
+def test_what_an_older_version_did_not_know_is_added(tmp_path: Path) -> None:
+    """Everything else in the file stays; from then on it is kept as the rest."""
+    path = tmp_path / "videoconsulta.yaml"
+    first = demo_settings(path, ports=Ports())
+    values = yaml.safe_load(path.read_text())
+    del values["policy"]
+    path.write_text(yaml.safe_dump(values))
+    completed = demo_settings(path, ports=Ports())
+    assert completed.policy is not None
+    assert completed.model_copy(update={"policy": None}) == first.model_copy(update={"policy": None})
+    assert demo_settings(path, ports=Ports()) == completed
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    assert path.stat().st_mode & 0o077 == 0
 
 
 def test_other_ports_are_refused_in_one_line(tmp_path: Path) -> None:

@@ -19,9 +19,11 @@ from appointments.storage.schema import metadata
 from bridge import apikeys, people
 from bridge.database import Database
 from bridge.http.fakes import FakeClinic, FakeConversations, FakeMessages
+from bridge.http.limits import LoginLimits
 from bridge.http.openapi import openapi
 from bridge.http.ports import Services
 from bridge.http.server import build_app, route_table
+from bridge.openid.fakes import FakeOpenId
 from bridge.settings import Settings, parse_settings
 from bridge.storage import all_tables
 
@@ -58,6 +60,7 @@ class Api:
     services: Services
     clinic: FakeClinic
     tokens: dict[str, str] = field(default_factory=dict)
+    openid: FakeOpenId = field(default_factory=FakeOpenId)
     now: datetime = NOW
 
     def headers(self, *, key: str = "all", act_as: str | None = LUCIA, **more: str) -> dict[str, str]:
@@ -161,6 +164,10 @@ async def open_api() -> AsyncIterator[Callable[..., Any]]:
             conversations=FakeConversations(api.clinic),
             settings=made_up_settings(),
             sealer=Sealer(b"k" * 32),
+            openid=api.openid,
+            logins=LoginLimits(
+                made_up_settings().sessions, clock=lambda: api.now.timestamp() - NOW.timestamp()
+            ),
             now=lambda: api.now,
             instance_id="one",
         )

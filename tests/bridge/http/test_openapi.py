@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel, ValidationError
 
 from bridge.http.models import PutCare, SendMessage
-from bridge.http.openapi import openapi, problems_of, takes_idempotency_key
+from bridge.http.openapi import openapi, problems_of
 from bridge.http.server import API_ROUTES
 
 DOCUMENT = openapi(API_ROUTES, language="es", version="1")
@@ -56,15 +56,22 @@ def test_path_parameters_are_declared() -> None:
 
 @pytest.mark.parametrize("route", API_ROUTES, ids=lambda route: route.operation)
 def test_every_refusal_is_documented(route) -> None:
-    """401 and 403 where credentials are needed; 400, 413, 415 and 422 with a body; 409 with a key."""
+    """401 where credentials are taken, 403 with a scope; 400, 413, 415 and 422 with a body; 409 with a key."""
     statuses = {problem.status for problem in problems_of(route)}
     assert not route.scope or {401, 403, 503} <= statuses
-    assert not route.acts or 400 in statuses
+    assert not route.sessions or {401, 503} <= statuses
+    assert not route.logs_in or {401, 403, 429, 503} <= statuses
+    assert not route.acts or {400, 403} <= statuses
     assert not route.body_model or {400, 413, 415, 422} <= statuses
-    assert not takes_idempotency_key(route) or 409 in statuses
+    assert not route.takes_idempotency_key or 409 in statuses
     operation = DOCUMENT["paths"][route.path][route.method.lower()]
     assert {int(status) for status in operation["responses"]} == statuses | set(route.answers)
-    assert operation["security"] == ([{"apiKey": []}] if route.scope else [])
+    ways = {way for requirement in operation["security"] for way in requirement}
+    assert ways == ({"apiKey"} if route.scope or route.acts else set()) | (
+        {"session"} if route.sessions else set()
+    )
+    # Whoever logs in has nothing to show yet; everywhere else there is no way around credentials.
+    assert ({} in operation["security"]) == route.logs_in
 
 
 def accepts(model: type[BaseModel], body: object) -> bool:

@@ -10,10 +10,16 @@ from uuid import uuid4
 
 import pytest
 
-from bots.consult import NONCE, ROOM_TYPE, consult_room
+from bots.consult import NONCE, ROOM_TYPE, consult_room, speaking_levels
+from bots.direct_chat import LAST_STATE, direct_chat, invitation
 from bridge.matrix.errors import MatrixError
 
 ENCRYPTED = "m.room.encrypted"
+
+
+def megolm(body: str) -> dict[str, Any]:
+    """The content of an encrypted event, as good as encrypted: consult rooms take no other."""
+    return {"algorithm": "m.megolm.v1.aes-sha2", "ciphertext": body}
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,31 @@ class HomeserverContract:
         assert state["m.room.guest_access", ""] == {"guest_access": "forbidden"}
         assert state["io.element.functional_members", ""] == {"service_members": [cast.keeper]}
         assert [key for event_type, key in state if event_type == "m.room.member"] == [cast.keeper]
-        assert not {"m.room.name", "m.room.topic"} & {event_type for event_type, _ in state}
+        assert state["m.room.topic", ""]["topic"] == "notice"
+        assert "m.room.name" not in {event_type for event_type, _ in state}
+
+    async def test_a_direct_chat(self, homeserver: Any, cast: Cast) -> None:
+        """Its creator invites with a member event that tells the other's client what it is; nobody else invites."""
+        body = direct_chat(
+            nonce="n2",
+            assistant=cast.keeper,
+            person=cast.lucia,
+            rotation_period_msgs=100,
+            rotation_period_ms=604_800_000,
+        )
+        room_id = await homeserver.create_room(user_id=cast.keeper, body=body)
+        member = {"room_id": room_id, "event_type": "m.room.member"}
+        await homeserver.send_state(user_id=cast.keeper, **member, state_key=cast.lucia, content=invitation())
+        there = await homeserver.state_event(user_id=cast.keeper, **member, state_key=cast.lucia)
+        assert (there["membership"], there["is_direct"]) == ("invite", True)
+        await homeserver.join(user_id=cast.lucia, room_id=room_id)
+        with pytest.raises(MatrixError) as refused:
+            await homeserver.invite(user_id=cast.lucia, room_id=room_id, invitee=cast.juan)
+        assert refused.value.status == 403
+        events = await homeserver.room_state(user_id=cast.keeper, room_id=room_id)
+        contents = {event["type"]: event["content"] for event in events}
+        assert contents["m.room.create"][NONCE] == "n2"
+        assert LAST_STATE in contents
 
     async def test_creating_twice_makes_two_rooms(self, homeserver: Any, cast: Cast) -> None:
         """There is no idempotency: that is what the nonce is for."""
@@ -139,7 +169,7 @@ class HomeserverContract:
         event_id = await self.say(homeserver, room_id, cast.lucia, "hola")
         (event,) = await self.page(homeserver, room_id, cast.lucia)
         assert (event["event_id"], event["sender"], event["type"]) == (event_id, cast.lucia, ENCRYPTED)
-        assert event["content"] == {"ciphertext": "hola"}
+        assert event["content"] == megolm("hola")
         assert event["origin_server_ts"] > 1_700_000_000_000
 
     async def test_a_made_up_token_is_refused(self, homeserver: Any, cast: Cast) -> None:
@@ -157,23 +187,20 @@ class HomeserverContract:
         event_id = await self.say(homeserver, room_id, cast.lucia, "uno")
         relation = {"m.relates_to": {"rel_type": "m.replace", "event_id": event_id}}
         for sender, body in ((cast.lucia, "dos"), (cast.lucia, "tres"), (cast.juan, "cuatro")):
-            content = {"ciphertext": body, **relation}
+            content = megolm(body) | relation
             await self.send(homeserver, room_id, sender, ENCRYPTED, content)
         original = (await self.page(homeserver, room_id, cast.juan))[-1]
         assert original["event_id"] == event_id
-        assert original["content"] == {"ciphertext": "uno"}
+        assert original["content"] == megolm("uno")
         edit = original["unsigned"]["m.relations"]["m.replace"]
         assert (edit["sender"], edit["type"]) == (cast.lucia, ENCRYPTED)
-        assert edit["content"] == {"ciphertext": "tres", **relation}
+        assert edit["content"] == megolm("tres") | relation
 
     async def test_a_redacted_event_is_empty(self, homeserver: Any, cast: Cast) -> None:
         """It keeps its place and type, says that it was redacted, and comes with no edit."""
         room_id = await self.make_room(homeserver, cast, members=[cast.lucia])
         event_id = await self.say(homeserver, room_id, cast.lucia, "uno")
-        content = {
-            "ciphertext": "dos",
-            "m.relates_to": {"rel_type": "m.replace", "event_id": event_id},
-        }
+        content = megolm("dos") | {"m.relates_to": {"rel_type": "m.replace", "event_id": event_id}}
         await self.send(homeserver, room_id, cast.lucia, ENCRYPTED, content)
         await self.send(homeserver, room_id, cast.lucia, "m.room.redaction", {"redacts": event_id})
         redacted = (await self.page(homeserver, room_id, cast.lucia))[-1]
@@ -187,7 +214,7 @@ class HomeserverContract:
         other = await self.make_room(homeserver, cast, members=[cast.lucia])
         event_id = await self.say(homeserver, room_id, cast.lucia, "hola")
         found = await homeserver.event(user_id=cast.lucia, room_id=room_id, event_id=event_id)
-        assert found["content"] == {"ciphertext": "hola"}
+        assert found["content"] == megolm("hola")
         for user_id, room, wanted in (
             (cast.lucia, room_id, "$unknown"),
             (cast.lucia, other, event_id),
@@ -203,6 +230,7 @@ class HomeserverContract:
             nonce=nonce,
             keeper=cast.keeper,
             people=(cast.lucia, cast.juan),
+            notice="notice",
             rotation_period_msgs=100,
             rotation_period_ms=604_800_000,
         )
@@ -223,7 +251,7 @@ class HomeserverContract:
         self, homeserver: Any, room_id: str, sender: str, body: str, *, txn_id: str | None = None
     ) -> str:
         """A message, as good as encrypted."""
-        return await self.send(homeserver, room_id, sender, ENCRYPTED, {"ciphertext": body}, txn_id=txn_id)
+        return await self.send(homeserver, room_id, sender, ENCRYPTED, megolm(body), txn_id=txn_id)
 
     async def send(
         self,
@@ -253,3 +281,55 @@ class HomeserverContract:
         )
         chunk: list[dict[str, Any]] = page.chunk
         return chunk
+
+    async def test_raised_levels_silence_members(self, homeserver: Any, cast: Cast) -> None:
+        """Nobody but the keeper writes; reading goes on; lowered again, everybody writes."""
+        room_id = await self.make_room(homeserver, cast, members=[cast.lucia])
+        await self.say(homeserver, room_id, cast.lucia, "antes")
+        levels = await homeserver.state_event(
+            user_id=cast.keeper, room_id=room_id, event_type="m.room.power_levels", state_key=""
+        )
+        for is_open in (False, True):
+            await homeserver.send_state(
+                user_id=cast.keeper,
+                room_id=room_id,
+                event_type="m.room.power_levels",
+                state_key="",
+                content=speaking_levels(levels, is_open=is_open),
+            )
+            if is_open:
+                await self.say(homeserver, room_id, cast.lucia, "después")
+            else:
+                with pytest.raises(MatrixError) as refused:
+                    await self.say(homeserver, room_id, cast.lucia, "entonces")
+                assert refused.value.status == 403
+                assert await self.page(homeserver, room_id, cast.lucia)
+
+    async def test_state_is_the_keepers(self, homeserver: Any, cast: Cast) -> None:
+        """A member sets none, not even the levels."""
+        room_id = await self.make_room(homeserver, cast, members=[cast.lucia])
+        with pytest.raises(MatrixError) as refused:
+            await homeserver.send_state(
+                user_id=cast.lucia,
+                room_id=room_id,
+                event_type="m.room.power_levels",
+                state_key="",
+                content={"users_default": 100},
+            )
+        assert refused.value.status == 403
+
+    async def test_who_is_removed_is_out(self, homeserver: Any, cast: Cast) -> None:
+        """Joined or only invited; a member removes nobody; the keeper may invite again."""
+        room_id = await self.make_room(homeserver, cast, members=[cast.lucia])
+        await homeserver.invite(user_id=cast.keeper, room_id=room_id, invitee=cast.juan)
+        with pytest.raises(MatrixError) as refused:
+            await homeserver.kick(user_id=cast.lucia, room_id=room_id, kicked=cast.juan)
+        assert refused.value.status == 403
+        for person in (cast.lucia, cast.juan):
+            await homeserver.kick(user_id=cast.keeper, room_id=room_id, kicked=person)
+            assert await self.membership(homeserver, cast, room_id, person) == "leave"
+            with pytest.raises(MatrixError) as refused:
+                await homeserver.join(user_id=person, room_id=room_id)
+            assert refused.value.status == 403
+        await homeserver.invite(user_id=cast.keeper, room_id=room_id, invitee=cast.lucia)
+        await homeserver.join(user_id=cast.lucia, room_id=room_id)

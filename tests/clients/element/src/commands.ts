@@ -5,7 +5,7 @@ import { ClientEvent, type MatrixClient, MatrixEventEvent } from "matrix-js-sdk"
 import { cryptoOf } from "./identity.ts";
 import { type Arguments, type Command, push } from "./protocol.ts";
 import { createRoom, join, rooms, waitForInvite } from "./rooms.ts";
-import { edit, react, readReceipt, redact, sendText } from "./sending.ts";
+import { edit, react, readReceipt, redact, sendEvent, sendText } from "./sending.ts";
 import { logIn } from "./session.ts";
 import { describe, timeline, waitForMessage } from "./timeline.ts";
 import { devicesOf, verificationState, waitForDevice } from "./trust.ts";
@@ -57,6 +57,8 @@ const whileLoggedIn: Record<string, (client: MatrixClient, given: Arguments) => 
     leave: (client, given) => client.leave(given.text("room_id")),
     send_text: (client, given) =>
         sendText(client, given.text("room_id"), given.text("body"), given.optionalText("reply_to")),
+    send_event: (client, given) =>
+        sendEvent(client, given.text("room_id"), given.text("event_type"), given.object("content")),
     edit: (client, given) => edit(client, given.text("room_id"), given.text("event_id"), given.text("body")),
     redact: (client, given) => redact(client, given.text("room_id"), given.text("event_id")),
     react: (client, given) => react(client, given.text("room_id"), given.text("event_id"), given.text("key")),

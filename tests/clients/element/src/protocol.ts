@@ -30,6 +30,12 @@ export class Arguments {
         return value;
     }
 
+    object(name: string): Record<string, unknown> {
+        const value = this.#values[name];
+        if (typeof value !== "object" || value === null) throw new Error(`${name} must be an object`);
+        return value as Record<string, unknown>;
+    }
+
     integer(name: string): number {
         const value = this.#values[name];
         if (!Number.isInteger(value)) throw new Error(`${name} must be an integer`);

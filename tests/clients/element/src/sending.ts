@@ -1,6 +1,6 @@
 /** What a person does in a room. Nothing leaves in clear text except what Matrix has no encryption for. */
 
-import { EventType, type MatrixClient, MsgType, RelationType } from "matrix-js-sdk";
+import { EventType, type MatrixClient, MsgType, RelationType, type TimelineEvents } from "matrix-js-sdk";
 
 import { cryptoOf } from "./identity.ts";
 import { loadedEvent } from "./timeline.ts";
@@ -19,6 +19,17 @@ export async function sendText(
         ...(replyTo === undefined ? {} : { "m.relates_to": { "m.in_reply_to": { event_id: replyTo } } }),
     });
     return sent.event_id;
+}
+
+/** Sends an event of any type, encrypted; returns the event id. */
+export async function sendEvent(
+    client: MatrixClient,
+    roomId: string,
+    eventType: string,
+    content: Record<string, unknown>,
+): Promise<string> {
+    await requireEncryption(client, roomId);
+    return (await client.sendEvent(roomId, eventType as keyof TimelineEvents, content as never)).event_id;
 }
 
 /** Replaces the text of an own message; returns the id of the event that does. */

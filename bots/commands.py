@@ -1,0 +1,57 @@
+"""Text → command, Spanish and English alike. Nothing that anybody writes makes this fail."""
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from bots.i18n import Language
+
+CommandName = Literal["help", "consult"]
+COMMAND_NAMES: tuple[CommandName, ...] = get_args(CommandName)
+
+MARK = "!"
+"""What a command begins with. In a direct chat with the assistant it may be left out."""
+
+_MARKS = "!¡/"
+_PUNCTUATION = ".,:;!¡?¿"
+_WORDS: Mapping[str, tuple[CommandName, Language]] = {
+    "ayuda": ("help", "es"),
+    "help": ("help", "en"),
+    "consulta": ("consult", "es"),
+    "consultar": ("consult", "es"),
+    "consult": ("consult", "en"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What somebody wants: `name` is None for what is no command of ours.
+
+    `language` is the one in which the command was written, `argument` everything after its first word.
+    """
+
+    name: CommandName | None
+    argument: str = ""
+    language: Language | None = None
+
+
+def parse(text: str) -> Command:
+    """The command in this text, whatever its case, accents, spaces and punctuation."""
+    words = unicodedata.normalize("NFKC", text).lstrip().lstrip(_MARKS).split(maxsplit=1)
+    if not words:
+        return Command(None)
+    name, language = _WORDS.get(plain(words[0]).strip(_PUNCTUATION), (None, None))
+    return Command(name, words[1].strip() if len(words) > 1 else "", language)
+
+
+def is_marked(text: str) -> bool:
+    """Whether this text means to be a command, also where people talk with each other."""
+    start = unicodedata.normalize("NFKC", text).lstrip()
+    return start.startswith(MARK) and start[1:2].isalpha()
+
+
+def plain(text: str) -> str:
+    """The text without case and accents, to compare by."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(character for character in decomposed if not unicodedata.combining(character))

@@ -1,0 +1,105 @@
+"""Commands as Matrix events, so that other clients can drive everything without HTTP.
+
+Both travel encrypted, in the person's direct chat with the assistant. The JSON Schemas in docs/matrix/ are made
+from these models.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bots.commands import Command, parse
+from bots.hearing import COMMAND_EVENT
+from bots.i18n import Language, choose_language
+
+RESULT_EVENT = "es.videoconsulta.result"
+
+Status = Literal[
+    "ok", "unknown-command", "malformed", "ambiguous", "not-in-care-team", "not-now", "unreadable"
+]
+
+
+class ConsultArguments(BaseModel):
+    """The arguments of `consult`; without any it lists whom the sender may consult."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, title="consult arguments")
+
+    person: str = Field(default="", alias="with", max_length=255, description="A Matrix user id.")
+    on_behalf_of: str | None = Field(
+        default=None, max_length=255, description="The patient whom the sender acts for."
+    )
+
+
+class CommandContent(BaseModel):
+    """The content of `es.videoconsulta.command`. Sent by a person; the assistant answers each once."""
+
+    model_config = ConfigDict(frozen=True, title=COMMAND_EVENT)
+
+    command: str = Field(max_length=64, description="`help` or `consult`, or their Spanish names.")
+    arguments: dict[str, Any] = Field(default_factory=dict, description="What the command is about.")
+    locale: str | None = Field(
+        default=None, max_length=35, description="In which language `text` comes, as in BCP 47."
+    )
+    timezone: str | None = Field(
+        default=None, max_length=64, description="An IANA time zone of the sender's."
+    )
+
+
+class Relation(BaseModel):
+    """Which command this answers (client-server API, section 11.7)."""
+
+    rel_type: Literal["m.reference"] = "m.reference"
+    event_id: str
+
+
+class ResultContent(BaseModel):
+    """The content of `es.videoconsulta.result`. Sent by the assistant, and believed from nobody else."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True, title=RESULT_EVENT)
+
+    status: Status
+    text: str = Field(description="The same in words for a person.")
+    data: dict[str, Any] = Field(
+        description="help: `commands`. consult: `conversation_id`, `with` and `on_behalf_of`, or "
+        "`contacts` (each `user_id`, `name`, `on_behalf_of`) and `total`."
+    )
+    relates_to: Relation = Field(alias="m.relates_to")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A command that was called; `person` and `on_behalf_of` are for `consult`."""
+
+    command: Command
+    language: Language | None
+    person: str = ""
+    on_behalf_of: str | None = None
+
+
+def read_call(content: dict[str, Any]) -> Call | None:
+    """What was called; None when malformed."""
+    try:
+        given = CommandContent.model_validate(content)
+        command = parse(given.command)
+        # What is no command of ours has no arguments that we could judge.
+        arguments = ConsultArguments.model_validate(given.arguments if command.name == "consult" else {})
+    except ValidationError:
+        return None
+    return Call(
+        command=command,
+        language=None if given.locale is None else choose_language(given.locale),
+        person=arguments.person,
+        on_behalf_of=arguments.on_behalf_of,
+    )
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """The JSON Schemas of the contents, by the name of what they describe."""
+    models: dict[str, type[BaseModel]] = {
+        COMMAND_EVENT: CommandContent,
+        f"{COMMAND_EVENT}.consult": ConsultArguments,
+        RESULT_EVENT: ResultContent,
+    }
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return {name: dialect | model.model_json_schema() for name, model in models.items()}

@@ -1,0 +1,93 @@
+"""Whether the assistant sits in consult rooms: in all of them that are open, or in none, as the clinic decides.
+
+The announcement follows from its join (bridge/assistant.py), so it is never there untold.
+"""
+
+import logging
+
+from sqlalchemy import and_, bindparam, func, select
+
+from appointments.storage.care import care_relationships
+from appointments.storage.taking_part import is_active_care
+from bots.consult import service_members
+from bridge.clock import Now
+from bridge.database import Database
+from bridge.matrix.client import MatrixClient
+from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
+from bridge.rooms import set_membership
+from bridge.settings import Settings
+from bridge.storage.conversations import conversations, room_members
+
+log = logging.getLogger(__name__)
+
+_ROOMS = select(conversations.c.room_id).outerjoin(
+    room_members,
+    and_(
+        room_members.c.room_id == conversations.c.room_id,
+        room_members.c.user_id == bindparam("assistant"),
+    ),
+)
+_UNATTENDED = _ROOMS.join(
+    care_relationships,
+    and_(
+        care_relationships.c.patient == conversations.c.patient,
+        care_relationships.c.professional == conversations.c.professional,
+    ),
+).where(
+    conversations.c.opened_at.is_not(None),
+    is_active_care(),
+    func.coalesce(room_members.c.membership, "leave") != "join",
+)
+_ATTENDED = _ROOMS.where(room_members.c.membership.in_(["join", "invite"]))
+
+
+class Attendance:
+    """Brings the assistant into consult rooms, or takes it out of them."""
+
+    def __init__(self, *, database: Database, matrix: MatrixClient, settings: Settings, now: Now) -> None:
+        self._database = database
+        self._matrix = matrix
+        self._settings = settings
+        self._keeper = settings.keeper_id
+        self._assistant = settings.assistant_id
+        self._now = now
+
+    async def complete(self) -> None:
+        """Make every room what the settings say. May be repeated."""
+        attends = self._settings.assistant.in_consult_rooms
+        query, parameters = (_UNATTENDED, {"now": self._now()}) if attends else (_ATTENDED, {})
+        async with self._database.read() as connection:
+            found = await connection.scalars(query, {"assistant": self._assistant, **parameters})
+            room_ids = found.all()
+        for room_id in room_ids:
+            try:
+                await (self._enter(room_id) if attends else self._leave(room_id))
+            except (MatrixError, HomeserverUnreachableError) as error:
+                log.warning("the assistant's place in %s waits: %s", room_id, type(error).__name__)
+
+    async def _enter(self, room_id: str) -> None:
+        there = await self._matrix.state_event(
+            user_id=self._keeper, room_id=room_id, event_type="m.room.member", state_key=self._assistant
+        )
+        membership = None if there is None else there.get("membership")
+        if membership == "join":  # which comes to be on record in the order of the room's events
+            return
+        await self._show_as_service(room_id, [self._keeper, self._assistant])
+        if membership != "invite":
+            await self._matrix.invite(user_id=self._keeper, room_id=room_id, invitee=self._assistant)
+        await self._matrix.join(user_id=self._assistant, room_id=room_id)
+
+    async def _leave(self, room_id: str) -> None:
+        await self._matrix.leave(user_id=self._assistant, room_id=room_id)
+        await self._show_as_service(room_id, [self._keeper])
+        async with self._database.write() as connection:
+            await set_membership(connection, room_id, self._assistant, "leave")
+
+    async def _show_as_service(self, room_id: str, members: list[str]) -> None:
+        await self._matrix.send_state(
+            user_id=self._keeper,
+            room_id=room_id,
+            event_type="io.element.functional_members",
+            state_key="",
+            content=service_members(members),
+        )

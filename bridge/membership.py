@@ -1,0 +1,209 @@
+"""The room of a conversation made what it should be: who is in it, who may write in it, whose servers may take part.
+
+    care, representations, departures ──▶ desired ──▶ compared with the room ──▶ kicks, levels, joins, invitations
+              (appointments/access.py)                                           └▶ noted, until time changes it
+
+Network first, noted last: a crash in between repeats only what the room already shows. Nobody is brought in once
+care has ended, but whoever is in the room stays and reads what was written; nobody writes. Who represents the
+patient no more, or has left, is taken out.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Literal
+
+from sqlalchemy import Row, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from appointments.access import Parties, parties_of
+from bots.consult import server_acl, speaking_levels
+from bridge.clock import Now
+from bridge.database import Database
+from bridge.facts import Fact, append
+from bridge.matrix.client import MatrixClient
+from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
+from bridge.matrix.json import JsonObject
+from bridge.people import managed_among
+from bridge.reviews import make_due, postpone, settle
+from bridge.rooms import set_membership
+from bridge.settings import Settings
+from bridge.storage.conversations import conversations
+
+log = logging.getLogger(__name__)
+
+_PRESENT = ("join", "invite", "knock")
+_Content = Mapping[tuple[str, str], JsonObject]
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """Invitations that were not taken now; `at_least_s` is what the homeserver asked for."""
+
+    people: int = 0
+    at_least_s: float = 0.0
+
+
+class Membership:
+    """Makes rooms what they should be."""
+
+    def __init__(self, *, database: Database, matrix: MatrixClient, settings: Settings, now: Now) -> None:
+        self._database = database
+        self._matrix = matrix
+        self._keeper = settings.keeper_id
+        self._bots = frozenset({settings.keeper_id, settings.assistant_id})
+        self._now = now
+
+    async def reconcile(self, row: Row[Any], *, patience_s: float) -> None:
+        """Make this conversation's room what it should be now.
+
+        Invitations to people on other servers are waited for `patience_s` at most, and made up for later. Raises
+        MatrixError and HomeserverUnreachableError when the portal's own homeserver refuses or doesn't answer.
+        """
+        async with self._database.read() as connection:
+            parties = await parties_of(
+                connection, patient=row.patient, professional=row.professional, now=self._now()
+            )
+            managed = await managed_among(connection, parties.members)
+        waiting = _Waiting()
+        if row.applied != _digest(parties):
+            await self._begin(row)
+            content = await self._content(row.room_id)
+            await self._take_out(row, parties, content)
+            await self._set_state(row, parties, content)
+            if parties.is_open:
+                waiting = await self._bring_in(row, parties, managed, content, patience_s)
+        await self._conclude(row, parties, waiting)
+
+    async def _begin(self, row: Row[Any]) -> None:
+        # From here on the room may be neither what it was nor what it should be.
+        async with self._database.write() as connection:
+            await connection.execute(
+                update(conversations).where(conversations.c.id == row.id).values(applied=None)
+            )
+
+    async def _content(self, room_id: str) -> _Content:
+        events = await self._matrix.room_state(user_id=self._keeper, room_id=room_id)
+        return {(event["type"], event["state_key"]): event["content"] for event in events}
+
+    async def _take_out(self, row: Row[Any], parties: Parties, content: _Content) -> None:
+        present = {
+            key for (kind, key), _ in content.items() if kind == "m.room.member" and _is_in(content, key)
+        }
+        for person in sorted(present - parties.members - self._bots):
+            await self._matrix.kick(user_id=self._keeper, room_id=row.room_id, kicked=person)
+            await self._note_membership(row.room_id, person, "leave")
+
+    async def _set_state(self, row: Row[Any], parties: Parties, content: _Content) -> None:
+        levels = content[("m.room.power_levels", "")]
+        # A server is not shut out because its doctor left: it still shows her what she was allowed to see.
+        people = {row.patient, row.professional, *parties.members}
+        wanted = {
+            "m.room.server_acl": server_acl(keeper=self._keeper, people=people),
+            "m.room.power_levels": speaking_levels(levels, is_open=parties.is_open),
+        }
+        for event_type, wanted_content in wanted.items():
+            if content.get((event_type, "")) != wanted_content:
+                await self._matrix.send_state(
+                    user_id=self._keeper,
+                    room_id=row.room_id,
+                    event_type=event_type,
+                    state_key="",
+                    content=wanted_content,
+                )
+
+    async def _bring_in(
+        self, row: Row[Any], parties: Parties, managed: list[str], content: _Content, patience_s: float
+    ) -> _Waiting:
+        for person in managed:
+            await self._join(row.room_id, person, content)
+        await self._note(row, "opened")
+        absent = [one for one in sorted(parties.members) if one not in managed and not _is_in(content, one)]
+        waits = [await self._invite(row.room_id, person, patience_s) for person in absent]
+        waiting = [seconds for seconds in waits if seconds is not None]
+        if not waiting:
+            await self._note(row, "invited")
+        return _Waiting(people=len(waiting), at_least_s=max(waiting, default=0.0))
+
+    async def _join(self, room_id: str, person: str, content: _Content) -> None:
+        membership = content.get(("m.room.member", person), {}).get("membership")
+        if membership != "join":
+            if membership != "invite":
+                await self._invite_once(room_id, person)
+            await self._matrix.join(user_id=person, room_id=room_id)
+        await self._note_membership(room_id, person, "join")
+
+    async def _invite(self, room_id: str, person: str, patience_s: float) -> float | None:
+        """None when the invitation was taken; else it has to wait, for so many seconds at least."""
+        try:
+            async with asyncio.timeout(patience_s):
+                await self._invite_once(room_id, person)
+        except (HomeserverUnreachableError, TimeoutError):
+            return 0.0
+        except MatrixError as error:
+            log.warning("an invitation to %s waits: %s %s", room_id, error.status, error.errcode)
+            return error.retry_after_s or 0.0
+        await self._note_membership(room_id, person, "invite")
+        return None
+
+    async def _invite_once(self, room_id: str, person: str) -> None:
+        try:
+            await self._matrix.invite(user_id=self._keeper, room_id=room_id, invitee=person)
+        except MatrixError:
+            there = await self._matrix.state_event(
+                user_id=self._keeper, room_id=room_id, event_type="m.room.member", state_key=person
+            )
+            if there is None or there.get("membership") not in _PRESENT:
+                raise  # else another process was faster
+
+    async def _note_membership(self, room_id: str, person: str, membership: str) -> None:
+        async with self._database.write() as connection:
+            await set_membership(connection, room_id, person, membership)
+
+    async def _note(self, row: Row[Any], step: Literal["opened", "invited"]) -> None:
+        now = self._now()
+        column = conversations.c.opened_at if step == "opened" else conversations.c.invited_at
+        async with self._database.write() as connection:
+            first = await connection.execute(
+                update(conversations)
+                .where(conversations.c.id == row.id, column.is_(None))
+                .values({column: now})
+            )
+            if first.rowcount:
+                kind = f"conversation.{step}"
+                await append(connection, Fact(id=f"{kind}:{row.id}", kind=kind, subject=row.room_id, at=now))
+
+    async def _conclude(self, row: Row[Any], parties: Parties, waiting: _Waiting) -> None:
+        now = self._now()
+        async with self._database.write() as connection:
+            if waiting.people:
+                await postpone(connection, row, now=now, at_least_s=waiting.at_least_s)
+                return
+            # The lock first: whoever changes care either committed before, or makes it due after us.
+            is_latest = await _review_at(connection, row) == row.review_at
+            parties_now = await parties_of(
+                connection, patient=row.patient, professional=row.professional, now=now
+            )
+            if is_latest and _digest(parties_now) == _digest(parties):
+                await settle(connection, row, applied=_digest(parties), again_at=parties_now.until)
+            else:  # care changed meanwhile, or another process was at it: once more
+                await make_due(connection, row, now=now)
+
+
+async def _review_at(connection: AsyncConnection, row: Row[Any]) -> datetime | None:
+    query = select(conversations.c.review_at).where(conversations.c.id == row.id).with_for_update()
+    at: datetime | None = (await connection.execute(query)).scalar_one()
+    return at
+
+
+def _is_in(content: _Content, person: str) -> bool:
+    return content.get(("m.room.member", person), {}).get("membership") in _PRESENT
+
+
+def _digest(parties: Parties) -> str:
+    desired = [sorted(parties.members), parties.is_open]
+    return sha256(json.dumps(desired).encode()).hexdigest()

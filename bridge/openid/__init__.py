@@ -1,0 +1,1 @@
+"""Whose a Matrix OpenID token is: asked of the homeserver that it names, found as federation finds servers."""

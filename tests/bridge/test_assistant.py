@@ -1,0 +1,301 @@
+"""bridge/assistant.py: heard events and their single answers, in direct chats and, if the clinic wants, elsewhere."""
+
+from typing import Any
+
+import pytest
+
+from appointments.care import CareRelationship
+from bots.i18n import translate
+from bridge import people
+from bridge.database import Database
+from bridge.e2ee.model import EncryptedEvent, Undecryptable
+from bridge.matrix.errors import HomeserverUnreachableError
+from bridge.matrix.events import RoomEvent
+from bridge.settings import AssistantSettings
+from bridge.storage.conversations import conversations
+from bridge.storage.sends import sends
+from tests.bridge.clinic import ASSISTANT, GARCIA, LUCIA, PORTAL, SETTINGS, Clinic, Killed
+from tests.bridge.visitor import Visitor
+
+MARIA = f"@maria:{PORTAL}"
+HELP = translate("es", "assistant.commands")
+
+
+@pytest.fixture
+async def garcia(clinic: Clinic) -> Visitor:
+    """The professional, who has been invited to her chat."""
+    visitor = Visitor(clinic, GARCIA)
+    await visitor.log_in()
+    await clinic.main.direct_chats.complete()
+    return visitor
+
+
+@pytest.fixture
+async def room(garcia: Visitor) -> str:
+    """Her chat, which she has joined."""
+    return await garcia.join()
+
+
+async def test_she_is_welcomed_once(clinic: Clinic, garcia: Visitor, room: str) -> None:
+    """When she joins, in her language as far as we know it; joining again after leaving repeats nothing."""
+    (welcome,) = await garcia.hears(room)
+    assert welcome.event_type == "m.room.message"
+    assert welcome.content["msgtype"] == "m.notice"
+    assert "112" in welcome.content["body"]
+    for membership in ("leave", "join"):
+        content = {"membership": membership}
+        await clinic.homeserver.send_state(
+            user_id=ASSISTANT, room_id=room, event_type="m.room.member", state_key=GARCIA, content=content
+        )
+    assert await garcia.hears(room) == [welcome]
+
+
+async def test_every_text_has_one_answer(garcia: Visitor, room: str) -> None:
+    """Help, nonsense, the list, the conversation: in the order of the questions."""
+    for text in ("!ayuda", "qué tal", "!consulta", f"!consulta {LUCIA}"):
+        await garcia.say(room, text)
+    ayuda, nonsense, contacts, opened = await garcia.answers(room)
+    assert HELP in ayuda
+    assert translate("es", "assistant.unknown") in nonsense
+    assert LUCIA in contacts
+    (made,) = [row.room_id for row in await garcia.clinic.rows(conversations) if row.patient == LUCIA]
+    assert f"https://matrix.to/#/{made}?via=portal.example:8448" in opened
+    assert garcia.clinic.homeserver.rooms[made].membership(GARCIA) == "invite"
+
+
+async def test_names_that_we_know_are_shown(clinic: Clinic, garcia: Visitor, room: str) -> None:
+    """From our own records, to those only who may consult the person."""
+    async with clinic.database.write() as connection:
+        await people.add(
+            connection,
+            sealer=clinic.sealer,
+            user_id=LUCIA,
+            managed=True,
+            display_name="Lucía Prieto",
+            language="es",
+            timezone="Europe/Madrid",
+            now=clinic.clock(),
+        )
+    await garcia.say(room, "!consulta")
+    await garcia.say(room, "!consulta lucia")
+    listed, opened = await garcia.answers(room)
+    assert f"Lucía Prieto ({LUCIA})" in listed
+    assert "Lucía Prieto" in opened
+
+
+async def test_a_command_event_has_a_result(garcia: Visitor, room: str) -> None:
+    """With a reference to the event that it answers."""
+    called = await garcia.send(
+        room, "es.videoconsulta.command", {"command": "consult", "arguments": {"with": LUCIA}}
+    )
+    result = (await garcia.hears(room))[-1]
+    assert result.event_type == "es.videoconsulta.result"
+    assert result.content["m.relates_to"] == {"rel_type": "m.reference", "event_id": called.event_id}
+    assert result.content["status"] == "ok"
+    assert result.content["data"]["with"] == LUCIA
+
+
+async def test_an_answer_in_a_thread_stays_there(garcia: Visitor, room: str) -> None:
+    """Her client would show it elsewhere otherwise."""
+    asked = await garcia.say(
+        room, "!ayuda", **{"m.relates_to": {"rel_type": "m.thread", "event_id": "$root"}}
+    )
+    relation = (await garcia.hears(room))[-1].content["m.relates_to"]
+    assert (relation["rel_type"], relation["event_id"]) == ("m.thread", "$root")
+    assert relation["m.in_reply_to"] == {"event_id": asked.event_id}
+
+
+async def test_what_is_not_answered(clinic: Clinic, garcia: Visitor, room: str) -> None:
+    """Notices, edits, clear text, what was redacted, others' and its own messages, rooms that are none of ours."""
+    await garcia.send(room, "m.room.message", {"msgtype": "m.notice", "body": "!ayuda"})
+    edit = {"rel_type": "m.replace", "event_id": "$1"}
+    await garcia.say(room, "* !ayuda", **{"m.new_content": {}, "m.relates_to": edit})
+    plain = {"user_id": GARCIA, "device_id": None, "room_id": room}
+    await clinic.homeserver.send_event(
+        **plain, event_type="m.room.message", txn_id="1", content={"msgtype": "m.text", "body": "!ayuda"}
+    )
+    await clinic.homeserver.send_event(**plain, event_type="m.room.encrypted", txn_id="2", content={})
+    said = await garcia.say(room, "!ayuda")
+    clinic.homeserver.rooms[room].events.pop()
+    for changes in ({"sender": LUCIA}, {"sender": ASSISTANT}, {"room_id": "!other"}):
+        await clinic.main.inbound.room_event(await clinic.store(), said.model_copy(update=changes))
+    assert await garcia.answers(room) == []
+
+
+async def test_what_can_not_be_read_is_said_so_once(clinic: Clinic, garcia: Visitor, room: str) -> None:
+    """Its key never came. The same ciphertext under another event id, a replay, is not answered."""
+    said = await garcia.say(room, "!ayuda")
+    broken = said.model_copy(update={"event_id": "$b", "content": said.content | {"session_id": "unknown"}})
+    for event in (broken, broken):
+        await clinic.main.inbound.room_event(await clinic.store(), event)
+    await clinic.main.inbound.room_event(await clinic.store(), said)
+    await clinic.main.inbound.room_event(
+        await clinic.store(), said.model_copy(update={"event_id": "$replay"})
+    )
+    unreadable, answer = await garcia.answers(room)
+    assert unreadable == translate("es", "assistant.unreadable")
+    assert HELP in answer
+
+
+async def test_death_at_any_step_gives_one_answer_and_one_room(
+    clinic: Clinic, garcia: Visitor, room: str
+) -> None:
+    """Killed at each commit and request in turn; the dispatcher hands the event over again, the job delivers."""
+    for dies_at in range(1, 80):
+        patient = f"@portal_p{dies_at}:{PORTAL}"
+        await clinic.manage(patient)
+        await clinic.start_care(patient, GARCIA)
+        rooms_before, answers_before = len(clinic.homeserver.rooms), len(await garcia.answers(room))
+        asked = await garcia.say(room, f"!consulta {patient}")
+        clinic.homeserver.rooms[room].events.pop()
+        seq = await clinic.store()
+        try:
+            await clinic.process(dies_at=dies_at).inbound.room_event(seq, asked)
+        except Killed:
+            if not await clinic.is_processed(seq):
+                await clinic.process().inbound.room_event(seq, asked)
+            await clinic.process().outbox.deliver_waiting()
+            survived = False
+        else:
+            survived = True
+        assert await clinic.is_processed(seq)
+        answers = await garcia.answers(room)
+        assert len(answers) == answers_before + 1, dies_at
+        assert "https://matrix.to/#/" in answers[-1], dies_at
+        assert len(clinic.homeserver.rooms) == rooms_before + 1, dies_at
+        if survived:
+            break
+    assert survived
+    assert dies_at > 15
+
+
+async def test_an_answer_waits_for_the_homeserver(clinic: Clinic, garcia: Visitor, room: str) -> None:
+    """The event is done, the answer is in the outbox and goes out later."""
+
+    def down(call: Any) -> None:
+        if call.method == "send_event" and call.arguments["user_id"] == ASSISTANT:
+            raise HomeserverUnreachableError
+
+    await garcia.say(room, "!ayuda")
+    clinic.homeserver.before = down
+    await clinic.push()
+    assert await garcia.answers(room) == []
+    clinic.homeserver.before = lambda _call: None
+    await clinic.process().outbox.deliver_waiting()
+    assert len(await garcia.answers(room)) == 1
+
+
+async def test_who_asks_for_a_room_while_the_homeserver_is_down_is_told(
+    clinic: Clinic, garcia: Visitor, room: str
+) -> None:
+    """Not silence, and no endless retry that would hold up the chat."""
+
+    def down(call: Any) -> None:
+        if call.method == "create_room":
+            raise HomeserverUnreachableError
+
+    clinic.homeserver.before = down
+    await garcia.say(room, f"!consulta {LUCIA}")
+    assert await garcia.answers(room) == [translate("es", "assistant.not-now")]
+
+
+async def test_words_are_sealed_or_encrypted(clinic: Clinic, garcia: Visitor, room: str) -> None:
+    """What the assistant says, and to whom, is nowhere in clear in our database."""
+    await garcia.say(room, f"!consulta {LUCIA}")
+    await garcia.answers(room)
+    for row in await clinic.rows(sends):
+        assert "matrix.to" not in str(row)
+        assert LUCIA not in str(row.content)
+
+
+class TestInConsultRooms:
+    """With `assistant.in_consult_rooms: true`."""
+
+    @pytest.fixture
+    async def clinic(self, database: Database) -> Clinic:
+        """The clinic that lets it in."""
+        settings = SETTINGS.model_copy(update={"assistant": AssistantSettings(in_consult_rooms=True)})
+        made = Clinic(database, settings=settings)
+        await made.manage(LUCIA)
+        await made.start_care(LUCIA, GARCIA)
+        return made
+
+    @pytest.fixture
+    async def consult(self, clinic: Clinic, garcia: Visitor) -> str:
+        """The consult room of Lucia and Garcia, both in it, and the assistant."""
+        care = CareRelationship(LUCIA, GARCIA, "gp", clinic.clock(), None)
+        room_id = await clinic.main.conversations.open(care)
+        await clinic.homeserver.join(user_id=garcia.user_id, room_id=room_id)
+        await clinic.push()
+        await clinic.main.attendance.complete()
+        await clinic.push()
+        return room_id
+
+    async def test_it_is_announced(self, clinic: Clinic, garcia: Visitor, consult: str) -> None:
+        """By the first thing that it says; once."""
+        await clinic.main.attendance.complete()
+        (said,) = await garcia.hears(consult)
+        assert translate("es", "assistant.announcement") in said.content["body"]
+
+    async def test_it_answers_marked_commands_only(self, garcia: Visitor, consult: str) -> None:
+        """People talk with each other there; and it shows nobody's contacts to others."""
+        for text in ("hola", "ayuda", "¡qué bien!", "!!!", "!ayuda", "!consulta", "!nada"):
+            await garcia.say(consult, text)
+        ayuda, private, unknown = await garcia.answers(consult)
+        assert HELP in ayuda
+        assert private == translate("es", "assistant.in-private")
+        assert translate("es", "assistant.unknown") in unknown
+
+    async def test_it_forgets_what_it_read(self, clinic: Clinic, garcia: Visitor, consult: str) -> None:
+        """Each message's key is destroyed with the event's other effects; later messages can be read."""
+        first = await garcia.say(consult, "un secreto")
+        await clinic.push()
+        assert await self._read(clinic, first) == Undecryptable("unknown-index")
+        await garcia.say(consult, "!ayuda")
+        assert len(await garcia.answers(consult)) == 1
+
+    async def test_it_reads_nothing_of_before(self, clinic: Clinic, garcia: Visitor, consult: str) -> None:
+        """Events that the room had before it joined are none of its business, even with their key."""
+        late = await garcia.say(consult, "!ayuda")
+        clinic.homeserver.rooms[consult].events.pop()
+        for membership, answers in (("leave", 0), ("join", 1)):
+            content = {"membership": membership}
+            await clinic.main.inbound.room_event(
+                await clinic.store(),
+                late.model_copy(
+                    update={
+                        "event_id": f"${membership}",
+                        "type": "m.room.member",
+                        "state_key": ASSISTANT,
+                        "content": content,
+                    }
+                ),
+            )
+            await clinic.main.inbound.room_event(await clinic.store(), late)
+            assert len(await garcia.answers(consult)) == answers
+
+    async def test_it_is_silent_once_care_has_ended(
+        self, clinic: Clinic, garcia: Visitor, consult: str
+    ) -> None:
+        """Its answer is dropped like anybody's, and the event is done."""
+        await garcia.say(consult, "!ayuda")
+        await clinic.end_care(LUCIA, GARCIA)
+        assert await garcia.answers(consult) == []
+        assert [row.state for row in await clinic.rows(sends) if "answer" in row.id] == ["refused"]
+
+    async def test_unreadable_things_are_left_alone(
+        self, clinic: Clinic, garcia: Visitor, consult: str
+    ) -> None:
+        """They were not for it."""
+        said = await garcia.say(consult, "!ayuda")
+        clinic.homeserver.rooms[consult].events.pop()
+        broken = said.model_copy(update={"content": said.content | {"session_id": "unknown"}})
+        await clinic.main.inbound.room_event(await clinic.store(), broken)
+        assert await garcia.answers(consult) == []
+
+    async def _read(self, clinic: Clinic, event: RoomEvent) -> Any:
+        encrypted = EncryptedEvent(
+            event_id=event.event_id, room_id=event.room_id, sender=event.sender, content=event.content
+        )
+        (found,) = await clinic.process().encryption.decrypt(ASSISTANT, [encrypted])
+        return found
