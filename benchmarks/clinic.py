@@ -36,7 +36,7 @@ class Consult:
 
 @dataclass(frozen=True)
 class Clinic:
-    """The running platform. `key` is an integrator's; `doctor` is signed in at the hospital's homeserver."""
+    """The running platform. `key` is an integrator's; `doctor` is signed in where the professional lives."""
 
     platform: LocalPlatform
     gateway: app.Platform
@@ -96,17 +96,21 @@ class Clinic:
 
 
 @asynccontextmanager
-async def opened(directory: Path) -> AsyncGenerator[Clinic]:
-    """Start everything, with the professional signed in; stop it at the end."""
+async def opened(directory: Path, *, federated: bool) -> AsyncGenerator[Clinic]:
+    """Start everything, with the professional signed in, and stop it at the end.
+
+    `federated`: she lives at the hospital, whose homeserver works on the same processors; else at the portal.
+    """
     platform = make_platform(directory, ports=Ports(*free_ports(5)), now=utc_now())
     try:
         await asyncio.gather(platform.start_homeservers(), upgrade_database(platform.settings.database))
         await platform.bridge.start()
         await platform.bridge.wait_ready()
-        professional = await create_account(platform.hospital, "medica", _PASSWORD, "Dra. Medida")
+        home = platform.hospital if federated else platform.portal
+        professional = await create_account(home, "medica", _PASSWORD, "Dra. Medida")
         async with (
             app.opened(platform.settings) as gateway,
-            aiohttp.ClientSession(platform.hospital.client_url) as doctor,
+            aiohttp.ClientSession(home.client_url) as doctor,
             aiohttp.ClientSession() as http,
         ):
             await _sign_in(doctor, professional)
