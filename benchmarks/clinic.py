@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from bridge.migrations import upgrade_database
 _PASSWORD = "only of this run"  # noqa: S105 a server on loopback that ends with the run
 _DEVICE = "MEDICA"
 _CLIENT = "/_matrix/client/v3"
+_LAST_WORDS = 4000
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,10 @@ async def opened(directory: Path, *, federated: bool) -> AsyncGenerator[Clinic]:
                 doctor=doctor,
                 http=http,
             )
+    except AssertionError:
+        # The directory goes, so what the application service said about it has to be shown here.
+        print(platform.bridge.log_path.read_text(encoding="utf-8")[-_LAST_WORDS:], file=sys.stderr)
+        raise
     finally:
         await platform.stop()
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import aiohttp
 
 from benchmarks.clinic import free_ports
-from benchmarks.rounds import alternate, at_once, quiet, times_faster
+from benchmarks.rounds import alternate, at_once, cpu_s, quiet, times_faster
 from benchmarks.table import Row, at_least
 from bridge.clock import utc_now
 from bridge.demo.certificates import certificate_files, ensure_certificates
@@ -36,6 +36,7 @@ class _Sender:
     homeserver: Homeserver
     http: aiohttp.ClientSession
     rooms: list[str]
+    cpu_s: float = 0.0
 
     async def send(self, *, messages: int, connections: int) -> float:
         """See Contender."""
@@ -44,8 +45,10 @@ class _Sender:
             path = f"/rooms/{quote(self.rooms[connection])}/send/m.room.encrypted/{uuid.uuid4().hex}"
             await self.ask("PUT", path, _CONTENT, user="portal_patient")
 
+        before = cpu_s(self.homeserver.pid)
         took = await at_once(one, messages=messages, connections=connections)
         await quiet(self.homeserver.pid)
+        self.cpu_s += cpu_s(self.homeserver.pid) - before
         return took
 
     async def ask(self, method: str, path: str, body: dict[str, Any], *, user: str | None = None) -> Any:
@@ -69,14 +72,19 @@ async def measure(directory: Path, *, rounds: int, messages: int) -> Row:
                 await sender.homeserver.wait_ready()
                 await _furnish(sender)
                 await sender.send(messages=8 * _CONNECTIONS, connections=_CONNECTIONS)
+            for sender in senders.values():
+                sender.cpu_s = 0.0
             seconds = await alternate(senders, rounds=rounds, messages=messages, connections=_CONNECTIONS)
         finally:
             await asyncio.gather(*(sender.homeserver.stop() for sender in senders.values()))
-    rate = {name: messages / median(took) for name, took in seconds.items()}
+    said = {
+        name: f"{messages / median(took):.1f}/s, {senders[name].cpu_s / rounds / messages * 1000:.1f} ms CPU each"
+        for name, took in seconds.items()
+    }
     return Row(
         name=f"tuned homeserver, raw sends, {_CONNECTIONS} connections",
-        measured=f"{rate['tuned']:.1f}/s",
-        peer=f"Synapse's default {rate['default']:.1f}/s",
+        measured=said["tuned"],
+        peer=f"Synapse's default {said['default']}",
         ratio=times_faster(seconds["tuned"], seconds["default"]),
         bar=_BAR,
     )

@@ -82,7 +82,9 @@ def _compose(settings: Settings, *, now: Now, database: Database, http: aiohttp.
     )
     inbound = Inbound(database=database, encryption=encryption, keeper_id=settings.keeper_id, now=now)
     dispatcher = Dispatcher(database=database, handlers=inbound, now=now)
-    catch_up = CatchUp(database=database, client=matrix, dispatcher=dispatcher, now=now)
+    catch_up = CatchUp(
+        database=database, client=matrix, dispatcher=dispatcher, republish=encryption.republish, now=now
+    )
     outbox = Outbox(database=database, matrix=matrix, encryption=encryption, sealer=sealer, now=now)
     conversations = Conversations(database=database, matrix=matrix, settings=settings, now=now)
     messages = Messages(

@@ -90,7 +90,11 @@ class Inbound:
             people = (await room_encryption(connection, event.room_id)).recipients - {event.sender}
             readers = await managed_among(connection, people)
         encrypted = EncryptedEvent(
-            event_id=event.event_id, room_id=event.room_id, sender=event.sender, content=event.content
+            event_id=event.event_id,
+            room_id=event.room_id,
+            sender=event.sender,
+            content=event.content,
+            origin_server_ts=event.origin_server_ts,
         )
         for reader in readers:
             await self._encryption.decrypt(reader, [encrypted], catch_up_missing=True)
@@ -110,9 +114,6 @@ class Inbound:
             await self._message(connection, event)
 
     async def _message(self, connection: AsyncConnection, event: RoomEvent) -> None:
-        await record_receipt(
-            connection, room_id=event.room_id, user_id=event.sender, event_id=event.event_id, at=event.sent_at
-        )
         if is_edit(event.content):
             return
         await append(

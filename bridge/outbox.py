@@ -14,10 +14,10 @@ import json
 import logging
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
@@ -27,51 +27,30 @@ from bridge.e2ee.errors import NoDeviceError, SessionNotReadyError
 from bridge.e2ee.machine import Encryption
 from bridge.errors import HomeserverUnavailableError, MessageRefusedError, ServiceError
 from bridge.facts import Fact, append
+from bridge.late_retries import found_in_room
 from bridge.locks import KeyedLocks
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.rooms import room_encryption
+from bridge.storage.send_statements import (
+    BY_ID,
+    SEQ_OF,
+    SET_ENCRYPTED,
+    SET_REFUSED,
+    SET_SENT,
+    WAITING,
+    WAITING_IN_ROOM,
+)
 from bridge.storage.sends import sends
 from bridge.storage.statements import insert_once
 
 log = logging.getLogger(__name__)
 
-_HOMESERVER_FORGETS_TXN_IDS_AFTER = timedelta(hours=12)
-"""Half of what Synapse promises: a later retry looks first whether the message is in the room already."""
-
-_CLOCKS_DIFFER_BY = timedelta(hours=1)
-_REFUSALS = (400, 403, 413)
-"""Answers about this very message; a token that is not known, say, is the operator's trouble and may end."""
+_REFUSALS = ("M_TOO_LARGE", "M_BAD_JSON", "M_FORBIDDEN")
+"""Answers about this very message. Others, an unknown token say, are the operator's trouble and may end."""
 
 _ENCRYPT_ATTEMPTS = 5
 _RETRY_AFTER_S = 5.0
-_WAITING = sends.c.state.in_(["accepted", "encrypted"])
-
-_SEQ = select(sends.c.seq).where(sends.c.id == bindparam("send_id"))
-_OF_ROOM = (
-    select(sends)
-    .where(_WAITING, sends.c.room_id == bindparam("room_id"), sends.c.seq <= bindparam("up_to"))
-    .order_by(sends.c.seq)
-)
-_BY_ID = select(sends).where(sends.c.id == bindparam("send_id"))
-_SET_ENCRYPTED = (
-    update(sends)
-    .where(sends.c.seq == bindparam("row"), sends.c.state == "accepted")
-    .values(
-        state="encrypted",
-        sealed=None,
-        content=bindparam("ciphertext"),
-        device_id=bindparam("device"),
-        session_id=bindparam("session"),
-        message_index=bindparam("ratchet"),
-    )
-    .returning(sends)
-)
-_SET_SENT = (
-    update(sends)
-    .where(sends.c.seq == bindparam("row"), sends.c.state == "encrypted")
-    .values(state="sent", content=None, event_id=bindparam("event"), sent_at=bindparam("instant"))
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +104,13 @@ class Outbox:
             "accepted_at": self._now(),
         }
         await insert_once(connection, sends, **row)
-        seq: int = (await connection.execute(_SEQ, {"send_id": send_id})).scalar_one()
+        seq: int = (await connection.execute(SEQ_OF, {"send_id": send_id})).scalar_one()
         return seq
 
     async def find(self, send_id: str) -> Row[Any] | None:
         """The row of a message that was taken in, if it was."""
         async with self._database.read() as connection:
-            return (await connection.execute(_BY_ID, {"send_id": send_id})).first()
+            return (await connection.execute(BY_ID, {"send_id": send_id})).first()
 
     async def deliver(self, *, send_id: str, room_id: str, seq: int) -> Sent:
         """Send what waits in this room up to and including this message.
@@ -141,16 +120,17 @@ class Outbox:
         """
         async with self._rooms[room_id]:
             async with self._database.read() as connection:
-                waiting = (await connection.execute(_OF_ROOM, {"room_id": room_id, "up_to": seq})).all()
-            for row in waiting:
-                await self._deliver_or_refuse(row, raise_refusal=row.id == send_id)
-        return await self._outcome(send_id)
+                waiting = (
+                    await connection.execute(WAITING_IN_ROOM, {"room_id": room_id, "up_to": seq})
+                ).all()
+            sent = [await self._deliver_or_refuse(row, raise_refusal=row.id == send_id) for row in waiting]
+        is_own_last = bool(waiting) and waiting[-1].id == send_id
+        return (sent[-1] if is_own_last else None) or await self._outcome(send_id)
 
     async def deliver_waiting(self) -> None:
         """Send everything that waits, for instance after a crash or an outage of the homeserver."""
         async with self._database.read() as connection:
-            query = select(sends.c.room_id, sends.c.id, sends.c.seq).where(_WAITING).order_by(sends.c.seq)
-            latest = {row.room_id: row for row in await connection.execute(query)}
+            latest = {row.room_id: row for row in await connection.execute(WAITING)}
         for row in latest.values():
             try:
                 await self.deliver(send_id=row.id, room_id=row.room_id, seq=row.seq)
@@ -163,13 +143,14 @@ class Outbox:
             raise MessageRefusedError
         return Sent(room_id=row.room_id, event_id=row.event_id, sent_at=row.sent_at)
 
-    async def _deliver_or_refuse(self, row: Row[Any], *, raise_refusal: bool) -> None:
+    async def _deliver_or_refuse(self, row: Row[Any], *, raise_refusal: bool) -> Sent | None:
+        """What was sent; None when the homeserver refused it or another process was faster."""
         try:
-            await self._deliver_row(row)
+            return await self._deliver_row(row)
         except (HomeserverUnreachableError, NoDeviceError) as error:  # a device may not be published yet
             raise HomeserverUnavailableError from error
         except MatrixError as error:
-            if error.status not in _REFUSALS:
+            if not await self._is_final(row, error):
                 raise HomeserverUnavailableError(
                     retry_after_s=error.retry_after_s or _RETRY_AFTER_S
                 ) from error
@@ -177,13 +158,14 @@ class Outbox:
             await self._refuse(row)
             if raise_refusal:
                 raise MessageRefusedError from error
+            return None
 
-    async def _deliver_row(self, row: Row[Any]) -> None:
+    async def _deliver_row(self, row: Row[Any]) -> Sent | None:
         if row.state == "accepted":
             row = await self._encrypt(row)
         if row.state != "encrypted":  # another process was faster
-            return
-        event_id = await self._found_in_room(row) or await self._matrix.send_event(
+            return None
+        event_id = await found_in_room(self._matrix, row, now=self._now()) or await self._matrix.send_event(
             user_id=row.sender,
             device_id=row.device_id,
             room_id=row.room_id,
@@ -191,7 +173,7 @@ class Outbox:
             txn_id=row.txn_id,
             content=row.content,
         )
-        await self._mark_sent(row, event_id)
+        return await self._mark_sent(row, event_id)
 
     async def _encrypt(self, row: Row[Any]) -> Row[Any]:
         """The row as it stands then: encrypted, by us or by another process, which may even have sent it."""
@@ -205,7 +187,7 @@ class Outbox:
                 continue
             except _TakenByAnotherProcessError:
                 async with self._database.read() as connection:
-                    return (await connection.execute(_BY_ID, {"send_id": row.id})).one()
+                    return (await connection.execute(BY_ID, {"send_id": row.id})).one()
         raise HomeserverUnavailableError("no encryption session could be made ready")
 
     async def _prepare(self, row: Row[Any]) -> None:
@@ -229,7 +211,7 @@ class Outbox:
             content=content,
         )
         updated = await connection.execute(
-            _SET_ENCRYPTED,
+            SET_ENCRYPTED,
             {
                 "row": row.seq,
                 "ciphertext": encrypted.content,
@@ -243,47 +225,29 @@ class Outbox:
             raise _TakenByAnotherProcessError
         return after
 
-    async def _found_in_room(self, row: Row[Any]) -> str | None:
-        """The event id of a message that was sent long ago, if we died before we could note it."""
-        if self._now() - row.accepted_at < _HOMESERVER_FORGETS_TXN_IDS_AFTER:
-            return None
-        token: str | None = None
-        while True:
-            page = await self._matrix.messages(
-                user_id=row.sender,
-                room_id=row.room_id,
-                limit=100,
-                from_token=token,
-                event_types=["m.room.encrypted"],
-            )
-            for event in page.chunk:
-                is_own = event["sender"] == row.sender  # others may repeat what they saw
-                if is_own and event["content"].get("ciphertext") == row.content["ciphertext"]:
-                    return str(event["event_id"])
-            if page.end is None or _reaches_before(page.chunk, row):
-                return None
-            token = page.end
-
-    async def _mark_sent(self, row: Row[Any], event_id: str) -> None:
+    async def _mark_sent(self, row: Row[Any], event_id: str) -> Sent | None:
         now = self._now()
         async with self._database.write() as connection:
-            done = await connection.execute(_SET_SENT, {"row": row.seq, "event": event_id, "instant": now})
-            if done.rowcount:
-                await append(connection, _sent_fact(row, event_id, now))
+            done = await connection.execute(SET_SENT, {"row": row.seq, "event": event_id, "instant": now})
+            if not done.rowcount:
+                return None
+            await append(connection, _sent_fact(row, event_id, now))
+        return Sent(room_id=row.room_id, event_id=event_id, sent_at=now)
+
+    async def _is_final(self, row: Row[Any], error: MatrixError) -> bool:
+        """Whether trying again can't help. A 403 may also mean that the registration lacks this user."""
+        if error.errcode not in _REFUSALS:
+            return False
+        if error.errcode == "M_FORBIDDEN":
+            try:
+                await self._matrix.joined_rooms(user_id=row.sender)
+            except (MatrixError, HomeserverUnreachableError):
+                return False
+        return True
 
     async def _refuse(self, row: Row[Any]) -> None:
         async with self._database.write() as connection:
-            await connection.execute(
-                update(sends)
-                .where(sends.c.seq == row.seq, _WAITING)
-                .values(state="refused", sealed=None, content=None)
-            )
-
-
-def _reaches_before(chunk: list[dict[str, Any]], row: Row[Any]) -> bool:
-    # Only the sender's own events count: their time is our homeserver's, others' may be anything.
-    start = (row.accepted_at - _CLOCKS_DIFFER_BY).timestamp() * 1000
-    return any(event["sender"] == row.sender and event["origin_server_ts"] < start for event in chunk)
+            await connection.execute(SET_REFUSED, {"row": row.seq})
 
 
 def _sent_fact(row: Row[Any], event_id: str, now: datetime) -> Fact:

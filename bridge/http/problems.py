@@ -28,6 +28,7 @@ class Problem(Enum):
     NOT_FOUND = ("not-found", 404)
     METHOD_NOT_ALLOWED = ("method-not-allowed", 405)
     STILL_RUNNING = ("still-running", 409)
+    MESSAGE_REFUSED = ("message-refused", 409)
     BODY_TOO_LARGE = ("body-too-large", 413)
     MESSAGE_TOO_LARGE = ("message-too-large", 413)
     UNSUPPORTED_MEDIA_TYPE = ("unsupported-media-type", 415)

@@ -13,6 +13,7 @@ from bridge.errors import (
     HomeserverUnavailableError,
     KeyReusedError,
     MessageNotFoundError,
+    MessageRefusedError,
     ServerNotAllowedError,
     StillRunningError,
 )
@@ -24,6 +25,7 @@ _PLAIN = {
     ConversationNotFoundError: Problem.NOT_FOUND,
     NotInCareTeamError: Problem.NOT_IN_CARE_TEAM,
     KeyReusedError: Problem.IDEMPOTENCY_KEY_REUSED,
+    MessageRefusedError: Problem.MESSAGE_REFUSED,
 }
 _OF_FIELDS = {
     MessageNotFoundError: FieldError("pointer", "#/reply_to", "reply-to-unknown"),

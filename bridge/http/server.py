@@ -49,7 +49,12 @@ API_ROUTES = (
         body_model=SendMessage,
         refuse=refuse_send,
         answers={201: SentMessageAnswer},
-        problems=(Problem.NOT_FOUND, Problem.NOT_IN_CARE_TEAM, Problem.MESSAGE_TOO_LARGE),
+        problems=(
+            Problem.NOT_FOUND,
+            Problem.NOT_IN_CARE_TEAM,
+            Problem.MESSAGE_REFUSED,
+            Problem.MESSAGE_TOO_LARGE,
+        ),
     ),
     Route(
         method="GET",
