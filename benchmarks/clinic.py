@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from bridge.migrations import upgrade_database
 _PASSWORD = "only of this run"  # noqa: S105 a server on loopback that ends with the run
 _DEVICE = "MEDICA"
 _CLIENT = "/_matrix/client/v3"
+_LAST_WORDS = 4000
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Consult:
 
 @dataclass(frozen=True)
 class Clinic:
-    """The running platform. `key` is an integrator's; `doctor` is signed in at the hospital's homeserver."""
+    """The running platform. `key` is an integrator's; `doctor` is signed in where the professional lives."""
 
     platform: LocalPlatform
     gateway: app.Platform
@@ -98,17 +100,21 @@ class Clinic:
 
 
 @asynccontextmanager
-async def opened(directory: Path) -> AsyncGenerator[Clinic]:
-    """Start everything, with the professional signed in; stop it at the end."""
+async def opened(directory: Path, *, federated: bool) -> AsyncGenerator[Clinic]:
+    """Start everything, with the professional signed in, and stop it at the end.
+
+    `federated`: she lives at the hospital, whose homeserver works on the same processors; else at the portal.
+    """
     platform = make_platform(directory, ports=Ports(*free_ports(5)), now=utc_now())
     try:
         await asyncio.gather(platform.start_homeservers(), upgrade_database(platform.settings.database))
         await platform.bridge.start()
         await platform.bridge.wait_ready()
-        professional = await create_account(platform.hospital, "medica", _PASSWORD, "Dra. Medida")
+        home = platform.hospital if federated else platform.portal
+        professional = await create_account(home, "medica", _PASSWORD, "Dra. Medida")
         async with (
             app.opened(platform.settings) as gateway,
-            aiohttp.ClientSession(platform.hospital.client_url) as doctor,
+            aiohttp.ClientSession(home.client_url) as doctor,
             aiohttp.ClientSession() as http,
         ):
             await _sign_in(doctor, professional)
@@ -120,6 +126,10 @@ async def opened(directory: Path) -> AsyncGenerator[Clinic]:
                 doctor=doctor,
                 http=http,
             )
+    except AssertionError:
+        # The directory goes, so what the application service said about it has to be shown here.
+        print(platform.bridge.log_path.read_text(encoding="utf-8")[-_LAST_WORDS:], file=sys.stderr)
+        raise
     finally:
         await platform.stop()
 

@@ -1,8 +1,8 @@
 """The memory of a process with 1,000 loaded devices, in processes of their own.
 
 One process makes the devices, another loads them: what the first allocated must not hide what the second needs.
-A device counts as loaded when it has just given a session to somebody's device and encrypted with it: its identity,
-its opened account and its session are in memory then, which is all that the machine ever keeps of one.
+A device counts as loaded when it has just begun a session and given it to somebody's device: its identity, its
+opened account and its session are in memory then, which is all that the machine ever keeps of one.
 """
 
 import asyncio

@@ -56,6 +56,16 @@ QUICK = Size(
 )
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What the command line asks for."""
+
+    parts: frozenset[str]
+    size: Size
+    with_peer: bool
+    federated: bool
+
+
 def main() -> None:
     """Parse the command line, measure, print."""
     parser = argparse.ArgumentParser(
@@ -65,15 +75,21 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small sizes: a glance, not a finding")
     parser.add_argument("--check", action="store_true", help="exit with 1 when a bar is missed")
     parser.add_argument("--no-peer", action="store_true", help="leave mautrix-python out")
+    parser.add_argument(
+        "--local", action="store_true", help="with the professional at the portal: nothing is federated"
+    )
     options = parser.parse_args()
     unknown = set(options.parts) - set(PARTS)
     if unknown:
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
-    size = QUICK if options.quick else FULL
+    plan = Plan(
+        parts=frozenset(options.parts or PARTS),
+        size=QUICK if options.quick else FULL,
+        with_peer=not options.no_peer,
+        federated=not options.local,
+    )
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
-        rows = asyncio.run(
-            _measure(Path(directory), size, set(options.parts or PARTS), with_peer=not options.no_peer)
-        )
+        rows = asyncio.run(_measure(Path(directory), plan))
     print(f"\n{show(rows)}")
     missed = [row.name.strip() for row in rows if not row.holds]
     if missed:
@@ -81,21 +97,22 @@ def main() -> None:
     sys.exit(bool(missed and options.check))
 
 
-async def _measure(directory: Path, size: Size, parts: set[str], *, with_peer: bool) -> list[Row]:
+async def _measure(directory: Path, plan: Plan) -> list[Row]:
+    size = plan.size
     rows: list[Row] = []
-    if parts & {"sends", "history", "devices"}:
-        rows += await _measure_clinic(directory, size, parts, with_peer=with_peer)
-    if "memory" in parts:
+    if plan.parts & {"sends", "history", "devices"}:
+        rows += await _measure_clinic(directory, plan)
+    if "memory" in plan.parts:
         _say(f"memory: loading {size.loaded} devices")
         rows.append(await asyncio.to_thread(memory.measure, devices=size.loaded))
-    if "profiles" in parts:
+    if "profiles" in plan.parts:
         _say("profiles: starting a tuned homeserver and a default one")
         rows.append(
             await profiles.measure(
                 directory / "profiles", rounds=size.profile_rounds, messages=size.profile_messages
             )
         )
-    if "guard" in parts:
+    if "guard" in plan.parts:
         _say("guard: starting a homeserver with our module and one without")
         rows.append(
             await guard.measure(
@@ -105,25 +122,26 @@ async def _measure(directory: Path, size: Size, parts: set[str], *, with_peer: b
     return rows
 
 
-async def _measure_clinic(directory: Path, size: Size, parts: set[str], *, with_peer: bool) -> list[Row]:
+async def _measure_clinic(directory: Path, plan: Plan) -> list[Row]:
+    size = plan.size
     rows: list[Row] = []
     _say("starting two homeservers and the application service")
     async with (
-        clinic.opened(directory / "clinic") as place,
-        _peer(place, directory, wanted=with_peer) as peer,
+        clinic.opened(directory / "clinic", federated=plan.federated) as place,
+        _peer(place, directory, wanted=plan.with_peer) as peer,
     ):
         rooms = await place.consults("rest", sends.CONNECTIONS)
-        if "sends" in parts:
+        if "sends" in plan.parts:
             _say("sends: REST, raw and mautrix-python in turn")
             rows += await sends.measure(
                 place, rest=rooms, peer=peer, rounds=size.rounds, messages=size.messages
             )
-        if "history" in parts:
+        if "history" in plan.parts:
             _say("history: 100 messages in each of some rooms")
             rows += await history.measure(
                 place, rooms=rooms[: size.history_rooms], rounds=size.history_rounds
             )
-        if "devices" in parts:
+        if "devices" in plan.parts:
             _say(f"devices: making {size.devices}")
             rows += await devices.measure(place, peer=peer, devices=size.devices)
     return rows
@@ -152,4 +170,5 @@ def _say(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

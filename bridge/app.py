@@ -113,7 +113,9 @@ def _compose(settings: Settings, *, now: Now, database: Database, http: aiohttp.
         now=now,
     )
     dispatcher = Dispatcher(database=database, handlers=inbound, now=now)
-    catch_up = CatchUp(database=database, client=matrix, dispatcher=dispatcher, now=now)
+    catch_up = CatchUp(
+        database=database, client=matrix, dispatcher=dispatcher, republish=encryption.republish, now=now
+    )
     direct_chats = DirectChats(
         database=database, matrix=matrix, encryption=encryption, settings=settings, now=now
     )

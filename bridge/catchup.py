@@ -6,7 +6,7 @@ down it sends none. A device's own `/sync` gets them, 100 messages at a time; th
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.dispatch import Dispatcher
+from bridge.e2ee import tracking
 from bridge.inbox import store
 from bridge.items import items_of_transaction
 from bridge.matrix.answers import Synced
@@ -53,18 +54,45 @@ Device = tuple[str, str]
 class _Answer:
     user_id: str
     device_id: str
+    is_first: bool
     synced: Synced
 
 
 class CatchUp:
-    """Fetches what waits for our devices at the homeserver."""
+    """Fetches what waits for our devices at the homeserver.
 
-    def __init__(self, *, database: Database, client: MatrixClient, dispatcher: Dispatcher, now: Now) -> None:
+    `republish` is told of a device (user id, device id) that the homeserver does not know any more.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        client: MatrixClient,
+        dispatcher: Dispatcher,
+        republish: Callable[[str, str], Awaitable[None]],
+        now: Now,
+    ) -> None:
         self._database = database
         self._client = client
         self._dispatcher = dispatcher
+        self._republish = republish
         self._now = now
         self._requests = asyncio.Semaphore(_AT_ONCE)
+
+    async def begin(self, user_id: str, device_id: str) -> None:
+        """Have the homeserver tell a device that was just made of changes from now on. May be repeated.
+
+        It tells of changed device lists only since a token. Messages that wait already are left to `catch_up`,
+        in the process that handles what comes. Raises as that does.
+        """
+        if (user_id, device_id) in await self._since([(user_id, device_id)]):
+            return
+        asked_at = self._now()
+        answer = await self._ask(user_id, device_id, None)
+        if answer is not None and not answer.synced.to_device.events:
+            async with self._database.write() as connection:
+                await _reached(connection, answer, asked_at=asked_at)
 
     async def catch_up(self, user_id: str, device_id: str) -> None:
         """Fetch what waits for one device, and wait until it is handled (10 seconds at most).
@@ -75,7 +103,7 @@ class CatchUp:
         await self.catch_up_all([(user_id, device_id)])
 
     async def catch_up_all(self, devices: Iterable[Device]) -> None:
-        """The same for many devices. A device that the homeserver doesn't know is forgotten here."""
+        """The same for many devices. One that the homeserver doesn't know is published again later."""
         for some in _in_groups(list(devices)):
             await self._catch_up_some(some)
         with suppress(TimeoutError):
@@ -124,9 +152,10 @@ class CatchUp:
             log.warning("device %s of %s can't catch up: %s", device_id, user_id, error.errcode)
             if error.errcode == "M_UNKNOWN_DEVICE":
                 async with self._database.write() as connection:
-                    await forget(connection, user_id=user_id)
+                    await connection.execute(delete(catch_up).where(catch_up.c.device_id == device_id))
+                await self._republish(user_id, device_id)
             return None
-        return _Answer(user_id, device_id, parse_answer(Synced, answer))
+        return _Answer(user_id, device_id, is_first=since is None, synced=parse_answer(Synced, answer))
 
     async def _keep(self, answers: Sequence[_Answer], *, asked_at: datetime) -> None:
         if not answers:
@@ -135,17 +164,19 @@ class CatchUp:
         async with self._database.write() as connection:
             stored = await store(connection, items, at=asked_at)
             for one in answers:
-                values: JsonObject = {"since": one.synced.next_batch}
-                if not one.synced.to_device.events:
-                    values["emptied_at"] = asked_at
-                key = {"user_id": one.user_id, "device_id": one.device_id}
-                await upsert(connection, catch_up, key=key, values=values)
+                await _reached(connection, one, asked_at=asked_at)
+            if any(one.is_first for one in answers):
+                # Without a token nothing was said of the device lists that changed before.
+                await tracking.mark_all_changed(connection)
         self._dispatcher.submit(stored)
 
 
-async def forget(connection: AsyncConnection, *, user_id: str) -> None:
-    """Forget how far the user's device had read: there is no such device any more."""
-    await connection.execute(delete(catch_up).where(catch_up.c.user_id == user_id))
+async def _reached(connection: AsyncConnection, answer: _Answer, *, asked_at: datetime) -> None:
+    values: JsonObject = {"since": answer.synced.next_batch}
+    if not answer.synced.to_device.events:
+        values["emptied_at"] = asked_at
+    key = {"user_id": answer.user_id, "device_id": answer.device_id}
+    await upsert(connection, catch_up, key=key, values=values)
 
 
 def _as_push(answers: Sequence[_Answer]) -> JsonObject:
@@ -155,10 +186,7 @@ def _as_push(answers: Sequence[_Answer]) -> JsonObject:
             for one in answers
             for message in one.synced.to_device.events
         ],
-        "org.matrix.msc3202.device_lists": {
-            key: sorted({user for one in answers for user in one.synced.device_lists.get(key) or ()})
-            for key in ("changed", "left")
-        },
+        "org.matrix.msc3202.device_lists": {"changed": _changed_users(answers)},
         "org.matrix.msc3202.device_one_time_keys_count": {
             one.user_id: {one.device_id: one.synced.device_one_time_keys_count} for one in answers
         },
@@ -167,6 +195,12 @@ def _as_push(answers: Sequence[_Answer]) -> JsonObject:
         },
         "ephemeral": [receipts for one in answers for receipts in _receipts(one.synced.rooms)],
     }
+
+
+def _changed_users(answers: Sequence[_Answer]) -> list[str]:
+    # Who shares no room with one of our users any more may share one with another.
+    lists = [one.synced.device_lists for one in answers]
+    return sorted({user for one in lists for key in ("changed", "left") for user in one.get(key) or ()})
 
 
 def _receipts(rooms: JsonObject) -> Iterator[JsonObject]:

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any
 
-from sqlalchemy import event, make_url
+from sqlalchemy import NullPool, event, make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -31,8 +31,7 @@ def make_engine(url: str) -> AsyncEngine:
     engine = create_async_engine(
         make_url(url).set(drivername=sqlite.DRIVER),
         connect_args={"timeout": 0, "factory": sqlite.Connection},
-        # Every transaction of ours ends by itself, so there is nothing to roll back when one is returned.
-        pool_reset_on_return=None,
+        poolclass=NullPool,
     )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     return engine
@@ -50,6 +49,8 @@ class Database:
         self._url = url
         self._engine: AsyncEngine | None = None
         self._writer: AbstractAsyncContextManager[Any] = nullcontext()
+        # Taking a connection from SQLAlchemy's pool costs more than our statements do on SQLite.
+        self._idle: list[AsyncConnection] = []
 
     @property
     def is_sqlite(self) -> bool:
@@ -64,27 +65,41 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
+        while self._idle:
+            await self._idle.pop().close()
         if self._engine is not None:
             await self._engine.dispose()
             self._engine = None
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncConnection]:
-        """A connection for reading; what it sees is consistent."""
-        async with self._opened().connect() as connection:
-            if self.is_sqlite:
-                await connection.exec_driver_sql("BEGIN")
+        """A connection for reading; each statement sees what was committed before it."""
+        async with self._connection() as connection:
             yield connection
-            await connection.rollback()
 
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[AsyncConnection]:
         """One transaction: committed at the end of the block, rolled back when it raises."""
-        async with self._writer, self._opened().connect() as connection:
+        async with self._writer, self._connection() as connection:
             if self.is_sqlite:
                 await _begin_immediate(connection)
             yield connection
             await connection.commit()
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncGenerator[AsyncConnection]:
+        if not self.is_sqlite:
+            async with self._opened().connect() as connection:
+                yield connection
+            return
+        connection = self._idle.pop() if self._idle else await self._opened().connect()
+        try:
+            yield connection
+        except BaseException:
+            await connection.rollback()
+            raise
+        finally:
+            self._idle.append(connection)
 
     def _opened(self) -> AsyncEngine:
         if self._engine is None:

@@ -60,7 +60,7 @@ async def begin(
     *,
     sealer: Sealer,
     scope: str,
-    request_sha256: bytes,
+    request_hmac: bytes,
     instance_id: str,
     now: datetime,
 ) -> Run | Answer:
@@ -68,7 +68,7 @@ async def begin(
     operation_id = uuid.uuid4().hex
     fresh = {
         "operation_id": operation_id,
-        "request_sha256": request_sha256,
+        "request_hmac": request_hmac,
         "instance_id": instance_id,
         "started_at": now,
     }
@@ -79,7 +79,7 @@ async def begin(
         forgotten = _THIS.values(**fresh, status=None, answer_sealed=None)
         await connection.execute(forgotten, {"scope": scope})
         return Run(operation_id)
-    if row.request_sha256 != request_sha256:
+    if row.request_hmac != request_hmac:
         raise KeyReusedError
     if row.status is not None:
         return Answer(status=row.status, body=sealer.open(row.answer_sealed, context=_context(scope)))

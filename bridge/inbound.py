@@ -109,7 +109,11 @@ class Inbound:
             }
             readers = await managed_among(connection, people)
         encrypted = EncryptedEvent(
-            event_id=event.event_id, room_id=event.room_id, sender=event.sender, content=event.content
+            event_id=event.event_id,
+            room_id=event.room_id,
+            sender=event.sender,
+            content=event.content,
+            origin_server_ts=event.origin_server_ts,
         )
         for reader in readers:
             await self._encryption.decrypt(reader, [encrypted], catch_up_missing=True)
@@ -130,9 +134,6 @@ class Inbound:
             )
 
     async def _message(self, connection: AsyncConnection, event: RoomEvent) -> None:
-        await record_receipt(
-            connection, room_id=event.room_id, user_id=event.sender, event_id=event.event_id, at=event.sent_at
-        )
         if is_edit(event.content):
             return
         await append(

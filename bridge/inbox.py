@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import and_, delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.items import TO_DEVICE, InboxItem
 from bridge.matrix.json import JsonObject
 from bridge.storage.catch_up import catch_up
+from bridge.storage.e2ee import own_devices
 from bridge.storage.inbox import inbox
 
 KEPT_FOR = timedelta(days=7)
@@ -64,7 +65,12 @@ async def prune(connection: AsyncConnection, *, now: datetime) -> int:
     A message to a device is kept longer where the homeserver may still hold it: until every device of ours
     has emptied its inbox there since (a catch-up does).
     """
-    emptied_everywhere = select(func.min(catch_up.c.emptied_at)).scalar_subquery()
+    inboxes = own_devices.outerjoin(catch_up, catch_up.c.device_id == own_devices.c.device_id)
+    emptied_everywhere = select(func.min(catch_up.c.emptied_at)).select_from(inboxes).scalar_subquery()
+    never_emptied = select(own_devices.c.user_id).select_from(inboxes).where(catch_up.c.emptied_at.is_(None))
     old = inbox.c.processed_at < now - KEPT_FOR
-    gone_there = or_(inbox.c.kind != TO_DEVICE, inbox.c.received_at < emptied_everywhere)
+    gone_there = or_(
+        inbox.c.kind != TO_DEVICE,
+        and_(~never_emptied.exists(), inbox.c.received_at < emptied_everywhere),
+    )
     return (await connection.execute(delete(inbox).where(old, gone_there))).rowcount

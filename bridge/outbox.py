@@ -17,18 +17,19 @@ import json
 import logging
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.errors import NotAPartyError, NotInCareTeamError
 from appointments.sealing import Sealer
 from bridge.clock import Now
 from bridge.database import Database
-from bridge.e2ee.errors import NoDeviceError, SessionNotReadyError
+from bridge.e2ee.errors import NoDeviceError
 from bridge.e2ee.machine import Encryption
+from bridge.encrypting import RETRY_AFTER_S, Encrypting
 from bridge.errors import (
     HomeserverUnavailableError,
     IdentityChangedError,
@@ -36,52 +37,25 @@ from bridge.errors import (
     ServiceError,
 )
 from bridge.facts import Fact, append
+from bridge.late_retries import found_in_room, is_late
 from bridge.locks import KeyedLocks
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
-from bridge.rooms import room_encryption
-from bridge.speaking import require_speaking
+from bridge.storage.send_statements import (
+    BY_ID,
+    SEQ_OF,
+    SET_REFUSED,
+    SET_SENT,
+    WAITING,
+    WAITING_IN_ROOM,
+)
 from bridge.storage.sends import sends
 from bridge.storage.statements import insert_once
 
 log = logging.getLogger(__name__)
 
-_HOMESERVER_FORGETS_TXN_IDS_AFTER = timedelta(hours=12)
-"""Half of what Synapse promises: a later retry looks first whether the message is in the room already."""
-
-_CLOCKS_DIFFER_BY = timedelta(hours=1)
-_REFUSALS = (400, 403, 413)
-"""Answers about this very message; a token that is not known, say, is the operator's trouble and may end."""
-
-_ENCRYPT_ATTEMPTS = 5
-_RETRY_AFTER_S = 5.0
-_WAITING = sends.c.state.in_(["accepted", "encrypted"])
-
-_SEQ = select(sends.c.seq).where(sends.c.id == bindparam("send_id"))
-_OF_ROOM = (
-    select(sends)
-    .where(_WAITING, sends.c.room_id == bindparam("room_id"), sends.c.seq <= bindparam("up_to"))
-    .order_by(sends.c.seq)
-)
-_BY_ID = select(sends).where(sends.c.id == bindparam("send_id"))
-_SET_ENCRYPTED = (
-    update(sends)
-    .where(sends.c.seq == bindparam("row"), sends.c.state == "accepted")
-    .values(
-        state="encrypted",
-        sealed=None,
-        content=bindparam("ciphertext"),
-        device_id=bindparam("device"),
-        session_id=bindparam("session"),
-        message_index=bindparam("ratchet"),
-    )
-    .returning(sends)
-)
-_SET_SENT = (
-    update(sends)
-    .where(sends.c.seq == bindparam("row"), sends.c.state == "encrypted")
-    .values(state="sent", content=None, event_id=bindparam("event"), sent_at=bindparam("instant"))
-)
+_REFUSALS = ("M_TOO_LARGE", "M_BAD_JSON", "M_FORBIDDEN")
+"""Answers about this very message. Others, an unknown token say, are the operator's trouble and may end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +65,6 @@ class Sent:
     room_id: str
     event_id: str
     sent_at: datetime
-
-
-class _TakenByAnotherProcessError(Exception):
-    """Another process encrypted this row meanwhile."""
 
 
 class Outbox:
@@ -112,9 +82,10 @@ class Outbox:
     ) -> None:
         self._database = database
         self._matrix = matrix
-        self._encryption = encryption
         self._sealer = sealer
-        self._assistant_id = assistant_id
+        self._encrypting = Encrypting(
+            database=database, encryption=encryption, sealer=sealer, assistant_id=assistant_id, now=now
+        )
         self._now = now
         self._rooms = KeyedLocks()
 
@@ -143,13 +114,13 @@ class Outbox:
             "accepted_at": self._now(),
         }
         await insert_once(connection, sends, **row)
-        seq: int = (await connection.execute(_SEQ, {"send_id": send_id})).scalar_one()
+        seq: int = (await connection.execute(SEQ_OF, {"send_id": send_id})).scalar_one()
         return seq
 
     async def find(self, send_id: str) -> Row[Any] | None:
         """The row of a message that was taken in, if it was."""
         async with self._database.read() as connection:
-            return (await connection.execute(_BY_ID, {"send_id": send_id})).first()
+            return (await connection.execute(BY_ID, {"send_id": send_id})).first()
 
     async def deliver(self, *, send_id: str, room_id: str, seq: int) -> Sent:
         """Send what waits in this room up to and including this message.
@@ -159,16 +130,17 @@ class Outbox:
         """
         async with self._rooms[room_id]:
             async with self._database.read() as connection:
-                waiting = (await connection.execute(_OF_ROOM, {"room_id": room_id, "up_to": seq})).all()
-            for row in waiting:
-                await self._deliver_or_refuse(row, raise_refusal=row.id == send_id)
-        return await self._outcome(send_id)
+                waiting = (
+                    await connection.execute(WAITING_IN_ROOM, {"room_id": room_id, "up_to": seq})
+                ).all()
+            sent = [await self._deliver_or_refuse(row, raise_refusal=row.id == send_id) for row in waiting]
+        is_own_last = bool(waiting) and waiting[-1].id == send_id
+        return (sent[-1] if is_own_last else None) or await self._outcome(send_id)
 
     async def deliver_waiting(self) -> None:
         """Send everything that waits, for instance after a crash or an outage of the homeserver."""
         async with self._database.read() as connection:
-            query = select(sends.c.room_id, sends.c.id, sends.c.seq).where(_WAITING).order_by(sends.c.seq)
-            latest = {row.room_id: row for row in await connection.execute(query)}
+            latest = {row.room_id: row for row in await connection.execute(WAITING)}
         for row in latest.values():
             try:
                 await self.deliver(send_id=row.id, room_id=row.room_id, seq=row.seq)
@@ -181,9 +153,10 @@ class Outbox:
             raise MessageRefusedError
         return Sent(room_id=row.room_id, event_id=row.event_id, sent_at=row.sent_at)
 
-    async def _deliver_or_refuse(self, row: Row[Any], *, raise_refusal: bool) -> None:
+    async def _deliver_or_refuse(self, row: Row[Any], *, raise_refusal: bool) -> Sent | None:
+        """What was sent; None when it must not go out (any more) or another process was faster."""
         try:
-            await self._deliver_row(row)
+            return await self._deliver_row(row)
         except IdentityChangedError:
             if raise_refusal:
                 raise
@@ -195,23 +168,24 @@ class Outbox:
         except (HomeserverUnreachableError, NoDeviceError) as error:  # a device may not be published yet
             raise HomeserverUnavailableError from error
         except MatrixError as error:
-            if error.status not in _REFUSALS:
+            if not await self._is_final(row, error):
                 raise HomeserverUnavailableError(
-                    retry_after_s=error.retry_after_s or _RETRY_AFTER_S
+                    retry_after_s=error.retry_after_s or RETRY_AFTER_S
                 ) from error
             log.warning("message %s refused by the homeserver: %s %s", row.seq, error.status, error.errcode)
             await self._refuse(row)
             if raise_refusal:
                 raise MessageRefusedError from error
+        return None
 
-    async def _deliver_row(self, row: Row[Any]) -> None:
+    async def _deliver_row(self, row: Row[Any]) -> Sent | None:
         event_id: str | None = None
         if row.state == "accepted":
-            row = await self._encrypt(row)
+            row = await self._encrypting.encrypt(row)
         else:
             event_id = await self._sent_before(row)
         if row.state != "encrypted":  # another process was faster
-            return
+            return None
         event_id = event_id or await self._matrix.send_event(
             user_id=row.sender,
             device_id=row.device_id,
@@ -220,7 +194,7 @@ class Outbox:
             txn_id=row.txn_id,
             content=row.content,
         )
-        await self._mark_sent(row, event_id)
+        return await self._mark_sent(row, event_id)
 
     async def _sent_before(self, row: Row[Any]) -> str | None:
         """The event id, if this message is in the room already and sending it again might repeat it.
@@ -230,117 +204,39 @@ class Outbox:
         refusal: Exception | None = None
         async with self._database.read() as connection:
             try:
-                await self._require_speaking(connection, row)
+                await self._encrypting.require_speaking(connection, row)
             except (NotInCareTeamError, NotAPartyError, IdentityChangedError) as error:
                 refusal = error
-        is_recent = self._now() - row.accepted_at < _HOMESERVER_FORGETS_TXN_IDS_AFTER
-        if refusal is None and is_recent:
+        if refusal is None and not is_late(row, now=self._now()):
             return None
-        event_id = await self._found_in_room(row)
+        event_id = await found_in_room(self._matrix, row)
         if event_id is None and refusal is not None:
             raise refusal
         return event_id
 
-    async def _require_speaking(self, connection: AsyncConnection, row: Row[Any]) -> None:
-        await require_speaking(
-            connection,
-            room_id=row.room_id,
-            sender=row.sender,
-            now=self._now(),
-            assistant=self._assistant_id,
-        )
-
-    async def _encrypt(self, row: Row[Any]) -> Row[Any]:
-        """The row as it stands then: encrypted, by us or by another process, which may even have sent it."""
-        content = json.loads(self._sealer.open(row.sealed, context=f"sends:{row.id}"))
-        for _ in range(_ENCRYPT_ATTEMPTS):
-            try:
-                await self._prepare(row)
-                async with self._database.write() as connection:
-                    return await self._encrypt_in(connection, row, content)
-            except SessionNotReadyError:
-                continue
-            except _TakenByAnotherProcessError:
-                async with self._database.read() as connection:
-                    return (await connection.execute(_BY_ID, {"send_id": row.id})).one()
-        raise HomeserverUnavailableError("no encryption session could be made ready")
-
-    async def _prepare(self, row: Row[Any]) -> None:
-        async with self._database.read() as connection:
-            await self._require_speaking(connection, row)
-            room = await room_encryption(connection, row.room_id, now=self._now())
-        try:
-            await self._encryption.prepare(
-                user_id=row.sender, room_id=row.room_id, recipients=room.recipients, rotation=room.rotation
-            )
-        except MatrixError as error:  # whatever is refused there, it is not this message
-            raise HomeserverUnavailableError(retry_after_s=error.retry_after_s or _RETRY_AFTER_S) from error
-
-    async def _encrypt_in(
-        self, connection: AsyncConnection, row: Row[Any], content: dict[str, Any]
-    ) -> Row[Any]:
-        await self._require_speaking(connection, row)
-        encrypted = await self._encryption.encrypt(
-            connection,
-            user_id=row.sender,
-            room_id=row.room_id,
-            event_type=row.event_type,
-            content=content,
-        )
-        updated = await connection.execute(
-            _SET_ENCRYPTED,
-            {
-                "row": row.seq,
-                "ciphertext": encrypted.content,
-                "device": encrypted.device_id,
-                "session": encrypted.session_id,
-                "ratchet": encrypted.message_index,
-            },
-        )
-        after: Row[Any] | None = updated.first()
-        if after is None:
-            raise _TakenByAnotherProcessError
-        return after
-
-    async def _found_in_room(self, row: Row[Any]) -> str | None:
-        """The event id of a message that was sent, if we died before we could note it."""
-        token: str | None = None
-        while True:
-            page = await self._matrix.messages(
-                user_id=row.sender,
-                room_id=row.room_id,
-                limit=100,
-                from_token=token,
-                event_types=["m.room.encrypted"],
-            )
-            for event in page.chunk:
-                is_own = event["sender"] == row.sender  # others may repeat what they saw
-                if is_own and event["content"].get("ciphertext") == row.content["ciphertext"]:
-                    return str(event["event_id"])
-            if page.end is None or _reaches_before(page.chunk, row):
-                return None
-            token = page.end
-
-    async def _mark_sent(self, row: Row[Any], event_id: str) -> None:
+    async def _mark_sent(self, row: Row[Any], event_id: str) -> Sent | None:
         now = self._now()
         async with self._database.write() as connection:
-            done = await connection.execute(_SET_SENT, {"row": row.seq, "event": event_id, "instant": now})
-            if done.rowcount:
-                await append(connection, _sent_fact(row, event_id, now))
+            done = await connection.execute(SET_SENT, {"row": row.seq, "event": event_id, "instant": now})
+            if not done.rowcount:
+                return None
+            await append(connection, _sent_fact(row, event_id, now))
+        return Sent(room_id=row.room_id, event_id=event_id, sent_at=now)
+
+    async def _is_final(self, row: Row[Any], error: MatrixError) -> bool:
+        """Whether trying again can't help. A 403 may also mean that the registration lacks this user."""
+        if error.errcode not in _REFUSALS:
+            return False
+        if error.errcode == "M_FORBIDDEN":
+            try:
+                await self._matrix.joined_rooms(user_id=row.sender)
+            except (MatrixError, HomeserverUnreachableError):
+                return False
+        return True
 
     async def _refuse(self, row: Row[Any]) -> None:
         async with self._database.write() as connection:
-            await connection.execute(
-                update(sends)
-                .where(sends.c.seq == row.seq, _WAITING)
-                .values(state="refused", sealed=None, content=None)
-            )
-
-
-def _reaches_before(chunk: list[dict[str, Any]], row: Row[Any]) -> bool:
-    # Only the sender's own events count: their time is our homeserver's, others' may be anything.
-    start = (row.accepted_at - _CLOCKS_DIFFER_BY).timestamp() * 1000
-    return any(event["sender"] == row.sender and event["origin_server_ts"] < start for event in chunk)
+            await connection.execute(SET_REFUSED, {"row": row.seq})
 
 
 def _sent_fact(row: Row[Any], event_id: str, now: datetime) -> Fact:

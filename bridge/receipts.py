@@ -1,7 +1,4 @@
-"""Who has read up to where: public read receipts (Matrix client-server API, section 11.10), and own messages.
-
-Whoever writes in a room has read what stood there before, receipt or not, as clients show it too.
-"""
+"""Who has read up to where: public read receipts (Matrix client-server API, section 11.10)."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

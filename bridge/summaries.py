@@ -18,6 +18,12 @@ _read_up_to = (
     .scalar_subquery()
     .correlate(conversations)
 )
+_own_message = (
+    select(func.max(timeline.c.seq))
+    .where(_of_room, timeline.c.sender == bindparam("reader"))
+    .scalar_subquery()
+    .correlate(conversations)
+)
 _last_message_at = (
     select(func.max(timeline.c.sent_at)).where(_of_room).scalar_subquery().correlate(conversations)
 )
@@ -27,6 +33,8 @@ _unread_count = (
         _of_room,
         timeline.c.sender != bindparam("reader"),
         timeline.c.seq > func.coalesce(_read_up_to, 0),
+        # Whoever writes has seen what stood there before.
+        timeline.c.seq > func.coalesce(_own_message, 0),
     )
     .scalar_subquery()
     .correlate(conversations)

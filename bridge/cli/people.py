@@ -9,6 +9,7 @@ import click
 from bridge import app, people
 from bridge.care import server_of
 from bridge.cli.options import TIMEZONE, USER_ID, settings_option
+from bridge.enrolment import enrol
 from bridge.settings import Settings
 
 # What a homeserver lets be registered (Matrix specification, appendices, user identifiers).
@@ -72,15 +73,21 @@ def _user_id(settings: Settings, name: str, *, managed: bool) -> str:
 
 async def _add(settings: Settings, newcomer: _Newcomer) -> None:
     async with app.opened(settings) as platform:
-        # The account first: whoever is managed in our table can be acted for.
         if newcomer.managed:
-            await platform.encryption.provision(newcomer.user_id)
+            await enrol(
+                platform,
+                user_id=newcomer.user_id,
+                display_name=newcomer.display_name,
+                language=newcomer.language,
+                timezone=newcomer.timezone,
+            )
+            return
         async with platform.database.write() as connection:
             await people.add(
                 connection,
                 sealer=platform.sealer,
                 user_id=newcomer.user_id,
-                managed=newcomer.managed,
+                managed=False,
                 display_name=newcomer.display_name,
                 language=newcomer.language,
                 timezone=newcomer.timezone,
@@ -107,7 +114,10 @@ async def _list(settings: Settings) -> list[people.Person]:
 @settings_option
 @click.argument("user_id", type=USER_ID)
 def deactivate(settings: Settings, user_id: str) -> None:
-    """Nobody acts for this person any more; a managed one's device and keys are forgotten."""
+    """Nobody acts for this person any more; a managed one's device and keys are destroyed.
+
+    Who is added again later comes back with the same identity, without what could be read before.
+    """
     asyncio.run(_deactivate(settings, user_id))
     click.echo(f"{user_id} is deactivated")
 

@@ -1,16 +1,12 @@
 """The application service as a child process: `videoconsulta serve`, and whether it answers."""
 
-import asyncio
 import sys
 from pathlib import Path
 
-import aiohttp
-
 from bridge.demo.errors import DemoError
-from bridge.demo.process import ChildProcess
+from bridge.demo.process import ChildProcess, ProcessEndedError
 
 _READY_S = 60.0
-_POLL_S = 0.05
 
 
 class BridgeError(DemoError):
@@ -50,11 +46,9 @@ class BridgeProcess:
         Raises BridgeError when the process ends or takes longer than 60 s.
         """
         try:
-            async with asyncio.timeout(_READY_S), aiohttp.ClientSession() as http:
-                while not await self._is_ready(http):
-                    if not self.is_running:
-                        raise BridgeError(f"the application service ended: {self._process.last_line()}")
-                    await asyncio.sleep(_POLL_S)
+            await self._process.wait_answering(f"{self.api_url}/health/ready", within_s=_READY_S)
+        except ProcessEndedError as error:
+            raise BridgeError(f"the application service ended: {error}") from None
         except TimeoutError:
             raise BridgeError(
                 f"the application service was not ready in {_READY_S:.0f} s; see {self.log_path}"
@@ -77,10 +71,3 @@ class BridgeProcess:
     async def wait_ended(self) -> int:
         """The exit code, once the process ends, for whatever reason."""
         return await self._process.wait()
-
-    async def _is_ready(self, http: aiohttp.ClientSession) -> bool:
-        try:
-            async with http.get(f"{self.api_url}/health/ready") as response:
-                return response.ok
-        except aiohttp.ClientError:
-            return False

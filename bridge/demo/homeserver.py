@@ -7,17 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import yaml
 from unpaddedbase64 import encode_base64
 
 from bridge.demo.certificates import Certificates
 from bridge.demo.errors import DemoError
-from bridge.demo.process import ChildProcess
+from bridge.demo.process import ChildProcess, ProcessEndedError
 from bridge.demo.templates import Profile, Role, render
 
 _READY_S = 90.0
-_POLL_S = 0.05
 
 
 class HomeserverError(DemoError):
@@ -110,11 +108,10 @@ class Homeserver:
         Raises HomeserverError when the process ends or takes longer than 90 s.
         """
         try:
-            async with asyncio.timeout(_READY_S), aiohttp.ClientSession() as http:
-                while not await self._answers(http):
-                    if not self.is_running:
-                        raise HomeserverError(f"{self._label()} ended at its start: {self._last_words()}")
-                    await asyncio.sleep(_POLL_S)
+            url = f"{self.client_url}/_matrix/client/versions"
+            await self._process.wait_answering(url, within_s=_READY_S)
+        except ProcessEndedError as error:
+            raise HomeserverError(f"{self._label()} ended at its start: {error}") from None
         except TimeoutError:
             raise HomeserverError(
                 f"{self._label()} did not answer in {_READY_S:.0f} s; see {self.log_path}"
@@ -138,18 +135,8 @@ class Homeserver:
         """The exit code, once the process ends, for whatever reason."""
         return await self._process.wait()
 
-    async def _answers(self, http: aiohttp.ClientSession) -> bool:
-        try:
-            async with http.get(f"{self.client_url}/_matrix/client/versions") as response:
-                return response.ok
-        except aiohttp.ClientError:
-            return False
-
     def _label(self) -> str:
         return f"the {self.role} homeserver ({self.server_name})"
-
-    def _last_words(self) -> str:
-        return self._process.last_line() or f"see {self.log_path}"
 
     def _values(self) -> dict[str, Any]:
         return {

@@ -9,10 +9,11 @@ from typing import Any
 
 import yaml
 
-from bridge import apikeys, app, care, people
+from bridge import apikeys, app, care
 from bridge.demo.accounts import AccountExistsError, create_account
 from bridge.demo.cast import CARED_FOR, CAST, INTEGRATOR
 from bridge.demo.platform import LocalPlatform
+from bridge.enrolment import enrol
 
 
 class Passwords:
@@ -91,18 +92,7 @@ async def settle_in(platform: LocalPlatform, passwords: Passwords) -> None:
 
 async def add_managed_user(gateway: app.Platform, *, user_id: str, display_name: str) -> None:
     """A portal user without a client: their account, their one device, and what we know of them."""
-    await gateway.encryption.provision(user_id)
-    async with gateway.database.write() as connection:
-        await people.add(
-            connection,
-            sealer=gateway.sealer,
-            user_id=user_id,
-            managed=True,
-            display_name=display_name,
-            language="es",
-            timezone="Europe/Madrid",
-            now=gateway.now(),
-        )
+    await enrol(gateway, user_id=user_id, display_name=display_name, language="es", timezone="Europe/Madrid")
 
 
 async def add_care(gateway: app.Platform, *, patient: str, professional: str) -> None:

@@ -7,7 +7,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import aiohttp
+
 _GRACE_S = 15.0
+_POLL_S = 0.05
+
+
+class ProcessEndedError(Exception):
+    """The program ended before it answered; the message is the last line it printed, or where to look."""
 
 
 class ChildProcess:
@@ -58,6 +65,17 @@ class ChildProcess:
                 start_new_session=True,
             )
 
+    async def wait_answering(self, url: str, *, within_s: float) -> None:
+        """Returns once the program answers this URL with success.
+
+        Raises ProcessEndedError when it ends before, TimeoutError when it takes too long.
+        """
+        async with asyncio.timeout(within_s), aiohttp.ClientSession() as http:
+            while not await _answers(http, url):
+                if not self.is_running:
+                    raise ProcessEndedError(self.last_line() or f"see {self.output}")
+                await asyncio.sleep(_POLL_S)
+
     async def wait(self) -> int:
         """The exit code, once the program ends."""
         return await self._started().wait()
@@ -89,3 +107,11 @@ class ChildProcess:
         if self._process is None:
             raise RuntimeError("the program was never started")
         return self._process
+
+
+async def _answers(http: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        async with http.get(url) as response:
+            return response.ok
+    except aiohttp.ClientError:
+        return False

@@ -3,61 +3,87 @@
 An event is shown only if
  - its session was given to this user, for this room, by a device of the event's sender (not merely by
    somebody who holds the session, nor is `sender_key` in the event believed or needed),
- - that device is signed by its owner's pinned identity, or its owner has published no identity,
+ - that device is believed (trust.py), or was when the session came or was first read,
  - the plaintext names the same room, and
- - the message index was not used by another event before.
+ - the message index was not used by another event before. Of events that are read together the oldest is first.
 """
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import vodozemac
-from sqlalchemy import Row, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.database import Database
-from bridge.e2ee import inbound
+from bridge.e2ee import inbound, trust
 from bridge.e2ee.devices import Devices
-from bridge.e2ee.message_indexes import claim_indexes
+from bridge.e2ee.message_indexes import Use, claim_indexes
 from bridge.e2ee.model import MEGOLM, Decrypted, EncryptedEvent, Undecryptable
 from bridge.e2ee.untrusted import dig, is_identifier
-from bridge.storage.e2ee import known_devices, tracked_users
 
 Result = Decrypted | Undecryptable
+
+CatchUp = Callable[[str, str], Awaitable[None]]
+"""Fetches and processes what waits for a device (user id, device id)."""
 
 
 @dataclass(frozen=True)
 class _Session:
-    """A session and what is to be thought of its owner: `refusal` is None for a trusted one."""
+    """A session and what is to be thought of its owner: `refusal` is None for a trusted one.
+
+    `is_noted`: that it is trusted stands in the database.
+    """
 
     room_id: str
     sender: str
     sender_key: str
     session: vodozemac.InboundGroupSession
     refusal: str | None
+    is_noted: bool
 
 
 @dataclass(frozen=True)
 class _Opened:
     event: EncryptedEvent
     session_id: str
-    sender_key: str
+    session: _Session
     message_index: int
     plaintext: bytes
+
+    @property
+    def use(self) -> Use:
+        """What no other event may use."""
+        return self.session_id, self.session.sender_key, self.message_index
 
 
 class Decryption:
     """Reads as any of our users."""
 
-    def __init__(self, *, database: Database, devices: Devices, pickle_key: bytes) -> None:
+    def __init__(
+        self, *, database: Database, devices: Devices, catch_up: CatchUp | None, pickle_key: bytes
+    ) -> None:
         self._database = database
         self._devices = devices
+        self._catch_up = catch_up
         self._pickle_key = pickle_key
 
-    async def decrypt(self, user_id: str, events: Sequence[EncryptedEvent]) -> list[Result]:
-        """Each event's content or why there is none, in the same order."""
+    async def decrypt(
+        self, user_id: str, events: Sequence[EncryptedEvent], *, catch_up_missing: bool
+    ) -> list[Result]:
+        """Each event's content or why there is none, in the same order; see machine.py."""
+        results = await self._decrypt(user_id, events)
+        if not (catch_up_missing and self._catch_up and Undecryptable("unknown-session") in results):
+            return results
+        async with self._database.read() as connection:
+            own = await self._devices.own(connection, user_id)
+        if own is None:
+            return results
+        await self._catch_up(own.user_id, own.device_id)
+        return await self._decrypt(user_id, events)
+
+    async def _decrypt(self, user_id: str, events: Sequence[EncryptedEvent]) -> list[Result]:
         async with self._database.read() as connection:
             sessions, withheld = await self._load(connection, user_id, events)
         opened: list[_Opened | Undecryptable] = []
@@ -68,13 +94,20 @@ class Decryption:
                 code = withheld.get((event.room_id, str(event.content["session_id"]), event.sender))
                 found = found if code is None else Undecryptable(f"withheld:{code}")
             opened.append(found)
-        uses = {
-            (item.session_id, item.sender_key, item.message_index): item.event.event_id
-            for item in reversed(opened)
-            if isinstance(item, _Opened)
-        }
-        first_uses = await claim_indexes(self._database, uses)
+        readable = [item for item in opened if isinstance(item, _Opened)]
+        await self._note_trust(user_id, readable)
+        # Lists are newest first, and sorting keeps the order of equals; of equal keys a dict keeps the last.
+        newest_first = sorted(readable, key=lambda item: item.event.origin_server_ts, reverse=True)
+        first_uses = await claim_indexes(
+            self._database, {item.use: item.event.event_id for item in newest_first}
+        )
         return [_read(item, first_uses) if isinstance(item, _Opened) else item for item in opened]
+
+    async def _note_trust(self, user_id: str, opened: Sequence[_Opened]) -> None:
+        new = {(item.session_id, item.session.sender_key) for item in opened if not item.session.is_noted}
+        if new:
+            async with self._database.write() as connection:
+                await inbound.trust(connection, user_id, new)
 
     async def _load(
         self, connection: AsyncConnection, user_id: str, events: Sequence[EncryptedEvent]
@@ -83,46 +116,21 @@ class Decryption:
             session_id for event in events if is_identifier(session_id := event.content.get("session_id"))
         }
         rows = await inbound.load(connection, user_id=user_id, session_ids=session_ids)
-        refusals = await self._refusals(connection, user_id, rows)
+        doubtful = {(row.sender, row.sender_key, row.sender_ed25519) for row in rows if not row.trusted}
+        refusals = await trust.refusals(connection, doubtful) if doubtful else {}
         sessions: dict[str, list[_Session]] = defaultdict(list)
         for row in rows:
-            session = vodozemac.InboundGroupSession.from_pickle(row.pickle, self._pickle_key)
-            refusal = refusals.get((row.sender, row.sender_key, row.sender_ed25519), "unknown-device")
-            sessions[row.session_id].append(
-                _Session(row.room_id, row.sender, row.sender_key, session, refusal)
+            session = _Session(
+                room_id=row.room_id,
+                sender=row.sender,
+                sender_key=row.sender_key,
+                session=vodozemac.InboundGroupSession.from_pickle(row.pickle, self._pickle_key),
+                refusal=refusals.get((row.sender, row.sender_key, row.sender_ed25519)),
+                is_noted=row.trusted,
             )
+            sessions[row.session_id].append(session)
         withheld = await inbound.load_withheld(connection, user_id=user_id, session_ids=session_ids)
         return sessions, withheld
-
-    async def _refusals(
-        self, connection: AsyncConnection, user_id: str, rows: Sequence[Row[*tuple[object, ...]]]
-    ) -> dict[tuple[str, str, str], str | None]:
-        """(user, Curve25519, Ed25519) of a device → why it is not trusted, or None if it is."""
-        trusted = or_(known_devices.c.signed, tracked_users.c.pinned_master.is_(None))
-        owners = {(row.sender, row.sender_key) for row in rows}
-        query = (
-            select(
-                known_devices.c.user_id,
-                known_devices.c.curve25519,
-                known_devices.c.ed25519,
-                trusted.label("trusted"),
-            )
-            .join(tracked_users, tracked_users.c.user_id == known_devices.c.user_id)
-            .where(
-                and_(
-                    known_devices.c.user_id.in_({sender for sender, _ in owners}),
-                    known_devices.c.curve25519.in_({key for _, key in owners}),
-                )
-            )
-        )
-        refusals: dict[tuple[str, str, str], str | None] = {
-            (row.user_id, row.curve25519, row.ed25519): None if row.trusted else "unsigned-device"
-            for row in await connection.execute(query)
-        }
-        own = await self._devices.own(connection, user_id)
-        if own is not None:
-            refusals[own.user_id, own.curve25519, own.ed25519] = None
-        return refusals
 
 
 def _open(event: EncryptedEvent, candidates: Sequence[_Session]) -> _Opened | Undecryptable:
@@ -164,13 +172,12 @@ def _open_with(
             found = session.session.decrypt(message)
         except ValueError:
             continue
-        return _Opened(event, session_id, session.sender_key, found.message_index, found.plaintext)
+        return _Opened(event, session_id, session, found.message_index, found.plaintext)
     return Undecryptable(reason)
 
 
-def _read(opened: _Opened, first_uses: dict[tuple[str, str, int], str]) -> Result:
-    use = (opened.session_id, opened.sender_key, opened.message_index)
-    if first_uses[use] != opened.event.event_id:
+def _read(opened: _Opened, first_uses: dict[Use, str]) -> Result:
+    if first_uses[opened.use] != opened.event.event_id:
         return Undecryptable("replayed")
     try:
         payload = json.loads(opened.plaintext)

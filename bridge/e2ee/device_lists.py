@@ -38,6 +38,11 @@ class KnownDevice:
     ed25519: str
     entitled: bool
 
+    @property
+    def address(self) -> tuple[str, str]:
+        """User id and device id."""
+        return self.user_id, self.device_id
+
 
 class DeviceLists:
     """One list of everybody's devices for all our users."""
@@ -64,6 +69,17 @@ class DeviceLists:
             .where(known_devices.c.user_id.in_(users), known_devices.c.deleted.is_(False))
         )
         return [KnownDevice(*row) for row in await connection.execute(query)]
+
+    async def entitled(
+        self, connection: AsyncConnection, users: Collection[str], *, locked: bool = False
+    ) -> set[tuple[str, str]]:
+        """The devices of these users that may have keys; if `locked`, until this transaction has ended."""
+        if locked:
+            query = select(tracked_users.c.user_id).where(tracked_users.c.user_id.in_(users))
+            query = query.order_by(tracked_users.c.user_id).with_for_update(read=True)
+            await connection.execute(query)
+        devices = await self.devices_of(connection, users)
+        return {device.address for device in devices if device.entitled}
 
     async def follow(self, *, acting: str, users: Collection[str]) -> None:
         """See to it that we follow these users and are up to date about them, if their servers answer."""
@@ -100,21 +116,15 @@ class DeviceLists:
             for row in await connection.execute(query)
             if row.fetched <= generations[row.user_id]  # else a query that began later has been answered
         }
-        before = await self._entitled_ids(connection, found)
+        before = await self.entitled(connection, found)
         for tracked, now_published in found.values():
             await self._tell_change_of_identity(connection, tracked, now_published)
         with_new_devices = await _store(connection, generations, found)
-        after = await self._entitled_ids(connection, found)
+        after = await self.entitled(connection, found)
         await sessions.end_sessions_shared_with(connection, before - after)
         gained = {user_id for user_id, _ in after - before}
         await sessions.want_sharing(connection, gained, current_only=False)
         await sessions.want_sharing(connection, with_new_devices - gained, current_only=True)
-
-    async def _entitled_ids(
-        self, connection: AsyncConnection, users: Collection[str]
-    ) -> set[tuple[str, str]]:
-        devices = await self.devices_of(connection, users)
-        return {(device.user_id, device.device_id) for device in devices if device.entitled}
 
     async def _tell_change_of_identity(
         self, connection: AsyncConnection, tracked: Row[*tuple[object, ...]], found: Published

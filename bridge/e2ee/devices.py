@@ -1,18 +1,20 @@
 """The devices that the bridge holds, and the pool of their accounts in memory.
 
-What never changes about a device is kept. An account is costly to open (one-time keys), so one that was only
-read is kept, with the version of its row, until it has been idle; one that is taken for a change is not: if
-the transaction fails, memory must not be ahead of the database.
+A device may be forgotten, made anew or published again by another process, so the database is asked which it
+is; what was found last is remembered for those who know that it still holds. An account is costly to open
+(one-time keys), so one that was only read is kept, with the version of its row, until it has been idle; one that
+is taken for a change is not: if the transaction fails, memory must not be ahead of the database.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import vodozemac
-from sqlalchemy import Row, select, update
+from sqlalchemy import ColumnElement, Row, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.clock import Now
+from bridge.e2ee.account import add_fallback_key
 from bridge.e2ee.model import Device
 from bridge.matrix.json import JsonObject
 from bridge.storage.e2ee import own_devices
@@ -28,7 +30,7 @@ _IDENTITY = (
 
 @dataclass(frozen=True)
 class OwnDevice:
-    """A device of ours whose keys are published. `device_keys` carry its and its owner's signature."""
+    """A device of ours. `device_keys` carry its and its owner's signature."""
 
     user_id: str
     device_id: str
@@ -40,7 +42,7 @@ class OwnDevice:
 @dataclass
 class _Loaded:
     account: vodozemac.Account
-    version: int
+    version: tuple[str, int]
     used_at: datetime
 
 
@@ -56,22 +58,28 @@ class Devices:
 
     async def own(self, connection: AsyncConnection, user_id: str) -> OwnDevice | None:
         """This user's device, once its keys are published."""
-        if user_id not in self._own:
-            query = select(*_IDENTITY).where(
-                own_devices.c.user_id == user_id, own_devices.c.published_at.is_not(None)
-            )
-            row = (await connection.execute(query)).one_or_none()
-            if row is None:
-                return None
-            self._own[user_id] = OwnDevice(*row)
-        return self._own[user_id]
+        own = await _find(connection, user_id, own_devices.c.published_at.is_not(None))
+        if own is None:
+            self._own.pop(user_id, None)
+        else:
+            self._own[user_id] = own
+        return own
+
+    async def remembered(self, connection: AsyncConnection, user_id: str) -> OwnDevice | None:
+        """This user's device as it was when last asked for: for whoever holds a session of its that is alive."""
+        return self._own.get(user_id) or await self.own(connection, user_id)
+
+    async def addressed(self, connection: AsyncConnection, user_id: str, device_id: str) -> OwnDevice | None:
+        """The device with this id, published or not yet: messages come as soon as its keys are uploaded."""
+        return await _find(connection, user_id, own_devices.c.device_id == device_id)
 
     async def account(self, connection: AsyncConnection, user_id: str) -> vodozemac.Account:
         """The account of a device of ours, for reading only."""
         row = await self._row(connection, user_id, lock=False)
         loaded = self._accounts.get(user_id)
-        if loaded is None or loaded.version != row.account_version:
-            loaded = _Loaded(self.unpickle(row.account), row.account_version, self._now())
+        version = (row.curve25519, row.account_version)
+        if loaded is None or loaded.version != version:
+            loaded = _Loaded(self.unpickle(row.account), version, self._now())
             self._accounts[user_id] = loaded
         loaded.used_at = self._now()
         return loaded.account
@@ -91,6 +99,25 @@ class Devices:
             .where(own_devices.c.user_id == user_id)
             .values(account=self.pickle(account), account_version=own_devices.c.account_version + 1)
         )
+
+    async def unpublish(
+        self, connection: AsyncConnection, user_id: str, device_id: str, *, one_time_keys: int
+    ) -> None:
+        """The homeserver lost this device: it is to be published again, with new keys to begin sessions with."""
+        unpublished = await connection.execute(
+            update(own_devices)
+            .where(
+                own_devices.c.user_id == user_id,
+                own_devices.c.device_id == device_id,
+                own_devices.c.published_at.is_not(None),
+            )
+            .values(published_at=None, fallback_at=self._now())
+        )
+        if unpublished.rowcount:
+            account = await self.take_account(connection, user_id)
+            account.generate_one_time_keys(one_time_keys)
+            add_fallback_key(account)
+            await self.save_account(connection, user_id, account)
 
     def pickle(self, account: vodozemac.Account) -> str:
         """The account as it is stored."""
@@ -113,10 +140,17 @@ class Devices:
     async def _row(
         self, connection: AsyncConnection, user_id: str, *, lock: bool
     ) -> Row[*tuple[object, ...]]:
-        query = select(own_devices.c.account, own_devices.c.account_version).where(
-            own_devices.c.user_id == user_id
-        )
+        columns = (own_devices.c.account, own_devices.c.account_version, own_devices.c.curve25519)
+        query = select(*columns).where(own_devices.c.user_id == user_id)
         return (await connection.execute(query.with_for_update() if lock else query)).one()
+
+
+async def _find(
+    connection: AsyncConnection, user_id: str, condition: ColumnElement[bool]
+) -> OwnDevice | None:
+    query = select(*_IDENTITY).where(own_devices.c.user_id == user_id, condition)
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else OwnDevice(*row)
 
 
 async def published_devices(connection: AsyncConnection) -> list[Device]:

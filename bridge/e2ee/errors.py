@@ -1,4 +1,7 @@
-"""What the encryption machine refuses."""
+"""What the encryption machine refuses, and how it tells of trouble."""
+
+from bridge.matrix.errors import MatrixError
+from bridge.retries import where
 
 
 class NoDeviceError(Exception):
@@ -17,3 +20,8 @@ class KeysRefusedError(Exception):
 
     def __init__(self, user_id: str) -> None:
         super().__init__(f"the homeserver refused the signature of {user_id}'s device")
+
+
+def in_log(error: Exception) -> str:
+    """The error's kind, code and place, without anybody's words."""
+    return f"{error.errcode}, {where(error)}" if isinstance(error, MatrixError) else where(error)

@@ -51,6 +51,12 @@ class FakeKeyServer:
             self.devices[user_id][device_id] = FakeDevice(display_name)
         self.after("put_device")
 
+    async def delete_device(self, *, user_id: str, device_id: str) -> None:
+        """Delete the device with its keys and what waits for it; harmless when there is none."""
+        self._begin("delete_device")
+        self.devices[user_id].pop(device_id, None)
+        self.after("delete_device")
+
     async def keys_upload(self, *, user_id: str, device_id: str, body: JsonObject) -> dict[str, int]:
         """Upload device, one-time and fallback keys; the one-time keys that the server now has."""
         self._begin("keys_upload")

@@ -4,12 +4,11 @@ import logging
 from collections.abc import Awaitable
 
 from bridge.database import Database
-from bridge.e2ee import devices, sessions, tracking
+from bridge.e2ee import devices, tracking
 from bridge.e2ee.device_lists import DeviceLists
-from bridge.e2ee.errors import KeysRefusedError
+from bridge.e2ee.errors import in_log
 from bridge.e2ee.key_upload import KeyUpload
 from bridge.e2ee.sharing import Sharing
-from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 
 _log = logging.getLogger(__name__)
 
@@ -36,13 +35,12 @@ class Healing:
             return
         if behind:
             await _attempt(self._device_lists.refresh(acting=acting, users=behind), "asking for devices")
-        async with self._database.write() as connection:
-            await sessions.want_sharing_again(connection)
         await _attempt(self._sharing.share_outstanding(), "sharing sessions")
+        await _attempt(self._sharing.share_with_keyless(), "sharing with devices without one-time keys")
 
 
 async def _attempt(action: Awaitable[None], what: str) -> None:
     try:
         await action
-    except (MatrixError, HomeserverUnreachableError, KeysRefusedError) as error:
-        _log.warning("%s failed, will be tried again: %s", what, error)
+    except Exception as error:  # noqa: BLE001 — whatever it is, the others have their turn
+        _log.warning("%s failed, will be tried again: %s", what, in_log(error))

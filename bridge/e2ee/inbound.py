@@ -1,13 +1,14 @@
 """Inbound Megolm sessions: the copies with which our users read.
 
-A session that comes again replaces what we have only if it begins earlier and is the same ratchet.
+A session that comes again replaces what we have only if it comes from the same device, begins earlier and is
+the same ratchet.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass
 
 import vodozemac
-from sqlalchemy import Row, select
+from sqlalchemy import Row, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.e2ee.rows import upsert_rows
@@ -26,10 +27,12 @@ class ReceivedSession:
     session: vodozemac.InboundGroupSession
 
 
-async def store(connection: AsyncConnection, received: ReceivedSession, *, pickle_key: bytes) -> None:
+async def store(
+    connection: AsyncConnection, received: ReceivedSession, *, trusted: bool, pickle_key: bytes
+) -> None:
     """Keep the session, unless we have it from the same or an earlier index."""
     new = received.session
-    query = select(inbound_sessions.c.room_id, inbound_sessions.c.pickle).where(
+    query = select(inbound_sessions).where(
         inbound_sessions.c.user_id == received.user_id,
         inbound_sessions.c.session_id == new.session_id,
         inbound_sessions.c.sender_key == received.sender_key,
@@ -37,13 +40,21 @@ async def store(connection: AsyncConnection, received: ReceivedSession, *, pickl
     row = (await connection.execute(query.with_for_update())).one_or_none()
     if row is not None:
         old = vodozemac.InboundGroupSession.from_pickle(row.pickle, pickle_key)
-        if row.room_id != received.room_id or not _is_earlier_part(new, of=old):
+        is_same = (row.room_id, row.sender, row.sender_ed25519) == (
+            received.room_id,
+            received.sender,
+            received.sender_ed25519,
+        )
+        if not is_same or not _is_earlier_part(new, of=old):
             return
-    await add(connection, received, pickle_key=pickle_key)
+        trusted = trusted or row.trusted
+    await add(connection, received, trusted=trusted, pickle_key=pickle_key)
 
 
-async def add(connection: AsyncConnection, received: ReceivedSession, *, pickle_key: bytes) -> None:
-    """Keep the session in place of what we have of it."""
+async def add(
+    connection: AsyncConnection, received: ReceivedSession, *, trusted: bool = True, pickle_key: bytes
+) -> None:
+    """Keep the session in place of what we have of it. Our own are trusted."""
     row = {
         "user_id": received.user_id,
         "session_id": received.session.session_id,
@@ -52,6 +63,7 @@ async def add(connection: AsyncConnection, received: ReceivedSession, *, pickle_
         "sender": received.sender,
         "sender_ed25519": received.sender_ed25519,
         "first_known_index": received.session.first_known_index,
+        "trusted": trusted,
         "pickle": received.session.pickle(pickle_key),
     }
     await upsert_rows(connection, inbound_sessions, [row])
@@ -65,6 +77,16 @@ async def load(
         inbound_sessions.c.user_id == user_id, inbound_sessions.c.session_id.in_(session_ids)
     )
     return list(await connection.execute(query))
+
+
+async def trust(connection: AsyncConnection, user_id: str, sessions: Collection[tuple[str, str]]) -> None:
+    """Remember for good that the devices which gave these sessions (id, sender key) could be believed."""
+    key = tuple_(inbound_sessions.c.session_id, inbound_sessions.c.sender_key)
+    await connection.execute(
+        update(inbound_sessions)
+        .where(inbound_sessions.c.user_id == user_id, key.in_(sessions))
+        .values(trusted=True)
+    )
 
 
 async def store_withheld(

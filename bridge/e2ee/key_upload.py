@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
@@ -27,7 +27,7 @@ from bridge.e2ee.identities import DeviceIdentity
 from bridge.e2ee.ports import KeyServer
 from bridge.locks import KeyedLocks
 from bridge.settings import EncryptionSettings
-from bridge.storage.e2ee import own_devices
+from bridge.storage.e2ee import kept_identities, own_devices
 from bridge.storage.statements import insert_once
 
 _CURVE = "signed_curve25519"
@@ -84,32 +84,34 @@ class KeyUpload:
     ) -> None:
         """Upload new keys for those of our devices that, as reported, have few or a used fallback key."""
         low = {
-            device_id
-            for of_user in counts.values()
+            (user_id, device_id)
+            for user_id, of_user in counts.items()
             for device_id, algorithms in of_user.items()
             if algorithms.get(_CURVE, 0) <= self._options.one_time_keys // 2
         }
         used = {
-            device_id
-            for of_user in unused_fallback.values()
+            (user_id, device_id)
+            for user_id, of_user in unused_fallback.items()
             for device_id, algorithms in of_user.items()
             if _CURVE not in algorithms
         }
+        address = tuple_(own_devices.c.user_id, own_devices.c.device_id)
         query = select(own_devices.c.user_id, own_devices.c.device_id).where(
-            own_devices.c.device_id.in_(low | used), own_devices.c.published_at.is_not(None)
+            address.in_(low | used), own_devices.c.published_at.is_not(None)
         )
         async with self._database.read() as connection:
             ours = (await connection.execute(query)).all()
         for user_id, device_id in ours:
+            device = (user_id, device_id)
             async with self._locks["device", user_id]:
-                await self._refill(user_id, device_id, low=device_id in low, fallback_used=device_id in used)
+                await self._refill(user_id, device_id, low=device in low, fallback_used=device in used)
 
     async def _create(self, user_id: str) -> None:
         device_id = "VC" + base64.b32encode(os.urandom(10)).decode()
         account = new_account(one_time_keys=self._options.one_time_keys)
-        identity = CrossSigning.generate()
         keys = device_keys(account, user_id=user_id, device_id=device_id)
         async with self._database.write() as connection:
+            identity = await self._kept_identity(connection, user_id) or CrossSigning.generate()
             await insert_once(
                 connection,
                 own_devices,
@@ -124,6 +126,14 @@ class KeyUpload:
                 fallback_at=self._now(),
                 published_at=None,
             )
+
+    async def _kept_identity(self, connection: AsyncConnection, user_id: str) -> CrossSigning | None:
+        """Who comes back after her device was forgotten is still the same person."""
+        query = select(kept_identities.c.cross_signing_sealed).where(kept_identities.c.user_id == user_id)
+        sealed = await connection.scalar(query)
+        if sealed is None:
+            return None
+        return CrossSigning.from_bytes(self._sealer.open(sealed, context=_seeds_context(user_id)))
 
     async def _publish(self, row: Row[Any]) -> None:
         user_id, device_id = row.user_id, row.device_id
@@ -143,8 +153,10 @@ class KeyUpload:
         )
         if answer.get("failures"):
             raise KeysRefusedError(user_id)
-        account.mark_keys_as_published()
         async with self._database.write() as connection:
+            # Messages may have used up keys of the account meanwhile.
+            account = await self._devices.take_account(connection, user_id)
+            account.mark_keys_as_published()
             await self._devices.save_account(connection, user_id, account)
             await connection.execute(
                 update(own_devices).where(own_devices.c.user_id == user_id).values(published_at=self._now())

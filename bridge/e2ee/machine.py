@@ -1,6 +1,6 @@
 """The public face of the bridge's end-to-end encryption; each promise is kept by the module it names."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -8,8 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from appointments.sealing import Sealer
 from bridge.clock import Now
 from bridge.database import Database
-from bridge.e2ee import devices, forgetting, megolm, tracking
-from bridge.e2ee.decryption import Decryption
+from bridge.e2ee import devices, forgetting, megolm, message_indexes, tracking, winding
+from bridge.e2ee.changes import Changes
+from bridge.e2ee.decryption import CatchUp, Decryption
 from bridge.e2ee.device_lists import DeviceLists
 from bridge.e2ee.devices import Devices
 from bridge.e2ee.errors import NoDeviceError, SessionNotReadyError
@@ -26,9 +27,6 @@ from bridge.locks import KeyedLocks
 from bridge.matrix.events import ToDeviceEvent
 from bridge.matrix.json import JsonObject
 from bridge.settings import EncryptionSettings
-
-CatchUp = Callable[[str, str], Awaitable[None]]
-"""Fetches and processes what waits for a device (user id, device id)."""
 
 
 class Encryption:
@@ -50,13 +48,14 @@ class Encryption:
         catch_up: CatchUp | None,
     ) -> None:
         self._database = database
+        self._key_server = key_server
         self._pickle_key = pickle_key
+        self._one_time_keys = options.one_time_keys
         self._now = now
-        self._catch_up = catch_up
         self._devices = Devices(pickle_key=pickle_key, idle=timedelta(seconds=options.idle_unload_s), now=now)
         self._ready = ReadySessions()
         locks = KeyedLocks()
-        self._device_lists = DeviceLists(
+        device_lists = DeviceLists(
             database=database, key_server=key_server, only_signed_devices=options.only_signed_devices, now=now
         )
         self._keys = KeyUpload(
@@ -68,11 +67,11 @@ class Encryption:
             options=options,
             now=now,
         )
-        self._sharing = Sharing(
+        sharing = Sharing(
             database=database,
             key_server=key_server,
             devices=self._devices,
-            device_lists=self._device_lists,
+            device_lists=device_lists,
             locks=locks,
             pickle_key=pickle_key,
             sealer=sealer,
@@ -81,8 +80,8 @@ class Encryption:
         self._preparation = Preparation(
             database=database,
             devices=self._devices,
-            device_lists=self._device_lists,
-            sharing=self._sharing,
+            device_lists=device_lists,
+            sharing=sharing,
             ready=self._ready,
             locks=locks,
             pickle_key=pickle_key,
@@ -93,22 +92,27 @@ class Encryption:
             database=database,
             key_server=key_server,
             devices=self._devices,
-            device_lists=self._device_lists,
+            device_lists=device_lists,
             pickle_key=pickle_key,
             now=now,
         )
         self._to_device = ToDevice(
             database=database,
             devices=self._devices,
-            device_lists=self._device_lists,
-            sharing=self._sharing,
+            device_lists=device_lists,
+            sharing=sharing,
             recovery=recovery,
             pickle_key=pickle_key,
             now=now,
         )
-        self._decryption = Decryption(database=database, devices=self._devices, pickle_key=pickle_key)
+        self._decryption = Decryption(
+            database=database, devices=self._devices, catch_up=catch_up, pickle_key=pickle_key
+        )
+        self._changes = Changes(
+            database=database, device_lists=device_lists, sharing=sharing, ready=self._ready
+        )
         self._healing = Healing(
-            database=database, device_lists=self._device_lists, keys=self._keys, sharing=self._sharing
+            database=database, device_lists=device_lists, keys=self._keys, sharing=sharing
         )
 
     async def provision(self, user_id: str) -> None:
@@ -127,10 +131,14 @@ class Encryption:
             return await devices.published_devices(connection)
 
     async def forget_device(self, user_id: str) -> None:
-        """Destroy every key of this user; what she could read is lost to her here."""
-        async with self._database.write() as connection:
-            await forgetting.forget(connection, user_id)
+        """Destroy every key of this user; if she comes back, she reads nothing of before and has her identity."""
+        await forgetting.forget_device(user_id, database=self._database, key_server=self._key_server)
         self._devices.forget(user_id)
+
+    async def republish(self, user_id: str, device_id: str) -> None:
+        """The homeserver lost this device: `heal` is to make it there again, under the same keys."""
+        async with self._database.write() as connection:
+            await self._devices.unpublish(connection, user_id, device_id, one_time_keys=self._one_time_keys)
 
     async def prepare(
         self, *, user_id: str, room_id: str, recipients: frozenset[str], rotation: Rotation
@@ -156,7 +164,8 @@ class Encryption:
 
         Raises SessionNotReadyError when `prepare` must run (again), NoDeviceError.
         """
-        own = await self._devices.own(connection, user_id)
+        # The device lives as long as its sessions, and one that is over is refused below.
+        own = await self._devices.remembered(connection, user_id)
         if own is None:
             raise NoDeviceError(user_id)
         session_id = self._ready.session_id(user_id, room_id)
@@ -177,29 +186,37 @@ class Encryption:
             self._ready.drop(user_id, room_id)
             raise
 
+    async def note_sent(
+        self,
+        connection: AsyncConnection,
+        *,
+        user_id: str,
+        room_id: str,
+        session_id: str,
+        message_index: int,
+        event_id: str,
+    ) -> None:
+        """What `encrypt` made is this event, and any other with the same ciphertext is a replay."""
+        await message_indexes.claim_own(
+            connection,
+            user_id=user_id,
+            room_id=room_id,
+            session_id=session_id,
+            message_index=message_index,
+            event_id=event_id,
+        )
+
     async def receive_to_device(self, seq: int, event: ToDeviceEvent) -> None:
         """Take in one item of the inbox and mark it processed. Raises only what a later attempt may mend."""
         await self._to_device.receive(seq, event)
 
     async def device_lists_changed(self, changed: Collection[str], left: Collection[str]) -> None:
         """Users' devices changed; those who left share no room with us any more (MSC3202)."""
-        async with self._database.write() as connection:
-            await tracking.mark_changed(connection, changed=changed, left=left)
-            acting = await devices.any_user(connection)
-        self._ready.drop_members([*changed, *left])
-        if acting is not None:
-            await self._device_lists.refresh(acting=acting, users=changed)
-            await self._sharing.share_outstanding(members=changed)
+        await self._changes.device_lists_changed(changed, left)
 
     async def share_history(self, room_id: str, user_id: str) -> None:
         """A recipient joined: ask for her devices, and give them what was encrypted since her invitation."""
-        async with self._database.write() as connection:
-            acting = await devices.any_user(connection)
-            await tracking.follow(connection, [user_id], ask_again=True)
-        self._ready.drop_members([user_id])
-        if acting is not None:
-            await self._device_lists.refresh(acting=acting, users=[user_id])
-            await self._sharing.share_outstanding(members=[user_id], room_id=room_id)
+        await self._changes.joined(room_id, user_id)
 
     async def key_counts(
         self,
@@ -216,17 +233,11 @@ class Encryption:
 
         `catch_up_missing`: when a session is unknown, fetch what waits for the device and try once more.
         """
-        results = await self._decryption.decrypt(user_id, events)
-        if catch_up_missing and self._catch_up and Undecryptable("unknown-session") in results:
-            device = await self.device_of(user_id)
-            if device is not None:
-                await self._catch_up(device.user_id, device.device_id)
-                results = await self._decryption.decrypt(user_id, events)
-        return results
+        return await self._decryption.decrypt(user_id, events, catch_up_missing=catch_up_missing)
 
     async def forget_read(self, connection: AsyncConnection, user_id: str, event: EncryptedEvent) -> None:
         """Make what this user has decrypted, and all before it in its session, unreadable to her from now on."""
-        await forgetting.forget_read(connection, user_id=user_id, event=event, pickle_key=self._pickle_key)
+        await winding.forget_read(connection, user_id=user_id, event=event, pickle_key=self._pickle_key)
 
     async def changed_identities(self) -> list[str]:
         """Users to whom no keys go since their identity is not the one we first saw."""
@@ -235,9 +246,7 @@ class Encryption:
 
     async def accept_identity(self, user_id: str) -> None:
         """An operator has made sure that a changed identity is the user's: trust what is published now."""
-        async with self._database.write() as connection:
-            await tracking.pin_again(connection, user_id)
-        await self.device_lists_changed([user_id], [])
+        await self._changes.accept_identity(user_id)
 
     async def heal(self) -> None:
         """Try again what failed: provisioning, device queries, sharing. To be called now and then."""

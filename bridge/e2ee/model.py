@@ -36,12 +36,16 @@ class Encrypted:
 
 @dataclass(frozen=True)
 class EncryptedEvent:
-    """An `m.room.encrypted` room event as the homeserver gave it; nothing in it is believed."""
+    """An `m.room.encrypted` room event as the homeserver gave it; nothing in it is believed.
+
+    `origin_server_ts` (ms) orders events that are read together; without it their list is newest first.
+    """
 
     event_id: str
     room_id: str
     sender: str
     content: JsonObject
+    origin_server_ts: int = 0
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import vodozemac
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.e2ee import device_lists, inbound
+from bridge.e2ee import device_lists, inbound, trust
 from bridge.e2ee.devices import OwnDevice
 from bridge.e2ee.identities import device_identity
 from bridge.e2ee.model import MEGOLM
@@ -53,7 +53,8 @@ async def take_in(
         sender_ed25519=ed25519,
         session=session,
     )
-    await inbound.store(connection, received, pickle_key=pickle_key)
+    refused = await trust.refusals(connection, {(sender, sender_key, ed25519)})
+    await inbound.store(connection, received, trusted=not refused, pickle_key=pickle_key)
 
 
 async def known_ed25519(connection: AsyncConnection, user_id: str, sender_key: str) -> str | None:

@@ -19,6 +19,9 @@ class KeyServer(Protocol):
     async def put_device(self, *, user_id: str, device_id: str, display_name: str) -> None:
         """Make the device, or rename it."""
 
+    async def delete_device(self, *, user_id: str, device_id: str) -> None:
+        """Delete the device with its keys and what waits for it; harmless when there is none."""
+
     async def keys_upload(self, *, user_id: str, device_id: str, body: JsonObject) -> dict[str, int]:
         """Upload device, one-time and fallback keys; the one-time keys that the server now has."""
 

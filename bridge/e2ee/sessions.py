@@ -10,9 +10,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Any
 
 import vodozemac
-from sqlalchemy import delete, select, tuple_, update
+from sqlalchemy import Column, Select, delete, exists, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
@@ -169,19 +170,6 @@ async def want_sharing(connection: AsyncConnection, users: Collection[str], *, c
     await connection.execute(statement.values(sharing=outbound_sessions.c.sharing + 1))
 
 
-async def want_sharing_again(connection: AsyncConnection) -> None:
-    """Note that devices without usable one-time keys may have some by now."""
-    waiting = select(session_shares.c.session_id).where(session_shares.c.code == "m.no_olm")
-    await connection.execute(
-        update(outbound_sessions)
-        .where(
-            outbound_sessions.c.session_id.in_(waiting),
-            outbound_sessions.c.shared >= outbound_sessions.c.sharing,
-        )
-        .values(sharing=outbound_sessions.c.sharing + 1)
-    )
-
-
 async def unshared(
     connection: AsyncConnection, *, members: Collection[str] | None = None, room_id: str | None = None
 ) -> list[OutboundSession]:
@@ -193,6 +181,43 @@ async def unshared(
     if room_id is not None:
         query = query.where(outbound_sessions.c.room_id == room_id)
     return [OutboundSession(*row) for row in await connection.execute(query)]
+
+
+async def without_olm(
+    connection: AsyncConnection, *, user_id: str, devices: Collection[tuple[str, str]]
+) -> list[OutboundSession]:
+    """Sessions of this user that these devices (user id, device id) lack for want of an Olm session."""
+    theirs = _for_want_of_olm(session_shares.c.session_id, user_id=user_id, devices=devices)
+    query = select(*_FIELDS).where(outbound_sessions.c.session_id.in_(theirs))
+    return [OutboundSession(*row) for row in await connection.execute(query)]
+
+
+async def devices_without_olm(
+    connection: AsyncConnection, *, user_id: str, devices: Collection[tuple[str, str]]
+) -> set[tuple[str, str]]:
+    """Those of these devices that lack a session of this user for want of an Olm session."""
+    address = (session_shares.c.user_id, session_shares.c.device_id)
+    query = _for_want_of_olm(*address, user_id=user_id, devices=devices)
+    return {(row.user_id, row.device_id) for row in await connection.execute(query.distinct())}
+
+
+def _for_want_of_olm(
+    *columns: Column[Any], user_id: str, devices: Collection[tuple[str, str]]
+) -> Select[Any]:
+    is_member = exists().where(
+        session_members.c.session_id == session_shares.c.session_id,
+        session_members.c.user_id == session_shares.c.user_id,
+    )
+    return (
+        select(*columns)
+        .join(outbound_sessions, outbound_sessions.c.session_id == session_shares.c.session_id)
+        .where(
+            outbound_sessions.c.user_id == user_id,
+            session_shares.c.code == "m.no_olm",
+            tuple_(session_shares.c.user_id, session_shares.c.device_id).in_(devices),
+            is_member,
+        )
+    )
 
 
 async def _drop_former_members(

@@ -63,9 +63,9 @@ class ToDevice:
     async def receive(self, seq: int, event: ToDeviceEvent) -> None:
         """Take the item `seq` of the inbox in, and mark it processed in the transaction of its effects."""
         async with self._database.read() as connection:
-            own = await self._devices.own(connection, event.to_user_id)
+            own = await self._devices.addressed(connection, event.to_user_id, event.to_device_id)
         try:
-            if own is None or own.device_id != event.to_device_id:
+            if own is None:
                 await self._done(seq)
             elif event.type == "m.room.encrypted":
                 await self._encrypted(seq, own, event)

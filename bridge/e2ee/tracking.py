@@ -78,6 +78,12 @@ async def mark_changed(
         await sessions.want_sharing(connection, both, current_only=True)
 
 
+async def mark_all_changed(connection: AsyncConnection) -> None:
+    """Note that changes may have been missed: everybody's devices are to be asked for."""
+    query = select(tracked_users.c.user_id).where(tracked_users.c.followed)
+    await mark_changed(connection, changed=(await connection.scalars(query)).all(), left=[])
+
+
 async def users_behind(connection: AsyncConnection) -> list[str]:
     """The followed users about whom we are not up to date."""
     query = select(tracked_users.c.user_id).where(

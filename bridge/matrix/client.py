@@ -62,6 +62,15 @@ class MatrixClient:
         path, body = client_path("devices", device_id), {"display_name": display_name}
         await self._transport.request("PUT", path, user_id=user_id, body=body)
 
+    async def delete_device(self, *, user_id: str, device_id: str) -> None:
+        """Delete the device (MSC4190). One that is not there is fine."""
+        path = client_path("devices", device_id)
+        try:
+            await self._transport.request("DELETE", path, user_id=user_id, body={})
+        except MatrixError as error:
+            if error.status != 404:  # noqa: PLR2004
+                raise
+
     async def set_displayname(self, *, user_id: str, displayname: str) -> None:
         """Set the name that others see. It is public: give a managed user's only where that is wanted."""
         path, body = client_path("profile", user_id, "displayname"), {"displayname": displayname}

@@ -36,6 +36,15 @@ own_devices = Table(
     Column("published_at", Instant, nullable=True),
 )
 
+# The cross-signing seeds of users whose device was forgotten: whoever comes back must be the same person to
+# everybody's client. They sign, they read nothing.
+kept_identities = Table(
+    "e2ee_kept_identities",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("cross_signing_sealed", LargeBinary, nullable=False),
+)
+
 # Users whose devices we know. While `followed`, the homeserver tells us of changes, and what we know is
 # current when `fetched` has reached `generation`; a change told to us during a query raises `generation` and
 # so is not lost. `master_key` is the published one, `pinned_master` the first one seen.
@@ -148,8 +157,21 @@ Index(
     postgresql_where=session_shares.c.code == "m.no_olm",
 )
 
+# Devices from which a user of ours (`sender`) could claim no one-time key, and when she asks again (see
+# bridge/e2ee/keyless.py).
+keyless_devices = Table(
+    "e2ee_keyless_devices",
+    metadata,
+    Column("sender", Text, ForeignKey("e2ee_own_devices.user_id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", Text, primary_key=True),
+    Column("device_id", Text, primary_key=True),
+    Column("pause_s", Integer, nullable=False),
+    Column("ask_at", Instant, nullable=False),
+)
+
 # Megolm sessions that we read with. `sender_key` is part of the key: somebody who was given a session must
-# not be able to pass it off as hers before its owner's own message arrives.
+# not be able to pass it off as hers before its owner's own message arrives. `trusted`: the device that gave it
+# could be believed once, so what it said stays readable whatever becomes of the device or its owner's identity.
 inbound_sessions = Table(
     "e2ee_inbound_sessions",
     metadata,
@@ -160,6 +182,7 @@ inbound_sessions = Table(
     Column("sender", Text, nullable=False),
     Column("sender_ed25519", Text, nullable=False),
     Column("first_known_index", Integer, nullable=False),
+    Column("trusted", Boolean, nullable=False),
     Column("pickle", Text, nullable=False),
 )
 

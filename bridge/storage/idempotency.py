@@ -13,7 +13,7 @@ idempotency = Table(
     metadata,
     Column("scope_sha256", Text, primary_key=True),
     Column("operation_id", Text, nullable=False),
-    Column("request_sha256", LargeBinary, nullable=False),
+    Column("request_hmac", LargeBinary, nullable=False),
     Column("instance_id", Text, nullable=False),
     Column("started_at", Instant, nullable=False),
     Column("status", Integer, nullable=True),

@@ -6,15 +6,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from bridge.catchup import CatchUp
 from bridge.database import Database
+from bridge.e2ee import tracking
 from bridge.inbox import StoredItem, store, waiting
 from bridge.items import items_of_transaction
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.matrix.json import JsonObject
 from bridge.storage.catch_up import catch_up
+from bridge.storage.e2ee import tracked_users
 
 AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 LUCIA, JUAN = ("@portal_lucia:h", "VC1"), ("@portal_juan:h", "VC2")
@@ -106,11 +108,26 @@ def dispatcher() -> Dispatcher:
 
 
 @pytest.fixture
-def catching(database: Database, homeserver: Homeserver, dispatcher: Dispatcher) -> CatchUp:
+def unknown() -> list[tuple[str, str]]:
+    """The devices that turned out to be unknown to the homeserver."""
+    return []
+
+
+@pytest.fixture
+def catching(
+    database: Database,
+    homeserver: Homeserver,
+    dispatcher: Dispatcher,
+    unknown: list[tuple[str, str]],
+) -> CatchUp:
     """Catching up with that homeserver."""
     client: Any = homeserver
     taker: Any = dispatcher
-    return CatchUp(database=database, client=client, dispatcher=taker, now=lambda: AT)
+
+    async def republish(user_id: str, device_id: str) -> None:
+        unknown.append((user_id, device_id))
+
+    return CatchUp(database=database, client=client, dispatcher=taker, republish=republish, now=lambda: AT)
 
 
 async def kept(database: Database) -> dict[str, tuple[str, datetime | None]]:
@@ -178,23 +195,30 @@ async def test_many_devices_are_asked_together(
 async def test_receipts_and_device_lists_come_along(
     catching: CatchUp, homeserver: Homeserver, dispatcher: Dispatcher
 ) -> None:
-    """They are thrown away with a failed push as well."""
+    """They are thrown away with a failed push as well.
+
+    Whom one of our users shares no room with any more, another may: she is asked for, not forgotten.
+    """
     receipt = {"type": "m.receipt", "content": {"$1": {"m.read": {"@garcia:h": {"ts": 5}}}}}
     homeserver.extra = {
-        "device_lists": {"changed": ["@garcia:h"]},
+        "device_lists": {"changed": ["@garcia:h"], "left": ["@lopez:h", "@garcia:h"]},
         "rooms": {"join": {"!r": {"ephemeral": {"events": [receipt]}}}},
     }
     await catching.catch_up_all([LUCIA, JUAN])
     payloads = {item.kind: item.payload for item in dispatcher.submitted}
-    assert payloads["device_lists"] == {"changed": ["@garcia:h"], "left": []}
+    assert payloads["device_lists"] == {"changed": ["@garcia:h", "@lopez:h"], "left": []}
     assert payloads["ephemeral"]["room_id"] == "!r"
     assert [item.kind for item in dispatcher.submitted].count("ephemeral") == 1
 
 
 async def test_one_device_in_trouble_costs_the_others_nothing(
-    catching: CatchUp, homeserver: Homeserver, dispatcher: Dispatcher, database: Database
+    catching: CatchUp,
+    homeserver: Homeserver,
+    dispatcher: Dispatcher,
+    database: Database,
+    unknown: list[tuple[str, str]],
 ) -> None:
-    """Temporary trouble is raised once the others are stored; a device that is gone is forgotten."""
+    """Temporary trouble is raised once the others are stored; a device that is gone is to be made again."""
     homeserver.deliver(LUCIA, "one")
     homeserver.failures["VC2"] = HomeserverUnreachableError("down")
     with pytest.raises(HomeserverUnreachableError):
@@ -203,6 +227,7 @@ async def test_one_device_in_trouble_costs_the_others_nothing(
     homeserver.failures = {"VC1": MatrixError(status=400, errcode="M_UNKNOWN_DEVICE", message="")}
     await catching.catch_up_all([JUAN, LUCIA])
     assert set(await kept(database)) == {"VC2"}
+    assert unknown == [LUCIA]
 
 
 async def test_an_inbox_counts_as_empty_only_when_it_was(
@@ -225,3 +250,52 @@ async def test_an_inbox_counts_as_empty_only_when_it_was(
     homeserver._answer = answer  # type: ignore[method-assign]
     await catching.catch_up(*LUCIA)
     assert (await kept(database))["VC1"] == ("3", AT)
+
+
+async def behind(database: Database) -> list[str]:
+    """The followed users for whose devices we are going to ask."""
+    async with database.read() as connection:
+        return await tracking.users_behind(connection)
+
+
+async def follow(database: Database, *users: str) -> None:
+    """Follow these users, being up to date about them."""
+    async with database.write() as connection:
+        await tracking.follow(connection, users)
+        await connection.execute(update(tracked_users).values(fetched=tracked_users.c.generation))
+
+
+async def test_what_changed_before_the_first_token_is_asked_for(
+    catching: CatchUp, database: Database
+) -> None:
+    """Without a token the homeserver tells of no changed devices: everybody's may have changed."""
+    await follow(database, "@garcia:h", "@lopez:h")
+    await catching.catch_up_all([LUCIA])
+    assert sorted(await behind(database)) == ["@garcia:h", "@lopez:h"]
+    await follow(database)
+    await catching.catch_up_all([LUCIA])
+    assert await behind(database) == []
+
+
+async def test_a_new_device_hears_of_changes_from_its_beginning(
+    catching: CatchUp, homeserver: Homeserver, dispatcher: Dispatcher, database: Database
+) -> None:
+    """It gets its token when it is made, and so has missed nothing; once is enough."""
+    await follow(database, "@garcia:h")
+    for _ in range(2):
+        await catching.begin(*LUCIA)
+    assert homeserver.asked == [("VC1", None)]
+    assert await kept(database) == {"VC1": ("0", AT)}
+    assert await behind(database) == []
+    assert dispatcher.settled_after == []
+
+
+async def test_what_waits_for_a_new_device_is_left_to_catching_up(
+    catching: CatchUp, homeserver: Homeserver, dispatcher: Dispatcher, database: Database
+) -> None:
+    """Whoever makes devices may not be the process that handles what comes for them."""
+    homeserver.deliver(LUCIA, "early")
+    await catching.begin(*LUCIA)
+    assert (await kept(database), dispatcher.submitted) == ({}, [])
+    await catching.catch_up(*LUCIA)
+    assert dispatcher.names() == [("VC1", "early")]

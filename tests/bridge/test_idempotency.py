@@ -22,7 +22,7 @@ async def claim(database: Database, *, request=b"a", instance="one", now=NOW, sc
             connection,
             sealer=SEALER,
             scope=scope,
-            request_sha256=request,
+            request_hmac=request,
             instance_id=instance,
             now=now,
         )

@@ -7,7 +7,9 @@ from sqlalchemy import insert, update
 from bridge.database import Database
 from bridge.inbox import KEPT_FOR, StoredItem, prune, store, waiting
 from bridge.items import InboxItem
+from bridge.matrix.json import JsonObject
 from bridge.storage.catch_up import catch_up
+from bridge.storage.e2ee import own_devices
 from bridge.storage.inbox import mark_processed
 
 AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -60,20 +62,41 @@ async def test_old_processed_items_are_pruned(database: Database) -> None:
 
 
 async def test_a_message_that_may_come_again_is_remembered(database: Database) -> None:
-    """A to-device message stays known until every device has emptied its inbox at the homeserver since."""
+    """A to-device message stays known until every device has emptied its inbox at the homeserver since.
+
+    Every device of ours: one that never did counts, one that is ours no more does not.
+    """
     (message,) = await stored(database, "m", kind="to_device")
     devices = [
-        {"user_id": user_id, "device_id": "D", "since": "s", "emptied_at": AT + timedelta(hours=1)}
+        {"user_id": user_id, "device_id": f"D{user_id}", "since": "s", "emptied_at": AT + timedelta(hours=1)}
         for user_id in ("@a:h", "@b:h")
     ]
+    gone = {"user_id": "@a:h", "device_id": "GONE", "since": "s", "emptied_at": None}
     async with database.write() as connection:
+        await connection.execute(insert(own_devices), [own_device(one["user_id"]) for one in devices])
         await mark_processed(connection, message.seq, at=AT)
         assert await prune(connection, now=LATER) == 0
-        await connection.execute(insert(catch_up), devices)
-        before = AT - timedelta(hours=1)
-        await connection.execute(
-            update(catch_up).where(catch_up.c.user_id == "@a:h").values(emptied_at=before)
-        )
+        await connection.execute(insert(catch_up), [devices[0], gone])
         assert await prune(connection, now=LATER) == 0
-        await connection.execute(update(catch_up).values(emptied_at=AT + timedelta(hours=1)))
+        await connection.execute(insert(catch_up), devices[1:])
+        before = AT - timedelta(hours=1)
+        of_a = catch_up.c.device_id == "D@a:h"
+        await connection.execute(update(catch_up).where(of_a).values(emptied_at=before))
+        assert await prune(connection, now=LATER) == 0
+        await connection.execute(update(catch_up).where(of_a).values(emptied_at=None))
+        assert await prune(connection, now=LATER) == 0
+        await connection.execute(update(catch_up).where(of_a).values(emptied_at=AT + timedelta(hours=1)))
         assert await prune(connection, now=LATER) == 1
+
+
+def own_device(user_id: str) -> JsonObject:
+    """The row of a device of ours."""
+    text = dict.fromkeys(("user_id", "curve25519", "ed25519", "account"), user_id)
+    return text | {
+        "device_id": f"D{user_id}",
+        "device_keys": {},
+        "account_version": 1,
+        "cross_signing_sealed": b"",
+        "fallback_at": AT,
+        "published_at": AT,
+    }

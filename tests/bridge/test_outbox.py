@@ -215,6 +215,35 @@ async def test_a_refused_message_does_not_block_its_room(clinic: Clinic, room: s
         await clinic.main.outbox.deliver(**refused)
 
 
+async def test_a_registration_that_lacks_the_sender_loses_no_message(clinic: Clinic, room: str) -> None:
+    """A 403 to everything that the sender asks is the operator's to mend: the message waits."""
+    kept = await accept(clinic, room, "uno")
+
+    def refuse_the_sender(call: Call) -> None:
+        if call.method in ("send_event", "joined_rooms"):
+            raise GONE
+
+    clinic.homeserver.before = refuse_the_sender
+    with pytest.raises(HomeserverUnavailableError):
+        await clinic.main.outbox.deliver(**kept)
+    clinic.homeserver.before = works
+    await clinic.main.outbox.deliver_waiting()
+    assert await clinic.texts(room) == ["uno"]
+
+
+async def test_an_unknown_device_loses_no_message(clinic: Clinic, room: str) -> None:
+    """400 M_UNKNOWN_DEVICE may end, so the message waits."""
+    kept = await accept(clinic, room, "uno")
+    clinic.homeserver.before = failing(
+        MatrixError(status=400, errcode="M_UNKNOWN_DEVICE", message="no such device")
+    )
+    with pytest.raises(HomeserverUnavailableError):
+        await clinic.main.outbox.deliver(**kept)
+    clinic.homeserver.before = works
+    await clinic.main.outbox.deliver_waiting()
+    assert await clinic.texts(room) == ["uno"]
+
+
 async def test_an_earlier_refusal_is_not_the_later_senders(clinic: Clinic, room: str) -> None:
     """Whoever delivers what waited before her own message hears of her own message only."""
     refused = await accept(clinic, room, "uno")

@@ -1,7 +1,6 @@
 """People for one test: fresh accounts on the shared servers, and the REST API as an integrator sees it."""
 
 import asyncio
-import itertools
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -10,16 +9,12 @@ from typing import Any, TypeVar
 
 import aiohttp
 
-from bridge import app
-from bridge.demo.accounts import create_account
-from bridge.demo.people import add_api_key, add_care, add_managed_user
 from bridge.demo.platform import LocalPlatform
+from tests.e2e.clinic import PASSWORD, open_clinic
 
 T = TypeVar("T")
 
-PASSWORD = "una contraseña de prueba"
-
-_numbers = itertools.count(1)
+__all__ = ["PASSWORD", "Answer", "Api", "Pair", "eventually", "pair"]
 
 
 async def eventually(
@@ -99,14 +94,9 @@ class Pair:
 @asynccontextmanager
 async def pair(platform: LocalPlatform) -> AsyncGenerator[Pair]:
     """Make both, with a key to act for the patient. The professional's password is PASSWORD."""
-    number = next(_numbers)
-    patient = platform.settings.managed_user_id(f"paciente{number}")
-    name = f"medica{number}"
-    professional = await create_account(platform.hospital, name, PASSWORD, f"Dra. Prueba {number}")
-    async with app.opened(platform.settings) as gateway:
-        await add_managed_user(gateway, user_id=patient, display_name=f"Paciente {number}")
-        await add_care(gateway, patient=patient, professional=professional)
-        key = await add_api_key(gateway, name=f"prueba {number}")
+    clinic = await open_clinic(platform)
+    patient, professional = await clinic.pair()
     async with aiohttp.ClientSession() as http:
-        api = Api(url=platform.bridge.api_url, key=key, acting_for=patient, http=http)
+        api = Api(url=platform.bridge.api_url, key=clinic.api_key, acting_for=patient, http=http)
+        name = professional[1:].partition(":")[0]
         yield Pair(patient=patient, professional=professional, professional_name=name, api=api)

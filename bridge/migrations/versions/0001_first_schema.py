@@ -85,8 +85,15 @@ def upgrade() -> None:
         sa.Column("sender", sa.Text(), nullable=False),
         sa.Column("sender_ed25519", sa.Text(), nullable=False),
         sa.Column("first_known_index", sa.Integer(), nullable=False),
+        sa.Column("trusted", sa.Boolean(), nullable=False),
         sa.Column("pickle", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("user_id", "session_id", "sender_key", name=op.f("pk_e2ee_inbound_sessions")),
+    )
+    op.create_table(
+        "e2ee_kept_identities",
+        sa.Column("user_id", sa.Text(), nullable=False),
+        sa.Column("cross_signing_sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_e2ee_kept_identities")),
     )
     op.create_table(
         "e2ee_known_devices",
@@ -211,7 +218,7 @@ def upgrade() -> None:
         "idempotency",
         sa.Column("scope_sha256", sa.Text(), nullable=False),
         sa.Column("operation_id", sa.Text(), nullable=False),
-        sa.Column("request_sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("request_hmac", sa.LargeBinary(), nullable=False),
         sa.Column("instance_id", sa.Text(), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("status", sa.Integer(), nullable=True),
@@ -320,6 +327,21 @@ def upgrade() -> None:
         batch_op.create_index("ix_timeline_room", ["room_id", "seq"], unique=False)
 
     op.create_table(
+        "e2ee_keyless_devices",
+        sa.Column("sender", sa.Text(), nullable=False),
+        sa.Column("user_id", sa.Text(), nullable=False),
+        sa.Column("device_id", sa.Text(), nullable=False),
+        sa.Column("pause_s", sa.Integer(), nullable=False),
+        sa.Column("ask_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["sender"],
+            ["e2ee_own_devices.user_id"],
+            name=op.f("fk_e2ee_keyless_devices_sender"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("sender", "user_id", "device_id", name=op.f("pk_e2ee_keyless_devices")),
+    )
+    op.create_table(
         "e2ee_session_members",
         sa.Column("session_id", sa.Text(), nullable=False),
         sa.Column("user_id", sa.Text(), nullable=False),
@@ -373,6 +395,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_e2ee_session_members_user_id")
 
     op.drop_table("e2ee_session_members")
+    op.drop_table("e2ee_keyless_devices")
     with op.batch_alter_table("timeline", schema=None) as batch_op:
         batch_op.drop_index("ix_timeline_room")
 
@@ -424,6 +447,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_e2ee_known_devices_curve25519")
 
     op.drop_table("e2ee_known_devices")
+    op.drop_table("e2ee_kept_identities")
     op.drop_table("e2ee_inbound_sessions")
     with op.batch_alter_table("conversations", schema=None) as batch_op:
         batch_op.drop_index(

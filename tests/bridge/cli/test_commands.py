@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from appointments.sealing import Sealer
 from bridge import app
 from bridge.cli.commands import main
+from bridge.e2ee.model import Device
 from bridge.migrations import upgrade
 
 MARIA, GARCIA = "@maria:p.example", "@garcia:h.example"
@@ -204,13 +205,23 @@ def test_only_portal_names_can_be_managed(migrated: Path, name: str) -> None:
 
 
 def test_a_managed_user_gets_a_device_before_they_can_be_acted_for(migrated: Path, monkeypatch) -> None:
-    """The account is provisioned; when that fails the person is not entered, and one line says why."""
+    """The account is provisioned; when that fails the person is not entered, and one line says why.
+
+    The new device hears of changes from its beginning.
+    """
     assert "homeserver" in fail(migrated, "user", "add", "lucia")
     assert succeed(migrated, "user", "list") == ""
     provisioned: list[str] = []
+    begun: list[tuple[str, str]] = []
 
     async def provision(user_id: str) -> None:
         provisioned.append(user_id)
+
+    async def device_of(user_id: str) -> Device:
+        return Device(user_id, "VC1")
+
+    async def begin(user_id: str, device_id: str) -> None:
+        begun.append((user_id, device_id))
 
     opened = app.opened
 
@@ -221,13 +232,15 @@ def test_a_managed_user_gets_a_device_before_they_can_be_acted_for(migrated: Pat
                 database=platform.database,
                 sealer=Sealer(b"k" * 32),
                 now=platform.now,
-                encryption=SimpleNamespace(provision=provision),
+                encryption=SimpleNamespace(provision=provision, device_of=device_of),
+                catch_up=SimpleNamespace(begin=begin),
             )
 
     with monkeypatch.context() as patch:
         patch.setattr(app, "opened", without_homeserver)
         assert succeed(migrated, "user", "add", "Lucia").strip() == "@portal_lucia:p.example"
     assert provisioned == ["@portal_lucia:p.example"]
+    assert begun == [("@portal_lucia:p.example", "VC1")]
 
 
 def test_the_doctor_names_what_is_wrong(config: Path) -> None:

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 import vodozemac
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.e2ee.model import Decrypted, EncryptedEvent, Undecryptable
-from tests.bridge.e2ee.world import JUAN, LUCIA, Client, World, event
+from tests.bridge.e2ee.world import JUAN, LUCIA, ROOM, Client, World, event
 
 
 async def _given(world: World, client: Client, user_id: str = LUCIA) -> vodozemac.GroupSession:
@@ -113,6 +114,82 @@ async def test_many_events_at_once_come_back_in_order(world: World, garcia: Clie
     bodies = [part.content["body"] if isinstance(part, Decrypted) else part.reason for part in read]
     assert bodies == ["3", "2", "unknown-session", "1"]
     assert await world.encryption.decrypt(LUCIA, []) == []
+
+
+async def test_history_outlives_what_is_thought_of_its_device_later(world: World):
+    """Heard without an identity, her old device is unsigned and gone once she has one: her words stay."""
+    lopez = Client(world.server, "@lopez:hospital", "LOPEZ1")
+    await lopez.log_in()
+    said = lopez.say(await _given(world, lopez), "x")
+    lopez.master, lopez.self_signing = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+    await lopez.publish_identity()
+    del world.server.devices[lopez.user_id]["LOPEZ1"]
+    await world.encryption.device_lists_changed([lopez.user_id], [])
+    assert isinstance(await _read(world, said), Decrypted)
+
+
+async def test_history_outlives_a_change_of_identity(world: World, garcia: Client):
+    """What was heard as trusted, at its arrival or later, stays so; what never was does not become so."""
+    doubtful = Client(
+        world.server, garcia.user_id, "OTHER", master=garcia.master, self_signing=garcia.self_signing
+    )
+    await doubtful.log_in(sign=False)
+    said = garcia.say(await _given(world, garcia), "x")
+    late, never = await _given(world, doubtful), await _given(world, doubtful)
+    heard_late, never_heard = doubtful.say(late, "x"), doubtful.say(never, "x")
+    assert await _read(world, heard_late) == Undecryptable("unsigned-device")
+    await doubtful.log_in()
+    await world.encryption.device_lists_changed([garcia.user_id], [])
+    assert isinstance(await _read(world, heard_late), Decrypted)
+    garcia.master, garcia.self_signing = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+    await garcia.publish_identity()
+    await world.encryption.device_lists_changed([garcia.user_id], [])
+    await world.encryption.accept_identity(garcia.user_id)
+    world.encryption = world.restarted()
+    assert isinstance(await _read(world, said), Decrypted)
+    assert isinstance(await _read(world, heard_late), Decrypted)
+    assert await _read(world, never_heard) == Undecryptable("unsigned-device")
+
+
+async def test_of_a_message_and_its_replay_the_older_one_is_shown(world: World, garcia: Client):
+    """Read together for the first time, newest first as history is read."""
+    said = [garcia.say(await _given(world, garcia), "una vez") for _ in range(2)]
+    first = [dataclasses.replace(one, origin_server_ts=1) for one in said]
+    again = [dataclasses.replace(one, event_id="$again", origin_server_ts=2) for one in said]
+    for events in ([again[0], first[0]], [first[1], again[1]]):
+        read = await world.encryption.decrypt(LUCIA, events)
+        shown = [event for event, result in zip(events, read, strict=True) if isinstance(result, Decrypted)]
+        assert [event.origin_server_ts for event in shown] == [1]
+
+
+async def test_among_events_of_one_instant_the_later_in_the_list_is_the_older(world: World, garcia: Client):
+    """Lists are newest first."""
+    said = garcia.say(await _given(world, garcia), "una vez")
+    read = await world.encryption.decrypt(LUCIA, [dataclasses.replace(said, event_id="$again"), said])
+    assert read[0] == Undecryptable("replayed")
+    assert isinstance(read[1], Decrypted)
+
+
+async def test_our_own_message_is_known_before_its_replay(world: World, garcia: Client):
+    """Its index is claimed when it is sent, so a replay that is read before it is refused."""
+    await world.prepare(garcia.user_id)
+    async with world.database.write() as connection:
+        encrypted = await world.encryption.encrypt(
+            connection, user_id=LUCIA, room_id=ROOM, event_type="m.room.message", content={"body": "x"}
+        )
+    said = event(encrypted.content)
+    async with world.database.write() as connection:
+        for _ in range(2):
+            await world.encryption.note_sent(
+                connection,
+                user_id=LUCIA,
+                room_id=ROOM,
+                session_id=encrypted.session_id,
+                message_index=encrypted.message_index,
+                event_id=said.event_id,
+            )
+    assert await _read(world, dataclasses.replace(said, event_id="$again")) == Undecryptable("replayed")
+    assert isinstance(await _read(world, said), Decrypted)
 
 
 @pytest.mark.parametrize(

@@ -1,60 +1,90 @@
-"""bridge/e2ee/forgetting.py: what was read can be made unreadable."""
+"""A user who is deactivated leaves no key behind, and is the same person when she comes back."""
 
-from typing import Any
-
+import pytest
 import vodozemac
-from sqlalchemy import select
 
-from bridge.e2ee.model import Decrypted, EncryptedEvent, Undecryptable
-from bridge.storage.e2ee import inbound_sessions
-from tests.bridge.e2ee.world import JUAN, LUCIA, PICKLE_KEY, World
-
-
-async def forget(world: World, user_id: str, event: EncryptedEvent) -> None:
-    """Forget what this user read."""
-    async with world.database.write() as connection:
-        await world.encryption.forget_read(connection, user_id, event)
+from bridge.e2ee.model import Decrypted
+from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
+from tests.bridge.e2ee.world import JUAN, LUCIA, Client, World
 
 
-async def read(world: World, user_id: str, *events: EncryptedEvent) -> list[Any]:
-    """Bodies, or why there are none, in a process that remembers nothing."""
-    results = await world.restarted().decrypt(user_id, events)
-    return [one.content["body"] if isinstance(one, Decrypted) else one.reason for one in results]
+def _devices(world: World, user_id: str = LUCIA) -> list[str]:
+    return [name for name, device in world.server.devices[user_id].items() if device.keys is not None]
 
 
-async def test_up_to_what_was_read_everything_is_closed(world: World) -> None:
-    """To this user only: earlier and this message can't be read any more, later ones can."""
-    for user_id in (LUCIA, JUAN):
-        await world.encryption.provision(user_id)
-    one, two, three = [await world.send(body, LUCIA, JUAN) for body in ("uno", "dos", "tres")]
+async def test_who_comes_back_hears_and_is_heard(world: World, garcia: Client):
+    """Forgotten and made again by other processes, while one that knew the old device goes on running."""
+    await world.send("antes", garcia.user_id)
+    (old,) = _devices(world)
+    identity = world.server.cross_signing[LUCIA]["master_key"]["keys"]
+    await world.restarted().forget_device(LUCIA)
+    await world.restarted().provision(LUCIA)
+    (new,) = _devices(world)
+    assert new != old
+    assert world.server.cross_signing[LUCIA]["master_key"]["keys"] == identity
+    session = vodozemac.GroupSession()
+    await garcia.give(LUCIA, session)
+    (message,) = world.server.take_inbox(LUCIA, new)
+    await world.receive(LUCIA, new, message)
+    (read,) = await world.encryption.decrypt(LUCIA, [garcia.say(session, "bienvenida")])
+    assert isinstance(read, Decrypted)
+    said = await world.send("gracias", garcia.user_id)
+    assert said.content["device_id"] == new
+    await garcia.sync()
+    assert garcia.read(said) == "gracias"
+
+
+async def test_who_comes_back_is_no_stranger_to_our_own_users(world: World):
+    """No change of identity is seen, what she said before stays readable, and the new device gets keys."""
+    await world.encryption.provision(JUAN)
+    before = await world.send("antes", JUAN)
     await world.deliver(JUAN)
-    assert await read(world, JUAN, one, two, three) == ["uno", "dos", "tres"]
-    await forget(world, JUAN, two)
-    assert await read(world, JUAN, one, two, three) == ["unknown-index", "unknown-index", "tres"]
-    await forget(world, JUAN, one)
-    assert await read(world, JUAN, three) == ["tres"]
-    assert await read(world, LUCIA, one, two, three) == ["uno", "dos", "tres"]
-
-
-async def test_what_is_left_does_not_open_what_is_closed(world: World) -> None:
-    """The stored session begins after it: the ratchet goes one way only."""
-    for user_id in (LUCIA, JUAN):
-        await world.encryption.provision(user_id)
-    one = await world.send("uno", LUCIA, JUAN)
+    other = world.restarted()
+    await other.forget_device(LUCIA)
+    await other.provision(LUCIA)
+    after = await world.send("después", JUAN)
     await world.deliver(JUAN)
-    await forget(world, JUAN, one)
-    query = select(inbound_sessions).where(inbound_sessions.c.user_id == JUAN)
-    async with world.database.read() as connection:
-        row = (await connection.execute(query)).one()
-    session = vodozemac.InboundGroupSession.from_pickle(row.pickle, PICKLE_KEY)
-    assert session.first_known_index == row.first_known_index == 1
-    assert session.export_at(0) is None
+    assert await world.encryption.changed_identities() == []
+    assert all(isinstance(read, Decrypted) for read in await world.encryption.decrypt(JUAN, [before, after]))
 
 
-async def test_a_session_that_is_not_there_is_fine(world: World) -> None:
-    """There is nothing to forget."""
-    for user_id in (LUCIA, JUAN):
-        await world.encryption.provision(user_id)
-    one = await world.send("uno", LUCIA)
-    await forget(world, JUAN, one)
-    assert await read(world, JUAN, one) == [Undecryptable("unknown-session").reason]
+async def test_nobody_encrypts_to_a_device_that_was_forgotten(world: World, garcia: Client):
+    """It is gone from the homeserver, and nobody of ours shares keys with it."""
+    await world.encryption.provision(JUAN)
+    await world.prepare(LUCIA, sender=JUAN)
+    await world.encryption.forget_device(LUCIA)
+    assert _devices(world) == []
+    world.server.calls.clear()
+    await world.prepare(LUCIA, garcia.user_id, sender=JUAN)
+    assert world.server.calls.count("keys_query") == 1
+
+
+async def test_forgetting_may_be_repeated(world: World):
+    """A homeserver that does not answer leaves all as it was; one that refuses for good stops nothing."""
+
+    def unreachable(_method: str) -> None:
+        raise HomeserverUnreachableError
+
+    def refuses(_method: str) -> None:
+        raise MatrixError(status=403, errcode="M_FORBIDDEN", message="not registered")
+
+    world.server.before = unreachable
+    with pytest.raises(HomeserverUnreachableError):
+        await world.encryption.forget_device(LUCIA)
+    assert await world.encryption.device_of(LUCIA) is not None
+    world.server.before = refuses
+    for _ in range(2):
+        await world.encryption.forget_device(LUCIA)
+    assert await world.encryption.device_of(LUCIA) is None
+    assert await world.encryption.all_devices() == []
+
+
+async def test_coming_and_going_again_keeps_the_identity(world: World):
+    """However often."""
+    identity = world.server.cross_signing[LUCIA]
+    for _ in range(2):
+        await world.encryption.forget_device(LUCIA)
+        await world.encryption.provision(LUCIA)
+        shown = world.server.cross_signing[LUCIA]["master_key"]["keys"]
+        assert shown == identity["master_key"]["keys"]
+    assert len(_devices(world)) == 1

@@ -99,6 +99,16 @@ async def test_one_time_keys_are_refilled(world: World):
     assert not old & set(device.one_time_keys)
 
 
+async def test_somebody_elses_device_with_the_same_id_is_not_ours(world: World):
+    """What is reported of a foreign device that bears the id of one of ours says nothing about ours (gap 1)."""
+    world.clock.pass_by(hours=2)
+    device_id = await _device_id(world, LUCIA)
+    before = world.server.devices[LUCIA][device_id].fallback_keys
+    await world.encryption.key_counts({"@x:y": {device_id: {}}}, {"@x:y": {device_id: []}})
+    assert world.server.calls == []
+    assert world.server.devices[LUCIA][device_id].fallback_keys == before
+
+
 async def test_an_outdated_report_makes_no_keys(world: World):
     """The homeserver is asked how many keys there are before new ones are made."""
     device_id = await _device_id(world, LUCIA)

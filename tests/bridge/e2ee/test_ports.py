@@ -117,6 +117,22 @@ async def test_a_signature_of_other_keys_is_refused(key_server: KeyServer, peopl
     assert device_id in answer["failures"][people[0]]
 
 
+async def test_a_deleted_device_is_gone_and_its_owner_is_the_same(key_server: KeyServer, people: list[str]):
+    """Nobody sees it any more, the identity stays; deleting it again is harmless."""
+    account, device_id = await _log_in(key_server, people[0])
+    await _log_in(key_server, people[1])
+    identity = CrossSigning.generate()
+    body = identity.upload_body(user_id=people[0], device_id=device_id, sign_as_device=signer(account))
+    await key_server.device_signing_upload(user_id=people[0], body=body)
+    for _ in range(2):
+        await key_server.delete_device(user_id=people[0], device_id=device_id)
+        answer = await key_server.keys_query(user_id=people[1], users=[people[0]])
+        found = published(answer, user_id=people[0], pinned_master=None)
+        assert (found.devices, found.master_key) == ((), identity.master.public)
+    with pytest.raises(MatrixError):
+        await key_server.keys_upload(user_id=people[0], device_id=device_id, body={})
+
+
 async def test_people_who_do_not_exist_have_no_devices(key_server: KeyServer, people: list[str]):
     """Asking for nobody is no error."""
     await _log_in(key_server, people[0])

@@ -1,5 +1,7 @@
 """Who gets the keys of our sessions, and when: devices that come later, servers that are down, crashes."""
 
+from typing import Any
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import select
@@ -153,6 +155,7 @@ async def test_a_device_without_one_time_keys_is_healed(world: World, garcia: Cl
     await garcia.sync()
     assert [content["code"] for content in garcia.withheld] == ["m.no_olm"]
     await garcia.add_one_time_keys(5)
+    world.clock.pass_by(seconds=5)
     await world.encryption.heal()
     await garcia.sync()
     assert garcia.read(said) == "hola"
@@ -279,3 +282,39 @@ async def test_a_device_cannot_change_its_keys(world: World, garcia: Client):
     world.server.devices[garcia.user_id][garcia.device_id].inbox.clear()
     await world.send("dos", garcia.user_id)
     assert world.server.devices[garcia.user_id][garcia.device_id].inbox == []
+
+
+async def test_a_device_with_the_id_of_ours_gets_the_key(world: World):
+    """Whoever calls her device as ours is called is not taken for us (gap 1)."""
+    own = await world.encryption.device_of(LUCIA)
+    assert own is not None
+    namesake = Client(world.server, "@lopez:hospital", own.device_id)
+    await namesake.log_in()
+    said = await world.send("hola", namesake.user_id)
+    await namesake.sync()
+    assert namesake.read(said) == "hola"
+
+
+@pytest.mark.parametrize("gone", [True, False])
+async def test_a_device_shut_out_while_it_is_given_a_key(world: World, garcia: Client, gone: bool):  # noqa: FBT001
+    """The session whose key it was just being given ends, though nobody has written down yet that it has it."""
+    second = _another(garcia, "SECOND")
+    await second.log_in()
+    inner = world.server.send_to_device
+
+    async def shut_out_meanwhile(**arguments: Any) -> None:
+        await inner(**arguments)
+        world.server.send_to_device = inner
+        await second.sync()
+        if gone:
+            del world.server.devices[garcia.user_id]["SECOND"]
+        else:
+            await second.log_in(sign=False)
+        await world.restarted().device_lists_changed([garcia.user_id], [])
+
+    world.server.send_to_device = shut_out_meanwhile
+    said = await world.send("hola", garcia.user_id)
+    assert second.rooms
+    assert said.content["session_id"] not in second.rooms
+    await garcia.sync()
+    assert garcia.read(said) == "hola"

@@ -255,6 +255,47 @@ async def test_messages_to_other_devices_are_just_done(world: World, garcia: Cli
     assert await world.is_processed(await world.receive(LUCIA, await _device_id(world), unknown))
 
 
+async def test_a_key_for_a_device_that_is_still_being_made_is_kept(world: World, garcia: Client):
+    """Its keys are at the homeserver before its provisioning ends, which may be interrupted in between."""
+
+    def interrupt(method: str) -> None:
+        if method == "device_signing_upload":
+            raise HomeserverUnreachableError
+
+    world.server.before = interrupt
+    with pytest.raises(HomeserverUnreachableError):
+        await world.encryption.provision(JUAN)
+    world.server.before = lambda _method: None
+    session = vodozemac.GroupSession()
+    await garcia.give(JUAN, session)
+    ((device_id, _),) = world.server.devices[JUAN].items()
+    (message,) = world.server.take_inbox(JUAN, device_id)
+    assert await world.is_processed(await world.receive(JUAN, device_id, message))
+    await world.encryption.provision(JUAN)
+    assert isinstance(await _read(world, garcia.say(session, "hola"), JUAN), Decrypted)
+
+
+async def test_publishing_does_not_undo_what_arrived_meanwhile(world: World, garcia: Client):
+    """The one-time key that a message used up during the upload stays gone."""
+    upload, sent = world.server.signatures_upload, []
+
+    async def receive_meanwhile(**arguments: Any) -> dict[str, Any]:
+        await garcia.give(JUAN, vodozemac.GroupSession())
+        ((device_id, _),) = world.server.devices[JUAN].items()
+        (message,) = world.server.take_inbox(JUAN, device_id)
+        await world.receive(JUAN, device_id, message)
+        sent.append(next(iter(message["content"]["ciphertext"].values())))
+        return await upload(**arguments)
+
+    world.server.signatures_upload = receive_meanwhile
+    await world.encryption.provision(JUAN)
+    async with world.database.write() as connection:
+        account = await world.encryption._devices.take_account(connection, JUAN)
+    pre_key = vodozemac.AnyOlmMessage.from_parts(0, decode_base64(sent[0]["body"])).to_pre_key()
+    with pytest.raises(vodozemac.SessionCreationException):
+        account.create_inbound_session(garcia.account.curve25519_key, pre_key)
+
+
 @given(order=st.lists(st.integers(0, 5), max_size=12))
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_duplicates_in_any_order_change_nothing(world: World, garcia: Client, order: list[int]):

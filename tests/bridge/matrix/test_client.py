@@ -92,6 +92,20 @@ async def test_registering_an_account_that_is_there_is_fine(
         await client.register(user_id=USER)
 
 
+async def test_deleting_a_device_that_is_not_there_is_fine(
+    client: MatrixClient, homeserver: Homeserver
+) -> None:
+    """It is asked for as the user, and other refusals are raised."""
+    await client.delete_device(user_id=USER, device_id="VC1")
+    homeserver.status, homeserver.answer = 404, {"errcode": "M_NOT_FOUND", "error": "no"}
+    await client.delete_device(user_id=USER, device_id="VC1")
+    path = "/_matrix/client/v3/devices/VC1?user_id=%40portal_lucia%3Alocalhost%3A8448"
+    assert homeserver.asked == [("DELETE", path, {})] * 2
+    homeserver.status, homeserver.answer = 401, {"flows": []}
+    with pytest.raises(MatrixError):
+        await client.delete_device(user_id=USER, device_id="VC1")
+
+
 async def test_keys_are_asked_for_by_device(client: MatrixClient, homeserver: Homeserver) -> None:
     """Query asks for all devices of each user, claim for one signed key of each device."""
     await client.keys_query(user_id=USER, users=["@garcia:h"])

@@ -1,0 +1,39 @@
+"""The statements over the table of sends, built once."""
+
+from sqlalchemy import bindparam, select, update
+
+from bridge.storage.sends import sends
+
+IS_WAITING = sends.c.state.in_(["accepted", "encrypted"])
+
+SEQ_OF = select(sends.c.seq).where(sends.c.id == bindparam("send_id"))
+BY_ID = select(sends).where(sends.c.id == bindparam("send_id"))
+WAITING_IN_ROOM = (
+    select(sends)
+    .where(IS_WAITING, sends.c.room_id == bindparam("room_id"), sends.c.seq <= bindparam("up_to"))
+    .order_by(sends.c.seq)
+)
+WAITING = select(sends.c.room_id, sends.c.id, sends.c.seq).where(IS_WAITING).order_by(sends.c.seq)
+SET_ENCRYPTED = (
+    update(sends)
+    .where(sends.c.seq == bindparam("row"), sends.c.state == "accepted")
+    .values(
+        state="encrypted",
+        sealed=None,
+        content=bindparam("ciphertext"),
+        device_id=bindparam("device"),
+        session_id=bindparam("session"),
+        message_index=bindparam("ratchet"),
+    )
+    .returning(sends)
+)
+SET_SENT = (
+    update(sends)
+    .where(sends.c.seq == bindparam("row"), sends.c.state == "encrypted")
+    .values(state="sent", content=None, event_id=bindparam("event"), sent_at=bindparam("instant"))
+)
+SET_REFUSED = (
+    update(sends)
+    .where(sends.c.seq == bindparam("row"), IS_WAITING)
+    .values(state="refused", sealed=None, content=None)
+)
