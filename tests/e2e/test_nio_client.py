@@ -40,7 +40,10 @@ async def test_a_doctor_without_cross_signing_reads_and_answers(
                 assert isinstance(answer, nio.RoomMessagesResponse)
                 return next((one for one in answer.chunk if one.event_id == first["message_id"]), None)
 
-            read = await eventually(first_message, until=lambda event: isinstance(event, nio.RoomMessageText))
+            read = await eventually(
+                first_message,
+                until=lambda event: isinstance(event, nio.RoomMessageText) and room in client.rooms,
+            )
             assert isinstance(read, nio.RoomMessageText)
             assert read.body == "¿Puedo correr?"
             await client.room_send(
