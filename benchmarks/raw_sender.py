@@ -2,16 +2,16 @@
 
 import asyncio
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 
 from benchmarks.clinic import free_ports
-from benchmarks.rounds import alternate, at_once, quiet
+from benchmarks.rounds import alternate, at_once, cpu_s, quiet, times_faster
 from bridge.clock import utc_now
 from bridge.demo.certificates import certificate_files, ensure_certificates
 from bridge.demo.homeserver import Homeserver
@@ -29,13 +29,14 @@ _CONTENT = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class RawSender:
     """A homeserver with two people and a consult room of theirs for each connection."""
 
     homeserver: Homeserver
     http: aiohttp.ClientSession
     rooms: list[str] = field(default_factory=list)
+    cpu_s: float = 0.0
 
     async def send(self, *, messages: int, connections: int) -> float:
         """See Contender."""
@@ -44,8 +45,10 @@ class RawSender:
             path = f"/rooms/{quote(self.rooms[connection])}/send/m.room.encrypted/{uuid.uuid4().hex}"
             await self._ask("PUT", path, _CONTENT, user="portal_patient")
 
+        before = cpu_s(self.homeserver.pid)
         took = await at_once(one, messages=messages, connections=connections)
         await quiet(self.homeserver.pid)
+        self.cpu_s += cpu_s(self.homeserver.pid) - before
         return took
 
     async def furnish(self) -> None:
@@ -79,8 +82,9 @@ class RawSender:
             return await response.json()
 
 
-async def race(contenders: Mapping[str, RawSender], *, rounds: int, messages: int) -> dict[str, list[float]]:
-    """The seconds of every round of each; their homeservers are started, warmed, and stopped at the end."""
+async def race(ours: RawSender, theirs: RawSender, *, rounds: int, messages: int) -> tuple[str, str, float]:
+    """What to say of each, and how many times as fast ours is; their homeservers are stopped at the end."""
+    contenders = {"ours": ours, "theirs": theirs}
     try:
         for sender in contenders.values():
             await sender.homeserver.start()
@@ -88,9 +92,15 @@ async def race(contenders: Mapping[str, RawSender], *, rounds: int, messages: in
             await sender.homeserver.wait_ready()
             await sender.furnish()
             await sender.send(messages=8 * CONNECTIONS, connections=CONNECTIONS)
-        return await alternate(contenders, rounds=rounds, messages=messages, connections=CONNECTIONS)
+            sender.cpu_s = 0.0
+        seconds = await alternate(contenders, rounds=rounds, messages=messages, connections=CONNECTIONS)
     finally:
         await asyncio.gather(*(sender.homeserver.stop() for sender in contenders.values()))
+    said = [
+        f"{messages / median(seconds[name]):.1f}/s, {sender.cpu_s / rounds / messages * 1000:.1f} ms CPU each"
+        for name, sender in contenders.items()
+    ]
+    return said[0], said[1], times_faster(seconds["ours"], seconds["theirs"])
 
 
 def raw_sender(
