@@ -140,7 +140,11 @@ async def _decrypt(encryption: Encryption, reader: str, events: list[StoredEvent
     ]
     encrypted = [
         EncryptedEvent(
-            event_id=event.event_id, room_id=event.room_id, sender=event.sender, content=event.content
+            event_id=event.event_id,
+            room_id=event.room_id,
+            sender=event.sender,
+            content=event.content,
+            origin_server_ts=event.origin_server_ts,
         )
         for event in wanted
     ]

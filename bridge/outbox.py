@@ -221,6 +221,14 @@ class Outbox:
             if not done.rowcount:
                 return None
             await append(connection, _sent_fact(row, event_id, now))
+            await self._encryption.note_sent(
+                connection,
+                user_id=row.sender,
+                room_id=row.room_id,
+                session_id=row.session_id,
+                message_index=row.message_index,
+                event_id=event_id,
+            )
         return Sent(room_id=row.room_id, event_id=event_id, sent_at=now)
 
     async def _is_final(self, row: Row[Any], error: MatrixError) -> bool:

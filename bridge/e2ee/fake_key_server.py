@@ -69,10 +69,16 @@ class FakeKeyServer:
         self.after("keys_upload")
         return {"signed_curve25519": len(device.one_time_keys)}
 
-    async def keys_query(self, *, user_id: str, users: Iterable[str]) -> JsonObject:  # noqa: ARG002
-        """The raw answer of `/keys/query`: device_keys, master_keys, self_signing_keys, failures."""
+    async def keys_query(self, *, user_id: str, users: Iterable[str]) -> JsonObject:
+        """The raw answer of `/keys/query`: device_keys, failures, master_keys, …; one's own user_signing_keys."""
         self._begin("keys_query")
-        answer: JsonObject = {"device_keys": {}, "master_keys": {}, "self_signing_keys": {}, "failures": {}}
+        answer: JsonObject = {
+            "device_keys": {},
+            "master_keys": {},
+            "self_signing_keys": {},
+            "user_signing_keys": {},
+            "failures": {},
+        }
         for user in users:
             if _server(user) in self.unreachable:
                 answer["failures"][_server(user)] = {"status": 503, "message": "Not ready for retry"}
@@ -82,8 +88,11 @@ class FakeKeyServer:
                 for device_id, device in self.devices.get(user, {}).items()
                 if device.keys is not None
             }
-            for usage in ("master", "self_signing"):
-                if user in self.cross_signing:
+            usages = (
+                ("master", "self_signing", "user_signing") if user == user_id else ("master", "self_signing")
+            )
+            for usage in usages:
+                if f"{usage}_key" in self.cross_signing.get(user, {}):
                     answer[f"{usage}_keys"][user] = deepcopy(self.cross_signing[user][f"{usage}_key"])
         self.after("keys_query")
         return answer
@@ -104,9 +113,14 @@ class FakeKeyServer:
         return answer
 
     async def device_signing_upload(self, *, user_id: str, body: JsonObject) -> None:
-        """Publish the cross-signing keys; harmless when they are the same."""
+        """Publish cross-signing keys, those that are not there yet; harmless when all of them are the same."""
         self._begin("device_signing_upload")
-        self.cross_signing[user_id] = deepcopy(body)
+        there = self.cross_signing.setdefault(user_id, {})
+        if any(there.get(name) != key for name, key in body.items()):
+            for name, key in body.items():
+                if name in there and there[name]["keys"] == key["keys"]:  # as Synapse does
+                    raise MatrixError(status=500, errcode="M_UNKNOWN", message="Internal server error")
+            there |= deepcopy(body)
         self.after("device_signing_upload")
 
     async def signatures_upload(self, *, user_id: str, body: JsonObject) -> JsonObject:

@@ -25,7 +25,9 @@ from bridge.e2ee.devices import Devices
 from bridge.e2ee.errors import KeysRefusedError
 from bridge.e2ee.identities import DeviceIdentity
 from bridge.e2ee.ports import KeyServer
+from bridge.e2ee.untrusted import dig
 from bridge.locks import KeyedLocks
+from bridge.matrix.json import JsonObject
 from bridge.settings import EncryptionSettings
 from bridge.storage.e2ee import kept_identities, own_devices
 from bridge.storage.statements import insert_once
@@ -147,7 +149,7 @@ class KeyUpload:
         body = {"device_keys": keys} | unpublished_keys(account, user_id=user_id, device_id=device_id)
         await self._key_server.keys_upload(user_id=user_id, device_id=device_id, body=body)
         signing = identity.upload_body(user_id=user_id, device_id=device_id, sign_as_device=signer(account))
-        await self._key_server.device_signing_upload(user_id=user_id, body=signing)
+        await self._publish_identity(user_id, signing)
         answer = await self._key_server.signatures_upload(
             user_id=user_id, body={user_id: {device_id: row.device_keys}}
         )
@@ -168,6 +170,15 @@ class KeyUpload:
                 self_signing_key=identity.self_signing.public,
                 device=DeviceIdentity(device_id, row.curve25519, row.ed25519, signed=True),
             )
+
+    async def _publish_identity(self, user_id: str, keys: JsonObject) -> None:
+        """Upload what is not there: Synapse fails on a key that is, when it was signed by an earlier device."""
+        there = await self._key_server.keys_query(user_id=user_id, users=[user_id])
+        missing = {
+            name: key for name, key in keys.items() if dig(there, f"{name}s", user_id, "keys") != key["keys"]
+        }
+        if missing:
+            await self._key_server.device_signing_upload(user_id=user_id, body=missing)
 
     async def _refill(self, user_id: str, device_id: str, *, low: bool, fallback_used: bool) -> None:
         async with self._database.write() as connection:

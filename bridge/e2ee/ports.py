@@ -26,13 +26,13 @@ class KeyServer(Protocol):
         """Upload device, one-time and fallback keys; the one-time keys that the server now has."""
 
     async def keys_query(self, *, user_id: str, users: Iterable[str]) -> JsonObject:
-        """The raw answer of `/keys/query`: device_keys, master_keys, self_signing_keys, failures."""
+        """The raw answer of `/keys/query`: device_keys, failures, master_keys, …; one's own user_signing_keys."""
 
     async def keys_claim(self, *, user_id: str, wanted: Mapping[str, Iterable[str]]) -> JsonObject:
         """The raw answer of `/keys/claim` for one signed_curve25519 key a device: one_time_keys, failures."""
 
     async def device_signing_upload(self, *, user_id: str, body: JsonObject) -> None:
-        """Publish the cross-signing keys; harmless when they are the same."""
+        """Publish cross-signing keys, those that are not there yet; harmless when all of them are the same."""
 
     async def signatures_upload(self, *, user_id: str, body: JsonObject) -> JsonObject:
         """Publish signatures of keys; the raw answer, with `failures`."""

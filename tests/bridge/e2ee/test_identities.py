@@ -43,6 +43,7 @@ async def test_an_identity_that_is_not_the_pinned_one_signs_nothing(garcia: Clie
 async def test_a_self_signing_key_that_the_master_did_not_sign(garcia: Client):
     """A homeserver can't put its own self-signing key in between."""
     garcia.self_signing = Ed25519PrivateKey.generate()
+    del garcia.server.cross_signing[garcia.user_id]
     await garcia.log_in()
     answer = await _answer(garcia)
     answer["self_signing_keys"][garcia.user_id]["signatures"] = {}

@@ -8,7 +8,14 @@ from bridge.e2ee.signing import is_signed_by
 from bridge.matrix.errors import HomeserverUnreachableError
 from tests.bridge.e2ee.world import JUAN, LUCIA, Client, World
 
-_STEPS = ["register", "put_device", "keys_upload", "device_signing_upload", "signatures_upload"]
+_STEPS = [
+    "register",
+    "put_device",
+    "keys_upload",
+    "keys_query",
+    "device_signing_upload",
+    "signatures_upload",
+]
 
 
 async def _identity(world: World, user_id: str):

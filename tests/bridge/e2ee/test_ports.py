@@ -104,6 +104,24 @@ async def test_a_cross_signed_device_is_shown_with_its_whole_chain(key_server: K
     assert published(answer, user_id=people[1], pinned_master=None).master_key is None
 
 
+async def test_an_identity_is_uploaded_once_and_part_by_part(key_server: KeyServer, people: list[str]):
+    """Keys that are there, signed by another device, can't be uploaded with new ones; what is missing can."""
+    accounts = [await _log_in(key_server, people[0]) for _ in range(2)]
+    identity = CrossSigning.generate()
+    first, second = [
+        identity.upload_body(user_id=people[0], device_id=device_id, sign_as_device=signer(account))
+        for account, device_id in accounts
+    ]
+    await key_server.device_signing_upload(user_id=people[0], body={"master_key": first["master_key"]})
+    with pytest.raises(MatrixError):
+        await key_server.device_signing_upload(user_id=people[0], body=second)
+    missing = {name: second[name] for name in ("self_signing_key", "user_signing_key")}
+    await key_server.device_signing_upload(user_id=people[0], body=missing)
+    there = await key_server.keys_query(user_id=people[0], users=[people[0]])
+    for name, key in second.items():
+        assert there[f"{name}s"][people[0]]["keys"] == key["keys"]
+
+
 async def test_a_signature_of_other_keys_is_refused(key_server: KeyServer, people: list[str]):
     """`failures` names what was not taken."""
     account, device_id = await _log_in(key_server, people[0])
