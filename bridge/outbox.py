@@ -82,6 +82,7 @@ class Outbox:
     ) -> None:
         self._database = database
         self._matrix = matrix
+        self._encryption = encryption
         self._sealer = sealer
         self._encrypting = Encrypting(
             database=database, encryption=encryption, sealer=sealer, assistant_id=assistant_id, now=now
