@@ -20,7 +20,7 @@ from bridge.people import managed_among
 from bridge.receipts import record_receipt
 from bridge.rooms import (
     is_consult_room,
-    is_edit,
+    is_message,
     record_event,
     room_encryption,
     set_membership,
@@ -124,7 +124,7 @@ class Inbound:
         await self._record_membership(connection, event)
         if event.type == "m.room.encryption" and event.state_key == "":  # any member may send it as no state
             await set_rotation(connection, event.room_id, event.content)
-        elif event.type == "m.room.encrypted":
+        elif is_message(event):
             await self._message(connection, event)
 
     async def _record_membership(self, connection: AsyncConnection, event: RoomEvent) -> None:
@@ -134,8 +134,6 @@ class Inbound:
             )
 
     async def _message(self, connection: AsyncConnection, event: RoomEvent) -> None:
-        if is_edit(event.content):
-            return
         await append(
             connection,
             Fact(

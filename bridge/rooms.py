@@ -124,8 +124,13 @@ async def record_event(connection: AsyncConnection, event: RoomEvent) -> bool:
         room_id=event.room_id,
         sender=event.sender,
         sent_at=event.sent_at,
-        is_message=event.type == "m.room.encrypted" and not is_edit(event.content),
+        is_message=is_message(event),
     )
+
+
+def is_message(event: RoomEvent) -> bool:
+    """Whether this counts as a message. One that the homeserver's module hid comes with an empty content."""
+    return event.type == "m.room.encrypted" and "ciphertext" in event.content and not is_edit(event.content)
 
 
 def is_edit(content: dict[str, Any]) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from appointments.services import require_care
+from appointments.access import require_speaker
 from bridge import app
 from bridge.demo.bridge_process import BridgeProcess
 from bridge.demo.platform import LocalPlatform
@@ -63,8 +63,8 @@ async def test_our_own_sessions_rotate_and_the_doctor_sees_no_difference(
     async with pair(servers) as people, ElementClient() as element:
         async with app.opened(servers.settings.model_copy(update={"encryption": few})) as gateway:
             async with gateway.database.read() as connection:
-                care = await require_care(
-                    connection, a=people.patient, b=people.professional, now=gateway.now()
+                care = await require_speaker(
+                    connection, sender=people.patient, other=people.professional, now=gateway.now()
                 )
             room = await gateway.conversations.open(care)
         await login(element, servers, people)
