@@ -103,7 +103,7 @@ async def test_what_is_no_message_is_known_as_such(database: Database) -> None:
     """An event that we don't know may be a message."""
     async with database.write() as connection:
         for event_id, content in (
-            ("$1", {}),
+            ("$1", {"ciphertext": "…"}),
             ("$2", {"m.relates_to": {"rel_type": "m.replace", "event_id": "$1"}}),
         ):
             event = RoomEvent(

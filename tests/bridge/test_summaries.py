@@ -43,7 +43,7 @@ async def happens(
         sender=sender,
         type=event_type,
         origin_server_ts=int(clinic.clock().timestamp() * 1000),
-        content=content or {},
+        content={"ciphertext": "…"} if content is None else content,
     )
     await clinic.main.inbound.room_event(await clinic.store(), event)
 
