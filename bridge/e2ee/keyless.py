@@ -83,7 +83,7 @@ async def take_due(connection: AsyncConnection, now: datetime) -> dict[str, set[
 
 
 async def forget_served(
-    connection: AsyncConnection, *, sender: str, devices: Collection[Address], entitled: Collection[Address]
+    connection: AsyncConnection, *, sender: str, devices: Collection[Address], entitled: set[Address]
 ) -> None:
     """Forget those of these devices that lack nothing (more), or that may not have it."""
     noted_of = (keyless_devices.c.sender == sender, _address.in_(devices))
@@ -93,8 +93,8 @@ async def forget_served(
         .order_by(*keyless_devices.primary_key)
         .with_for_update()
     )
-    lacking = await sessions.devices_without_olm(connection, user_id=sender, devices=entitled)
-    served = set(devices) - lacking
+    lacking = await sessions.devices_without_olm(connection, user_id=sender, devices=devices)
+    served = set(devices) - (lacking & entitled)
     await connection.execute(
         delete(keyless_devices).where(keyless_devices.c.sender == sender, _address.in_(served))
     )

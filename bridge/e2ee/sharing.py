@@ -106,7 +106,8 @@ class Sharing:
                 waiting = await sessions.without_olm(connection, user_id=sender, devices=served)
             await self._share_each(waiting)
         async with self._database.write() as connection:
-            await keyless.forget_served(connection, sender=sender, devices=addresses, entitled=set(entitled))
+            now_entitled = await self._device_lists.entitled(connection, {user for user, _ in addresses})
+            await keyless.forget_served(connection, sender=sender, devices=addresses, entitled=now_entitled)
 
     async def _share_each(self, waiting: Collection[OutboundSession]) -> None:
         for session in waiting:

@@ -153,3 +153,30 @@ async def test_a_session_begun_meanwhile_is_not_forgotten(world: World, keyless:
     await keyless.sync()
     assert keyless.read(said[0]) == "dos"
     assert await _noted(world) == 0
+
+
+async def test_a_device_that_lacks_something_again_is_not_forgotten(world: World, keyless: Client):
+    """A device that lacked nothing when its turn came, and does when the turn is over, is asked again."""
+    lopez = Client(world.server, "@lopez:hospital", "LOPEZ1")
+    await lopez.log_in(one_time_keys=0)
+    await world.prepare(keyless.user_id)
+    await world.prepare(lopez.user_id, room_id="!other")
+    await world.prepare(room_id="!other")
+    inner = world.server.keys_claim
+    said = []
+
+    async def begin_another(**arguments: Any) -> Any:
+        world.server.keys_claim = inner
+        other = World(world.database, world.server, world.clock, world.restarted())
+        await other.prepare(lopez.user_id, room_id="!other")
+        said.append(await other.say("hola", room_id="!other"))
+        return await inner(**arguments)
+
+    world.server.keys_claim = begin_another
+    world.clock.pass_by(seconds=5)
+    await world.encryption.heal()
+    await lopez.add_one_time_keys(1)
+    world.clock.pass_by(seconds=10)
+    await world.encryption.heal()
+    await lopez.sync()
+    assert lopez.read(said[0]) == "hola"
