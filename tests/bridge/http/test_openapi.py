@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from bridge.http.models import PutCare, SendMessage
 from bridge.http.openapi import openapi, problems_of
-from bridge.http.server import API_ROUTES
+from bridge.http.routes import API_ROUTES
 
 DOCUMENT = openapi(API_ROUTES, language="es", version="1")
 

@@ -10,7 +10,7 @@ from appointments.services import start_care, start_representation
 from bridge import apikeys
 from bridge.http.limits import LoginLimits
 from bridge.http.openapi import openapi
-from bridge.http.server import API_ROUTES
+from bridge.http.routes import API_ROUTES
 from bridge.http.session_models import CreateSession
 from bridge.openid.errors import ServerRefusedError, ServerUnreachableError
 from bridge.settings import SessionSettings

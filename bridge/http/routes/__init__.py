@@ -1,0 +1,13 @@
+"""The route table, one module a topic: how each operation is called, who may call it, what it answers."""
+
+from bridge.http.routes.care import CARE_ROUTES
+from bridge.http.routes.health import HEALTH_ROUTES
+from bridge.http.routes.messages import MESSAGES_ROUTES
+from bridge.http.routes.sessions import SESSIONS_ROUTES
+
+API_ROUTES = (
+    *SESSIONS_ROUTES,
+    *MESSAGES_ROUTES,
+    *CARE_ROUTES,
+    *HEALTH_ROUTES,
+)
