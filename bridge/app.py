@@ -22,6 +22,7 @@ from bridge.matrix.client import MatrixClient
 from bridge.messages import Messages
 from bridge.migrations import is_current
 from bridge.outbox import Outbox
+from bridge.rooms import Reading
 from bridge.settings import Settings, SettingsError
 
 _REQUESTS_AT_ONCE = 100
@@ -86,12 +87,13 @@ def _compose(settings: Settings, *, now: Now, database: Database, http: aiohttp.
         options=settings.encryption,
         catch_up=fetch_missing_keys,
     )
+    reading = Reading(assistant=settings.assistant_id, attends=settings.assistant.in_consult_rooms)
     outbox = Outbox(
         database=database,
         matrix=matrix,
         encryption=encryption,
         sealer=sealer,
-        assistant_id=settings.assistant_id,
+        reading=reading,
         now=now,
     )
     conversations = Conversations(database=database, matrix=matrix, settings=settings, now=now)
@@ -110,6 +112,7 @@ def _compose(settings: Settings, *, now: Now, database: Database, http: aiohttp.
         encryption=encryption,
         assistant=assistant,
         keeper_id=settings.keeper_id,
+        reading=reading,
         now=now,
     )
     dispatcher = Dispatcher(database=database, handlers=inbound, now=now)

@@ -13,7 +13,7 @@ from bridge.e2ee.errors import SessionNotReadyError
 from bridge.e2ee.machine import Encryption
 from bridge.errors import HomeserverUnavailableError
 from bridge.matrix.errors import MatrixError
-from bridge.rooms import room_encryption
+from bridge.rooms import Reading, room_encryption
 from bridge.speaking import require_speaking
 from bridge.storage.send_statements import BY_ID, SET_ENCRYPTED
 
@@ -27,15 +27,18 @@ class _TakenByAnotherProcessError(Exception):
 
 
 class Encrypting:
-    """Encrypts messages that wait in the outbox. `assistant_id` may write as long as the patient may."""
+    """Encrypts messages that wait in the outbox.
+
+    `reading` names the assistant, which may write as long as the patient may.
+    """
 
     def __init__(
-        self, *, database: Database, encryption: Encryption, sealer: Sealer, assistant_id: str, now: Now
+        self, *, database: Database, encryption: Encryption, sealer: Sealer, reading: Reading, now: Now
     ) -> None:
         self._database = database
         self._encryption = encryption
         self._sealer = sealer
-        self._assistant_id = assistant_id
+        self._reading = reading
         self._now = now
 
     async def encrypt(self, row: Row[Any]) -> Row[Any]:
@@ -63,13 +66,13 @@ class Encrypting:
             room_id=row.room_id,
             sender=row.sender,
             now=self._now(),
-            assistant=self._assistant_id,
+            assistant=self._reading.assistant,
         )
 
     async def _prepare(self, row: Row[Any]) -> None:
         async with self._database.read() as connection:
             await self.require_speaking(connection, row)
-            room = await room_encryption(connection, row.room_id, now=self._now())
+            room = await room_encryption(connection, row.room_id, reading=self._reading, now=self._now())
         try:
             await self._encryption.prepare(
                 user_id=row.sender, room_id=row.room_id, recipients=room.recipients, rotation=room.rotation

@@ -19,6 +19,7 @@ from bridge.matrix.events import Receipt, RoomEvent, ToDeviceEvent
 from bridge.people import managed_among
 from bridge.receipts import record_receipt
 from bridge.rooms import (
+    Reading,
     is_consult_room,
     is_message,
     record_event,
@@ -33,12 +34,20 @@ class Inbound:
     """Handles pushed items, each on its own."""
 
     def __init__(
-        self, *, database: Database, encryption: Encryption, assistant: Assistant, keeper_id: str, now: Now
+        self,
+        *,
+        database: Database,
+        encryption: Encryption,
+        assistant: Assistant,
+        keeper_id: str,
+        reading: Reading,
+        now: Now,
     ) -> None:
         self._database = database
         self._encryption = encryption
         self._assistant = assistant
         self._keeper_id = keeper_id
+        self._reading = reading
         self._now = now
 
     async def to_device(self, seq: int, event: ToDeviceEvent) -> None:
@@ -104,10 +113,8 @@ class Inbound:
     async def _make_readable(self, event: RoomEvent) -> None:
         """Fetch keys that got lost on their way, as soon as a message comes that needs them."""
         async with self._database.read() as connection:
-            people = (await room_encryption(connection, event.room_id, now=self._now())).recipients - {
-                event.sender
-            }
-            readers = await managed_among(connection, people)
+            room = await room_encryption(connection, event.room_id, reading=self._reading, now=self._now())
+            readers = await managed_among(connection, room.recipients - {event.sender})
         encrypted = EncryptedEvent(
             event_id=event.event_id,
             room_id=event.room_id,

@@ -41,6 +41,7 @@ from bridge.late_retries import found_in_room, is_late
 from bridge.locks import KeyedLocks
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
+from bridge.rooms import Reading
 from bridge.storage.send_statements import (
     BY_ID,
     SEQ_OF,
@@ -77,7 +78,7 @@ class Outbox:
         matrix: MatrixClient,
         encryption: Encryption,
         sealer: Sealer,
-        assistant_id: str,
+        reading: Reading,
         now: Now,
     ) -> None:
         self._database = database
@@ -85,7 +86,7 @@ class Outbox:
         self._encryption = encryption
         self._sealer = sealer
         self._encrypting = Encrypting(
-            database=database, encryption=encryption, sealer=sealer, assistant_id=assistant_id, now=now
+            database=database, encryption=encryption, sealer=sealer, reading=reading, now=now
         )
         self._now = now
         self._rooms = KeyedLocks()

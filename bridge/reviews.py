@@ -74,6 +74,13 @@ async def make_due(connection: AsyncConnection, row: Row[Any], *, now: datetime)
     )
 
 
+async def make_room_due(connection: AsyncConnection, *, room_id: str, now: datetime) -> None:
+    """The conversation in this room is to be looked at, all of it: the room is not what we made it."""
+    await connection.execute(
+        update(conversations).where(_c.room_id == room_id).values(applied=None, review_at=now, attempts=0)
+    )
+
+
 async def postpone(
     connection: AsyncConnection, row: Row[Any], *, now: datetime, at_least_s: float = 0.0
 ) -> None:

@@ -15,7 +15,7 @@ from bridge.storage.conversations import conversations, room_members, timeline
 from bridge.storage.direct_chats import direct_chats
 from bridge.storage.statements import insert_once, upsert
 
-_PRESENT = ("join", "invite")
+PRESENT = ("join", "invite")
 _LARGEST_PERIODS = {"rotation_period_msgs": 2**31 - 1, "rotation_period_ms": 10 * 365 * 86_400_000}
 
 _ENCRYPTION = (
@@ -34,6 +34,7 @@ _ENCRYPTION = (
 )
 _DIRECT_CHAT = (
     select(
+        direct_chats.c.person,
         direct_chats.c.rotation_period_msgs,
         direct_chats.c.rotation_period_ms,
         room_members.c.user_id,
@@ -53,28 +54,42 @@ class RoomEncryption:
     rotation: Rotation
 
 
-async def room_encryption(connection: AsyncConnection, room_id: str, *, now: datetime) -> RoomEncryption:
-    """The people of a consult room: those who take part, even while their invitation waits, and who else is in it.
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The bot that may be given keys: in direct chats always, in consult rooms if it `attends` them."""
 
-    Who represents the patient no more, or has left, is none of them, even while she is still in the room. Of a
-    direct chat with the assistant: who is in it.
+    assistant: str
+    attends: bool
+
+
+async def room_encryption(
+    connection: AsyncConnection, room_id: str, *, reading: Reading, now: datetime
+) -> RoomEncryption:
+    """The people of a consult room: those who take part, even while their invitation waits; nobody else.
+
+    Being in the room is not enough: whoever was put into it with a stolen token or by a homeserver's administrator
+    gets no keys, nor does who represents the patient no more, or has left. Of a direct chat with the assistant: the
+    person and the assistant, while they are in it.
     """
     rows = (await connection.execute(_ENCRYPTION, {"room_id": room_id})).all()
     if not rows:
-        return await _direct_chat_encryption(connection, room_id)
+        return await _direct_chat_encryption(connection, room_id, reading)
     first = rows[0]
     parties = await parties_of(connection, patient=first.patient, professional=first.professional, now=now)
-    present = {row.user_id for row in rows if row.membership in _PRESENT}
+    attending = {row.user_id for row in rows if row.membership in PRESENT and reading.attends}
     return RoomEncryption(
-        recipients=frozenset(present | parties.members) - parties.former,
+        recipients=parties.members | (attending & {reading.assistant}),
         rotation=Rotation(period_msgs=first.rotation_period_msgs, period_ms=first.rotation_period_ms),
     )
 
 
-async def _direct_chat_encryption(connection: AsyncConnection, room_id: str) -> RoomEncryption:
+async def _direct_chat_encryption(
+    connection: AsyncConnection, room_id: str, reading: Reading
+) -> RoomEncryption:
     rows = (await connection.execute(_DIRECT_CHAT, {"room_id": room_id})).all()
+    present = {row.user_id for row in rows if row.membership in PRESENT}
     return RoomEncryption(
-        recipients=frozenset(row.user_id for row in rows if row.membership in _PRESENT),
+        recipients=frozenset(present & {rows[0].person, reading.assistant}),
         rotation=Rotation(period_msgs=rows[0].rotation_period_msgs, period_ms=rows[0].rotation_period_ms),
     )
 

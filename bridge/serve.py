@@ -29,6 +29,7 @@ from bridge.openid.opening import openid_verifier
 from bridge.policy import policy_routes
 from bridge.scheduler import Job, Scheduler
 from bridge.settings import Settings
+from bridge.strangers import StrangerWatch
 from bridge.transactions import Transactions, appservice_routes
 from bridge.wake import Recovery, Wake
 
@@ -139,12 +140,16 @@ def _jobs(
         jobs.append(Job("catch up", 86_400, catch_up))
     if "scheduler" in roles:
         identities = IdentityWatch(encryption=platform.encryption, registry=registry)
+        strangers = StrangerWatch(
+            database=platform.database, settings=platform.settings, now=platform.now, registry=registry
+        )
         jobs += [
             Job("deliver waiting messages", 5, platform.outbox.deliver_waiting),
             Job("make rooms what they should be", 10, platform.conversations.reconcile_due),
             Job("complete direct chats", 5, platform.direct_chats.complete),
             Job("seat the assistant", 10, platform.attendance.complete),
             Job("watch identities", 30, identities.look),
+            Job("watch for strangers", 10, strangers.look),
             Job("heal encryption", 10, platform.encryption.heal),
             Job("forget what is done", 3600, prune),
         ]

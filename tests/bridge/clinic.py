@@ -27,6 +27,7 @@ from bridge.matrix.events import RoomEvent, ToDeviceEvent
 from bridge.matrix.fake import FakeHomeserver
 from bridge.messages import Messages
 from bridge.outbox import Outbox
+from bridge.rooms import Reading
 from bridge.settings import AppserviceSettings, HomeserverSettings, Settings
 from bridge.storage.facts import facts
 from bridge.storage.inbox import inbox
@@ -134,6 +135,11 @@ class Clinic:
         self.main = self.process()
         self._pushed: set[str] = set()
         self._numbers = itertools.count(1)
+
+    @property
+    def reading(self) -> Reading:
+        """Where the assistant may be given keys."""
+        return Reading(assistant=ASSISTANT, attends=self.settings.assistant.in_consult_rooms)
 
     def process(self, *, dies_at: int | None = None) -> "Process":
         """A process on this database that has nothing in memory yet."""
@@ -267,7 +273,7 @@ class Process:
             matrix=self.matrix,
             encryption=self.encryption,
             sealer=clinic.sealer,
-            assistant_id=ASSISTANT,
+            reading=clinic.reading,
             now=clinic.clock,
         )
         self.conversations = Conversations(
@@ -278,6 +284,7 @@ class Process:
             encryption=self.encryption,
             assistant=self._assistant(clinic),
             keeper_id=KEEPER,
+            reading=clinic.reading,
             now=clinic.clock,
         )
         self.direct_chats = DirectChats(

@@ -89,7 +89,9 @@ async def test_who_leaves_is_on_record(clinic: Clinic, room: str, left: str) -> 
         await push(clinic, member(room, ASSISTANT, now))
     assert await membership(clinic, room, ASSISTANT) == left
     async with clinic.database.read() as connection:
-        assert (await room_encryption(connection, room, now=clinic.clock())).recipients == {LUCIA, GARCIA}
+        assert (
+            await room_encryption(connection, room, reading=clinic.reading, now=clinic.clock())
+        ).recipients == {LUCIA, GARCIA}
 
 
 async def test_the_keeper_is_no_member_to_encrypt_for(clinic: Clinic, room: str) -> None:
@@ -111,7 +113,9 @@ async def test_encryption_settings_are_followed(clinic: Clinic, room: str) -> No
 async def rotation(clinic: Clinic, room_id: str) -> Rotation:
     """When a session of this room ends."""
     async with clinic.database.read() as connection:
-        return (await room_encryption(connection, room_id, now=clinic.clock())).rotation
+        return (
+            await room_encryption(connection, room_id, reading=clinic.reading, now=clinic.clock())
+        ).rotation
 
 
 async def test_a_message_is_a_fact_without_words(clinic: Clinic, room: str) -> None:

@@ -145,7 +145,10 @@ async def test_a_representative_takes_part_from_then_on(clinic: Clinic) -> None:
     clinic.clock.pass_by(hours=1)
     async with clinic.database.read() as connection:
         now = clinic.clock()
-        assert (await room_encryption(connection, room_id, now=now)).recipients == {LUCIA, GARCIA}
+        assert (await room_encryption(connection, room_id, reading=clinic.reading, now=now)).recipients == {
+            LUCIA,
+            GARCIA,
+        }
     await job(clinic)
     assert members(clinic, room_id)[JUAN] == "leave"
     with pytest.raises(ConversationNotFoundError):

@@ -10,6 +10,7 @@ from bridge.database import Database
 from bridge.e2ee.model import Rotation
 from bridge.matrix.events import RoomEvent
 from bridge.rooms import (
+    Reading,
     RoomEncryption,
     is_consult_room,
     is_edit,
@@ -25,6 +26,7 @@ from bridge.storage.direct_chats import direct_chats
 ROOM = "!consult"
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 LUCIA, GARCIA, ASSISTANT = "@portal_lucia:portal", "@garcia:hospital", "@asistente:portal"
+NOT_ATTENDING = Reading(ASSISTANT, attends=False)
 
 
 @pytest.fixture
@@ -45,10 +47,10 @@ async def room(database: Database) -> str:
     return ROOM
 
 
-async def encryption(database: Database) -> RoomEncryption:
+async def encryption(database: Database, *, attends: bool = True) -> RoomEncryption:
     """For whom and how a message is encrypted."""
     async with database.read() as connection:
-        return await room_encryption(connection, ROOM, now=NOW)
+        return await room_encryption(connection, ROOM, reading=Reading(ASSISTANT, attends=attends), now=NOW)
 
 
 async def test_the_two_are_recipients_before_anybody_joined(database: Database, room: str) -> None:
@@ -63,14 +65,24 @@ async def test_the_two_are_recipients_before_anybody_joined(database: Database, 
     ("membership", "is_recipient"),
     [("join", True), ("invite", True), ("leave", False), ("ban", False), ("knock", False), ("?", False)],
 )
-async def test_members_and_invited_are_recipients(
+async def test_an_attending_assistant_is_a_recipient(
     database: Database, room: str, membership: str, *, is_recipient: bool
 ) -> None:
-    """Others than the two count as long as they are in the room or invited."""
+    """As long as it is in the room or invited, and the clinic wants it there."""
     async with database.write() as connection:
         await set_membership(connection, room, ASSISTANT, "invite")
         await set_membership(connection, room, ASSISTANT, membership)
     assert (ASSISTANT in (await encryption(database)).recipients) is is_recipient
+    assert ASSISTANT not in (await encryption(database, attends=False)).recipients
+
+
+@pytest.mark.parametrize("membership", ["join", "invite"])
+async def test_being_in_the_room_gives_no_keys(database: Database, room: str, membership: str) -> None:
+    """Whoever was put into it past us is no recipient, whatever account it is."""
+    for stranger in ("@eve:portal", "@eve:hospital", "@portal_eve:portal"):
+        async with database.write() as connection:
+            await set_membership(connection, room, stranger, membership)
+    assert (await encryption(database)).recipients == {LUCIA, GARCIA}
 
 
 async def test_memberships_are_of_one_room(database: Database, room: str) -> None:
@@ -154,10 +166,13 @@ async def test_of_a_direct_chat_its_members_are_recipients(database: Database) -
     }
     async with database.write() as connection:
         await connection.execute(insert(direct_chats).values(row))
-        assert await room_encryption(connection, "!chat", now=at) == RoomEncryption(
+        assert await room_encryption(connection, "!chat", reading=NOT_ATTENDING, now=at) == RoomEncryption(
             frozenset(), Rotation(7, 70_000)
         )
         for membership, recipients in (("invite", {GARCIA}), ("join", {GARCIA}), ("leave", set())):
             await set_membership(connection, "!chat", GARCIA, membership)
-            assert (await room_encryption(connection, "!chat", now=at)).recipients == recipients
+            await set_membership(connection, "!chat", "@eve:hospital", membership)
+            assert (
+                await room_encryption(connection, "!chat", reading=NOT_ATTENDING, now=at)
+            ).recipients == recipients
         assert not await is_consult_room(connection, "!chat")

@@ -1,0 +1,89 @@
+"""bridge/strangers.py: who was put into a consult room past us gets no keys, and is taken out."""
+
+import logging
+from datetime import UTC, datetime
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from bridge import representation
+from bridge.database import Database
+from bridge.strangers import StrangerWatch
+from tests.bridge.clinic import ASSISTANT, GARCIA, HOSPITAL, JUAN, KEEPER, LUCIA, PORTAL, Clinic
+
+EVE = "@eve:hospital"
+
+
+@pytest.fixture
+async def clinic(database: Database) -> Clinic:
+    """A clinic with a patient and her professional."""
+    made = Clinic(database)
+    await made.manage(LUCIA)
+    await made.start_care(LUCIA, GARCIA)
+    return made
+
+
+@pytest.fixture
+async def room(clinic: Clinic) -> str:
+    """Their consult room, with a message in it."""
+    sent = await clinic.main.messages.send(
+        sender=LUCIA, conversation_id=None, recipient=GARCIA, body="hola", reply_to=None, operation_id="op"
+    )
+    return sent.conversation_id
+
+
+def watch(clinic: Clinic, registry: CollectorRegistry) -> StrangerWatch:
+    """What the job calls."""
+    return StrangerWatch(
+        database=clinic.database, settings=clinic.settings, now=clinic.clock, registry=registry
+    )
+
+
+async def put_in(clinic: Clinic, room_id: str, person: str) -> None:
+    """Somebody with the application service's token has the keeper invite this person."""
+    await clinic.homeserver.invite(user_id=KEEPER, room_id=room_id, invitee=person)
+    await clinic.homeserver.join(user_id=person, room_id=room_id)
+    await clinic.push()
+
+
+async def test_a_stranger_is_counted_told_and_taken_out(
+    clinic: Clinic, room: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once each; afterwards the room is as it should be, and those who take part are still in it."""
+    registry = CollectorRegistry()
+    watching = watch(clinic, registry)
+    await put_in(clinic, room, EVE)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            await watching.look()
+    assert registry.get_sample_value("videoconsulta_strangers") == 1
+    assert caplog.text.count(EVE) == 1
+    await clinic.process().conversations.reconcile_due()
+    members = clinic.homeserver.rooms[room]
+    assert members.membership(EVE) == "leave"
+    assert (members.membership(LUCIA), members.membership(GARCIA)) == ("join", "invite")
+    await clinic.push()
+    await watching.look()
+    assert registry.get_sample_value("videoconsulta_strangers") == 0
+
+
+async def test_nobody_else_is_one(clinic: Clinic, room: str) -> None:
+    """Not the bots, nor a representative, nor who was one: ended representations are membership's matter."""
+    async with clinic.database.write() as connection:
+        await representation.start_representation(
+            connection,
+            sealer=clinic.sealer,
+            servers=[PORTAL, HOSPITAL],
+            patient=LUCIA,
+            representative=JUAN,
+            scopes=frozenset({"messages"}),
+            starts=datetime(2025, 1, 1, tzinfo=UTC),
+            ends=datetime(2025, 1, 2, tzinfo=UTC),
+            reason=None,
+            now=clinic.clock(),
+        )
+    registry = CollectorRegistry()
+    for person in (ASSISTANT, JUAN):
+        await put_in(clinic, room, person)
+    await watch(clinic, registry).look()
+    assert registry.get_sample_value("videoconsulta_strangers") == 0
