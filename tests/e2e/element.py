@@ -171,6 +171,10 @@ class ElementClient:
         """Throw the own Megolm session away: the next message starts a new one."""
         await self._process.command("rotate", room_id=room_id)
 
+    async def replace_identity(self, user: str, password: str) -> None:
+        """Give the account a new identity that signs this device: a changed identity to everybody else."""
+        await self._process.command("replace_identity", user=user, password=password)
+
     async def devices_of(self, user_id: str) -> list[Device]:
         """The user's devices as this client has heard of them, in the order of their ids."""
         return _devices.validate_python(await self._process.command("devices_of", user_id=user_id))

@@ -2,7 +2,7 @@
 
 import { ClientEvent, type MatrixClient, MatrixEventEvent } from "matrix-js-sdk";
 
-import { cryptoOf } from "./identity.ts";
+import { cryptoOf, replaceIdentity } from "./identity.ts";
 import { type Arguments, type Command, push } from "./protocol.ts";
 import { createRoom, join, rooms, waitForInvite } from "./rooms.ts";
 import { edit, react, readReceipt, redact, sendEvent, sendText } from "./sending.ts";
@@ -73,6 +73,7 @@ const whileLoggedIn: Record<string, (client: MatrixClient, given: Arguments) => 
             timeoutMs: given.integer("timeout_ms"),
         }),
     rotate: (client, given) => cryptoOf(client).forceDiscardSession(given.text("room_id")),
+    replace_identity: (client, given) => replaceIdentity(client, given.text("user"), given.text("password")),
     devices_of: (client, given) => devicesOf(client, given.text("user_id")),
     wait_for_device: (client, given) =>
         waitForDevice(client, {

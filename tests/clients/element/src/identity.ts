@@ -41,6 +41,15 @@ export async function createIdentity(client: MatrixClient, user: string, passwor
     return key.encodedPrivateKey;
 }
 
+/** Replaces the account's identity by a new one that signs this device, as "reset all" in Element does. */
+export async function replaceIdentity(client: MatrixClient, user: string, password: string): Promise<void> {
+    await cryptoOf(client).bootstrapCrossSigning({
+        setupNewCrossSigning: true,
+        authUploadDeviceSigningKeys: withPassword(user, password),
+    });
+    await ownDeviceOnServer(client, isSignedByIdentity);
+}
+
 /** Signs this new device with the identity in the secret storage. */
 export async function adoptIdentity(client: MatrixClient): Promise<void> {
     const crypto = cryptoOf(client);
