@@ -3,7 +3,7 @@
     in care, no chat ─▶ row with a nonce ─▶ createRoom ─▶ room id stored ─▶ invited ─▶ (joins: welcome)
 
 Made as consult rooms are (bridge/conversations.py): nobody is invited before the room is known to be ours.
-Somebody who leaves her chat is left alone.
+Somebody who leaves her chat is left alone, until the clinic invites her once more because she asked for it.
 """
 
 import logging
@@ -23,7 +23,7 @@ from bridge.database import Database
 from bridge.e2ee.machine import Encryption
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
-from bridge.rooms import set_membership
+from bridge.rooms import PRESENT, set_membership
 from bridge.settings import Settings
 from bridge.storage.conversations import conversations
 from bridge.storage.direct_chats import direct_chats
@@ -98,6 +98,16 @@ class DirectChats:
             missing = (await connection.scalars(_MISSING, {"now": self._now()})).all()
         for person in missing:
             await self._try(person)
+
+    async def invite_again(self, person: str) -> bool:
+        """Have this person invited to her chat once more, if she has one and left it; whether she has one."""
+        async with self._database.write() as connection:
+            changed = await connection.execute(
+                update(direct_chats)
+                .where(direct_chats.c.person == person)
+                .values(invited_at=None, failures=0, retry_at=self._now())
+            )
+        return bool(changed.rowcount)
 
     async def _settle_in(self) -> None:
         assistant, name = self._settings.assistant_id, display_name(self._settings.clinic)
@@ -177,7 +187,7 @@ class DirectChats:
         member = {"room_id": room_id, "event_type": "m.room.member", "state_key": row.person}
         assistant = self._settings.assistant_id
         there = await self._matrix.state_event(user_id=assistant, **member)
-        if there is None:
+        if there is None or there.get("membership") not in PRESENT:
             await self._matrix.send_state(user_id=assistant, **member, content=invitation())
             async with self._database.write() as connection:
                 await set_membership(connection, room_id, row.person, "invite")

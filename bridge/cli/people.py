@@ -113,6 +113,21 @@ async def _list(settings: Settings) -> list[people.Person]:
 @user.command()
 @settings_option
 @click.argument("user_id", type=USER_ID)
+def invite(settings: Settings, user_id: str) -> None:
+    """Invite somebody to the chat with the assistant once more, after she left or declined it."""
+    if not asyncio.run(_invite(settings, user_id)):
+        raise click.ClickException(f"{user_id} has no chat with the assistant yet; care brings one by itself")
+    click.echo(f"{user_id} will be invited again")
+
+
+async def _invite(settings: Settings, user_id: str) -> bool:
+    async with app.opened(settings) as platform:
+        return await platform.direct_chats.invite_again(user_id)
+
+
+@user.command()
+@settings_option
+@click.argument("user_id", type=USER_ID)
 def deactivate(settings: Settings, user_id: str) -> None:
     """Nobody acts for this person any more; a managed one's device and keys are destroyed.
 

@@ -223,3 +223,21 @@ async def test_without_a_homeserver_nothing_happens_yet(clinic: Clinic) -> None:
     clinic.key_server.before = lambda _method: None
     await clinic.main.direct_chats.complete()
     assert await invited(clinic) == {GARCIA: 1}
+
+
+async def test_who_left_is_invited_again_only_when_asked_for(clinic: Clinic) -> None:
+    """Once for each time; who is in it, and who has none, is not invited to anything."""
+    await clinic.start_care(MARIA, GARCIA)
+    await clinic.main.direct_chats.complete()
+    (room,) = [one for one in clinic.homeserver.rooms.values() if one.membership(MARIA) == "invite"]
+    await clinic.homeserver.leave(user_id=MARIA, room_id=room.room_id)
+    await clinic.main.direct_chats.complete()
+    assert room.membership(MARIA) == "leave"
+    assert await clinic.main.direct_chats.invite_again(MARIA)
+    await clinic.main.direct_chats.complete()
+    assert room.membership(MARIA) == "invite"
+    await clinic.homeserver.join(user_id=MARIA, room_id=room.room_id)
+    assert await clinic.main.direct_chats.invite_again(MARIA)
+    await clinic.main.direct_chats.complete()
+    assert room.membership(MARIA) == "join"
+    assert not await clinic.main.direct_chats.invite_again(LOPEZ)
