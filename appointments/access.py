@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from appointments.care import CareRelationship
 from appointments.errors import AmbiguousPatientError, NotAPartyError, NotInCareTeamError
 from appointments.permissions import Action, Relation, decide, relation_of
-from appointments.representation import Representation
+from appointments.representation import Representation, Scope
 from appointments.storage import care as cares
 from appointments.storage import representation as representations
 
@@ -123,17 +123,23 @@ async def parties_of(
     )
 
 
-async def standings_of(connection: AsyncConnection, person: str, *, now: datetime) -> Sequence[Standing]:
-    """What this person is in each care relationship that concerns her, as patient, professional or representative."""
+async def standings_of(
+    connection: AsyncConnection, person: str, *, now: datetime, scope: Scope = "messages"
+) -> Sequence[Standing]:
+    """What this person is in each care relationship that concerns her, as patient, professional or representative.
+
+    A representation counts in this `scope`.
+    """
     acts = {one.patient: one for one in await representations.find_all(connection, representative=person)}
     found = await cares.find_of(connection, patients=[person, *acts], professional=person)
-    return [_standing(person, care, acts, now) for care in found]
+    return [_standing(person, care, acts, now, scope) for care in found]
 
 
 def _standing(
-    person: str, care: CareRelationship, acts: dict[str, Representation], now: datetime
+    person: str, care: CareRelationship, acts: dict[str, Representation], now: datetime, scope: Scope
 ) -> Standing:
-    relation = relation_of(person=person, care=care, representation=acts.get(care.patient), now=now)
+    known = acts.get(care.patient)
+    relation = relation_of(person=person, care=care, representation=known, now=now, scope=scope)
     return Standing(person=person, care=care, relation=relation)
 
 

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
+from appointments.booking import Appointment
 from appointments.care import CareRelationship
 from appointments.representation import Representation
 
@@ -62,4 +64,18 @@ class Departed:
     professional: str
     care: tuple[CareEnded, ...]
     representations: tuple[RepresentationEnded, ...]
+    at: datetime
+
+
+AppointmentKind = Literal["booked", "moved", "cancelled", "offered", "lapsed"]
+"""`offered`: an earlier time is kept for whoever waits for one; `lapsed`: it is not kept any more, whyever."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppointmentChanged:
+    """Something happened to an appointment, which is now as it stands here; `by` did it, None is time itself."""
+
+    kind: AppointmentKind
+    appointment: Appointment
+    by: str | None
     at: datetime

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Literal, get_args
 
 from appointments.care import CareRelationship
-from appointments.representation import Representation
+from appointments.representation import Representation, Scope
 
 Action = Literal["open", "send", "read", "list", "receipt"]
 """`open`: write to a person, or open the conversation with her; `send`: write into a conversation that is there;
@@ -94,10 +94,11 @@ def relation_of(
     care: CareRelationship | None,
     representation: Representation | None,
     now: datetime,
+    scope: Scope = "messages",
 ) -> Relation:
     """The row for this person in the conversation that `care` is about.
 
-    `representation`: what is known of the person as a representative of its patient.
+    `representation`: what is known of the person as a representative of its patient; it counts in this `scope`.
     """
     if care is None:
         return Relation("stranger", "none")
@@ -108,7 +109,7 @@ def relation_of(
         return Relation("departed", "ended") if care.departed else Relation("professional", period)
     if representation is None:
         return Relation("stranger", period)
-    acts = representation.covers("messages", now)
+    acts = representation.covers(scope, now)
     return Relation("representative" if acts else "no-representative", period)
 
 

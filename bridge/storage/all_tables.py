@@ -1,8 +1,12 @@
 """Every table of the project, so that the metadata is whole for migrations and tests."""
 
+import appointments.storage.appointments
+import appointments.storage.calendar_feeds
 import appointments.storage.care
 import appointments.storage.departures
 import appointments.storage.representation
+import appointments.storage.schedules
+import appointments.storage.waiting
 import bridge.storage.apikeys
 import bridge.storage.catch_up
 import bridge.storage.conversations

@@ -1,0 +1,78 @@
+"""Whether somebody may do something with the appointments of two people: what the table says about them now."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from appointments.access import standings_of
+from appointments.appointment_permissions import APPOINTMENT_TABLE, AppointmentAction
+from appointments.booking import Appointment
+from appointments.errors import NoAppointmentError, NotInCareTeamError
+from appointments.permissions import relation_of
+from appointments.storage import care as cares
+from appointments.storage import representation as representations
+
+
+async def require_allowed(
+    connection: AsyncConnection,
+    *,
+    person: str,
+    patient: str,
+    professional: str,
+    action: AppointmentAction,
+    now: datetime,
+) -> None:
+    """That `person` may do this with the appointments of these two. Raises NoAppointmentError, NotInCareTeamError."""
+    care = await cares.find(connection, patient=patient, professional=professional)
+    known = None
+    if person not in (patient, professional):
+        known = await representations.find(connection, patient=patient, representative=person)
+    relation = relation_of(person=person, care=care, representation=known, now=now, scope="appointments")
+    verdict = APPOINTMENT_TABLE[relation][action]
+    if verdict == "not-found":
+        raise NoAppointmentError(person)
+    if verdict == "not-in-care-team":
+        raise NotInCareTeamError(f"{patient} and {professional}")
+
+
+async def require_allowed_on(
+    connection: AsyncConnection,
+    appointment: Appointment,
+    *,
+    person: str,
+    action: AppointmentAction,
+    now: datetime,
+) -> None:
+    """The same, about this appointment."""
+    await require_allowed(
+        connection,
+        person=person,
+        patient=appointment.patient,
+        professional=appointment.professional,
+        action=action,
+        now=now,
+    )
+
+
+async def pairs_seen_by(connection: AsyncConnection, person: str, *, now: datetime) -> set[tuple[str, str]]:
+    """Every patient and professional whose appointments this person may see."""
+    standings = await standings_of(connection, person, now=now, scope="appointments")
+    return {
+        (one.care.patient, one.care.professional)
+        for one in standings
+        if APPOINTMENT_TABLE[one.relation]["see"] == "allowed"
+    }
+
+
+async def require_slots_shown(
+    connection: AsyncConnection, *, person: str, professional: str, now: datetime
+) -> None:
+    """That this person may see what is free with this professional, for whomever. Raises NotInCareTeamError."""
+    if person == professional:
+        return
+    standings = await standings_of(connection, person, now=now, scope="appointments")
+    if not any(
+        one.other == professional and APPOINTMENT_TABLE[one.relation]["slots"] == "allowed"
+        for one in standings
+    ):
+        raise NotInCareTeamError(f"{person} and {professional}")
