@@ -3,7 +3,7 @@
 Everything here reads within the caller's transaction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -121,6 +121,17 @@ async def parties_of(
         is_open=care is not None and care.is_active(now),
         until=min(instants, default=None),
     )
+
+
+async def speaking_for(
+    connection: AsyncConnection, patients: Collection[str], *, now: datetime
+) -> Mapping[str, frozenset[str]]:
+    """Who represents each of these patients in messages now."""
+    speaking: dict[str, set[str]] = {patient: set() for patient in patients}
+    for act in await representations.find_of_patients(connection, patients):
+        if act.covers("messages", now):
+            speaking[act.patient].add(act.representative)
+    return {patient: frozenset(people) for patient, people in speaking.items()}
 
 
 async def standings_of(

@@ -19,9 +19,11 @@ from bridge.dispatch import Dispatcher
 from bridge.e2ee.machine import Encryption
 from bridge.inbound import Inbound
 from bridge.matrix.client import MatrixClient
+from bridge.matrix.delivered import DeliveredClient
 from bridge.messages import Messages
 from bridge.migrations import is_current
 from bridge.outbox import Outbox
+from bridge.read_marks import ReadMarks
 from bridge.rooms import Reading
 from bridge.settings import Settings, SettingsError
 
@@ -43,6 +45,8 @@ class Platform:
     outbox: Outbox
     conversations: Conversations
     messages: Messages
+    read_marks: ReadMarks
+    deliveries: DeliveredClient | None
     direct_chats: DirectChats
     attendance: Attendance
 
@@ -132,6 +136,7 @@ def _compose(settings: Settings, *, now: Now, database: Database, http: aiohttp.
         portal_server=settings.homeserver.server_name,
         now=now,
     )
+    read_marks = ReadMarks(database=database, matrix=matrix, conversations=conversations, now=now)
     return Platform(
         settings=settings,
         now=now,
@@ -144,6 +149,16 @@ def _compose(settings: Settings, *, now: Now, database: Database, http: aiohttp.
         outbox=outbox,
         conversations=conversations,
         messages=messages,
+        read_marks=read_marks,
+        deliveries=_deliveries(settings, http=http),
         direct_chats=direct_chats,
         attendance=attendance,
     )
+
+
+def _deliveries(settings: Settings, *, http: aiohttp.ClientSession) -> DeliveredClient | None:
+    """None without a secret: then nobody says what another homeserver has taken."""
+    if settings.policy is None:
+        return None
+    secret = settings.policy.secret.get_secret_value()
+    return DeliveredClient(base_url=settings.homeserver.url, secret=secret, http=http)

@@ -62,11 +62,6 @@ class Parties:
         """Who receives the sender's messages, those on her own side too; bots are no recipients."""
         return frozenset({self.patient, self.professional} | self.representatives) - {sender}
 
-    def other_side(self, sender: str) -> frozenset[str]:
-        """Whose reading makes the sender's message read: the patient's for a professional, and the other way."""
-        patients = {self.patient} | self.representatives
-        return frozenset(patients if sender == self.professional else {self.professional}) - {sender}
-
     def all_local(self, people: Iterable[str]) -> bool:
         """Whether these people all live on the portal's server."""
         return all(server_of(person) == self.portal_server for person in people)
@@ -177,8 +172,8 @@ def present(raw: RawMessage, *, parties: Parties, read: ReadStates) -> Message |
         return None
     recipients = parties.recipients(event.sender)
     read_by = read.read_by(event.event_id, people=recipients)
-    is_read = any(one.user_id in parties.other_side(event.sender) for one in read_by)
-    status: MessageStatus = "delivered" if parties.all_local(recipients) else "sent"
+    known = read.status(event.event_id)
+    at_once: MessageStatus = "delivered" if parties.all_local(recipients) else "sent"
     return Message(
         message_id=event.event_id,
         conversation_id=event.room_id,
@@ -190,7 +185,7 @@ def present(raw: RawMessage, *, parties: Parties, read: ReadStates) -> Message |
         edited_at=shown.edited_at,
         redacted=raw.plain is None,
         sent_at=event.sent_at,
-        status="read" if is_read else status,
+        status=at_once if known == "sent" else known,
         read_by=read_by,
         reason=shown.reason,
     )

@@ -22,6 +22,7 @@ from bridge.rooms import (
     Reading,
     is_consult_room,
     is_message,
+    note_arrival,
     record_event,
     room_encryption,
     set_membership,
@@ -136,6 +137,8 @@ class Inbound:
 
     async def _record_membership(self, connection: AsyncConnection, event: RoomEvent) -> None:
         if event.type == "m.room.member" and event.state_key not in (None, self._keeper_id):
+            if event.content.get("membership") == "join":
+                await note_arrival(connection, event)
             await set_membership(
                 connection, event.room_id, str(event.state_key), str(event.content.get("membership"))
             )

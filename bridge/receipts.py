@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.messages_model import ReadBy
+from bridge.messages_model import MessageStatus, ReadBy
+from bridge.statuses import mark_read
 from bridge.storage.conversations import receipts, timeline
 from bridge.storage.statements import upsert
 
@@ -33,10 +34,15 @@ class ReadStates:
     _receipts: tuple[_Receipt, ...]
     _order: Mapping[str, int]
     _no_messages: frozenset[str]
+    _statuses: Mapping[str, MessageStatus]
 
     def is_message(self, event_id: str) -> bool:
         """Whether this event is a message, as far as we know; an edit that was redacted doesn't tell any more."""
         return event_id not in self._no_messages
+
+    def status(self, event_id: str) -> MessageStatus:
+        """How far this message is known to have come; `sent` for one that we have not heard of yet."""
+        return self._statuses.get(event_id, "sent")
 
     def read_by(self, event_id: str, *, people: Collection[str]) -> tuple[ReadBy, ...]:
         """Who of these people has read this event: has a receipt on it or on a later one."""
@@ -52,7 +58,13 @@ class ReadStates:
 
 async def read_states(connection: AsyncConnection, room_id: str, event_ids: Collection[str]) -> ReadStates:
     """What is needed to say who has read these events of a room."""
-    columns = (timeline.c.event_id, timeline.c.seq, timeline.c.is_message)
+    columns = (
+        timeline.c.event_id,
+        timeline.c.seq,
+        timeline.c.is_message,
+        timeline.c.delivered_at,
+        timeline.c.read_at,
+    )
     events = (await connection.execute(select(*columns).where(timeline.c.event_id.in_(event_ids)))).all()
     of_room = (
         select(receipts.c.user_id, receipts.c.seq, receipts.c.at)
@@ -65,17 +77,28 @@ async def read_states(connection: AsyncConnection, room_id: str, event_ids: Coll
         ),
         {row.event_id: row.seq for row in events},
         frozenset(row.event_id for row in events if not row.is_message),
+        {row.event_id: _status(row.delivered_at, row.read_at) for row in events},
     )
+
+
+def _status(delivered_at: datetime | None, read_at: datetime | None) -> MessageStatus:
+    if read_at is not None:
+        return "read"
+    return "sent" if delivered_at is None else "delivered"
 
 
 async def record_receipt(
     connection: AsyncConnection, *, room_id: str, user_id: str, event_id: str, at: datetime
 ) -> None:
-    """Move somebody's receipt forward; one that is stale, or on an event we don't know, changes nothing."""
+    """Move somebody's receipt forward; one that is stale, or on an event we don't know, changes nothing.
+
+    What the other side of a conversation has read by it becomes `read`.
+    """
     place = {"room_id": room_id, "event_id": event_id}
     seq = (await connection.execute(_PLACE, place)).scalar_one_or_none()
     reader = {"room_id": room_id, "user_id": user_id}
     last = (await connection.execute(_LAST, reader)).scalar_one_or_none()
     if seq is None or (last is not None and seq <= last):
         return
+    await mark_read(connection, room_id=room_id, reader=user_id, after=last or 0, up_to=seq, at=at)
     await upsert(connection, receipts, key=reader, values={"event_id": event_id, "seq": seq, "at": at})

@@ -19,6 +19,7 @@ from sqlalchemy import text
 
 from bridge import idempotency, inbox, sessions
 from bridge.app import Platform, opened
+from bridge.delivery import Delivery
 from bridge.http.limits import LoginLimits
 from bridge.http.ports import Check, Services
 from bridge.http.server import build_app
@@ -86,6 +87,7 @@ async def _listen(
     services = Services(
         database=platform.database,
         messages=platform.messages,
+        read_marks=platform.read_marks,
         conversations=platform.conversations,
         settings=platform.settings,
         sealer=platform.sealer,
@@ -139,12 +141,20 @@ def _jobs(
         # What a device has fetched is deleted at the homeserver only when it asks for more.
         jobs.append(Job("catch up", 86_400, catch_up))
     if "scheduler" in roles:
+        delivery = Delivery(
+            database=platform.database,
+            sender=platform.deliveries,
+            portal_server=platform.settings.homeserver.server_name,
+            registry=registry,
+            now=platform.now,
+        )
         identities = IdentityWatch(encryption=platform.encryption, registry=registry)
         strangers = StrangerWatch(
             database=platform.database, settings=platform.settings, now=platform.now, registry=registry
         )
         jobs += [
             Job("deliver waiting messages", 5, platform.outbox.deliver_waiting),
+            Job("follow deliveries", 1, delivery.look),
             Job("make rooms what they should be", 10, platform.conversations.reconcile_due),
             Job("complete direct chats", 5, platform.direct_chats.complete),
             Job("seat the assistant", 10, platform.attendance.complete),

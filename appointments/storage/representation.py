@@ -1,6 +1,6 @@
 """The table of representations and the statements over it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -67,6 +67,14 @@ async def find_all(
     if representative is not None:
         statement = statement.where(_c.representative == representative)
     return [_representation(row) for row in await connection.execute(statement)]
+
+
+async def find_of_patients(
+    connection: AsyncConnection, patients: Collection[str]
+) -> Sequence[Representation]:
+    """Every representation of these patients, ended ones too."""
+    rows = await connection.execute(_ALL.where(_c.patient.in_(list(patients))))
+    return [_representation(row) for row in rows]
 
 
 async def store(

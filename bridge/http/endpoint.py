@@ -82,7 +82,9 @@ async def _understand(request: web.Request, route: Route, services: Services) ->
         context = replace(context, caller=await admit(request, route, services))
     raw: dict[str, Any] = {"path": dict(request.match_info), "query": read_query(request)}
     if route.body_model is not None:
-        raw["body"] = await read_json(request, limit=services.settings.http.max_body_bytes)
+        is_left_out = route.body_is_optional and not request.body_exists
+        limit = services.settings.http.max_body_bytes
+        raw["body"] = {} if is_left_out else await read_json(request, limit=limit)
     return _Work(context=context, models=await _parse(route, context, raw))
 
 

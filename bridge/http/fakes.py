@@ -128,6 +128,24 @@ class FakeMessages:
         )
 
 
+class FakeReadMarks:
+    """bridge.http.ports.ReadMarks over a FakeClinic."""
+
+    def __init__(self, clinic: FakeClinic) -> None:
+        self._clinic = clinic
+
+    async def mark_read(
+        self, *, reader: str, message_id: str, conversation_id: str | None
+    ) -> ConversationSummary:
+        """Nothing is unread afterwards."""
+        if self._clinic.failure is not None:
+            raise self._clinic.failure
+        for room_id, messages in self._clinic.messages.items():
+            if conversation_id in (None, room_id) and message_id in {one.message_id for one in messages}:
+                return replace(self._clinic.member_of(room_id, reader), unread_count=0)
+        raise ConversationNotFoundError(message_id)
+
+
 class FakeConversations:
     """bridge.http.ports.Conversations over a FakeClinic."""
 

@@ -92,7 +92,10 @@ def _operation(route: Route, language: Language) -> Document:
     if route.scope:
         operation["x-scope"] = route.scope
     if route.body_model is not None:
-        operation["requestBody"] = {"required": True, "content": {JSON: {"schema": _ref(route.body_model)}}}
+        operation["requestBody"] = {
+            "required": not route.body_is_optional,
+            "content": {JSON: {"schema": _ref(route.body_model)}},
+        }
     return operation
 
 

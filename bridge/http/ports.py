@@ -44,6 +44,18 @@ class Messages(Protocol):
         """
 
 
+class ReadMarks(Protocol):
+    """Says that managed users have read."""
+
+    async def mark_read(
+        self, *, reader: str, message_id: str, conversation_id: str | None
+    ) -> ConversationSummary:
+        """The reader has read up to this message: the conversation afterwards. May be repeated.
+
+        Raises ConversationNotFoundError, HomeserverUnavailableError.
+        """
+
+
 class Conversations(Protocol):
     """Knows which conversations there are."""
 
@@ -77,6 +89,7 @@ class Services:
 
     database: Database
     messages: Messages
+    read_marks: ReadMarks
     conversations: Conversations
     settings: Settings
     sealer: Sealer

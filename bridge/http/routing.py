@@ -77,7 +77,8 @@ class Route:
     may call, each for its own person: a managed user's with the scope of the key that made it. `logs_in`: whoever
     has no credentials yet may call too, so often only as the settings say.
 
-    The handler is called with a Context and, where the route has a model for it, `path`, `query` and `body`.
+    The handler is called with a Context and, where the route has a model for it, `path`, `query` and `body`
+    (`body_is_optional`: none is the same as an empty object).
     `refuse` is asked when a request is invalid, with the raw values: it raises what comes before validation
     in the order of refusals. `answers` holds a model, or a content type, or None for no content.
     """
@@ -93,6 +94,7 @@ class Route:
     path_model: type[BaseModel] | None = None
     query_model: type[BaseModel] | None = None
     body_model: type[BaseModel] | None = None
+    body_is_optional: bool = False
     refuse: Callable[[Context, Mapping[str, Any]], Awaitable[None]] | None = None
     answers: Mapping[int, type[BaseModel] | str | None]
     problems: tuple[Problem, ...] = ()

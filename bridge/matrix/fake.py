@@ -170,6 +170,12 @@ class FakeHomeserver:
         self.after(call)
         return self._transactions[transaction]
 
+    async def send_read_receipt(self, *, user_id: str, room_id: str, event_id: str) -> None:
+        """Remember up to where somebody has read; an older event than that changes nothing."""
+        call = self._begin("send_read_receipt", user_id=user_id, room_id=room_id, event_id=event_id)
+        self._joined_room(room_id, user_id).read(user_id, event_id)
+        self.after(call)
+
     async def messages(
         self, *, user_id: str, room_id: str, limit: int, from_token: str | None, event_types: list[str]
     ) -> MessagesPage:

@@ -16,6 +16,7 @@ class FakeRoom:
     room_id: str
     creator: str
     events: list[JsonObject] = field(default_factory=list)
+    receipts: dict[str, str] = field(default_factory=dict)
 
     def state(self) -> dict[tuple[str, str], JsonObject]:
         """The current state by type and state key."""
@@ -39,6 +40,13 @@ class FakeRoom:
         if edits and "redacted_because" not in event["unsigned"]:
             served["unsigned"]["m.relations"] = {"m.replace": deepcopy(edits[-1])}
         return served
+
+    def read(self, user_id: str, event_id: str) -> None:
+        """Move somebody's receipt forward."""
+        order = [event["event_id"] for event in self.events]
+        last = self.receipts.get(user_id, order[0])
+        if order.index(event_id) >= order.index(last):
+            self.receipts[user_id] = event_id
 
     def redact(self, redaction: JsonObject) -> None:
         """Empty the event that this one takes back (client-server API, section 10.2)."""

@@ -37,6 +37,8 @@ room_members = Table(
     Column("room_id", Text, primary_key=True),
     Column("user_id", Text, primary_key=True),
     Column("membership", Text, nullable=False),
+    # The place in the timeline at which they came in, where that is known.
+    Column("joined_seq", BigInteger, nullable=True),
 )
 
 timeline = Table(
@@ -49,8 +51,18 @@ timeline = Table(
     Column("sent_at", Instant, nullable=False),
     # An edit, a state event or a reaction takes its place in the order, but nobody counts it as a message.
     Column("is_message", Boolean, nullable=False),
+    # A message's states, which only move forward (bridge/statuses.py).
+    Column("delivered_at", Instant, nullable=True),
+    Column("read_at", Instant, nullable=True),
 )
 Index("ix_timeline_room", timeline.c.room_id, timeline.c.seq)
+_is_undelivered = timeline.c.is_message & timeline.c.delivered_at.is_(None)
+Index(
+    "ix_timeline_undelivered",
+    timeline.c.room_id,
+    sqlite_where=_is_undelivered,
+    postgresql_where=_is_undelivered,
+)
 
 receipts = Table(
     "receipts",

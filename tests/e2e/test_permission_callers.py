@@ -43,6 +43,7 @@ WALK: Mapping[str, tuple[str, str, Any, Expected]] = {
     "end_session": ("DELETE", "/api/session", None, LOGOUT),
     "send_message": ("POST", "/api/messages/send", {"recipient": "{doctor}", "body": "hola"}, CONTENT),
     "read_conversation": ("GET", "/api/messages/conversation/{room}", None, CONTENT),
+    "mark_read": ("POST", "/api/messages/{message}/read", None, CONTENT),
     "list_conversations": ("GET", "/api/conversations", None, MEETING),
     "open_conversation": ("POST", "/api/conversations", {"with": "{doctor}"}, MEETING),
     "put_care": ("PUT", "/api/care/{patient}/{doctor}", {"role": "gp"}, CARE),
@@ -140,6 +141,11 @@ async def callers(clinic: Clinic) -> AsyncIterator[Callers]:
             status, opened, _ = await made.call("POST", "/api/conversations", headers, {"with": doctor})
             assert status == 201, opened
             names[name] = opened["conversation_id"]
+        headers = {"Authorization": f"Bearer {clinic.api_key}", "X-Act-As": patient}
+        body = {"conversation_id": names["room"], "body": "hola"}
+        status, sent, _ = await made.call("POST", "/api/messages/send", headers, body)
+        assert status == 201, sent
+        names["message"] = sent["message_id"]
         yield made
 
 

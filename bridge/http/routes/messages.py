@@ -11,6 +11,8 @@ from bridge.http.models import (
     SentMessageAnswer,
 )
 from bridge.http.problems import Problem
+from bridge.http.read_marks import mark_read
+from bridge.http.read_marks_models import MarkRead, MessagePath, ReadAnswer
 from bridge.http.routing import ANY_SESSION, MANAGED_SESSION, Route
 from bridge.http.session_models import OpenConversation, OpenedConversationAnswer
 
@@ -46,6 +48,20 @@ MESSAGES_ROUTES = (
         query_model=HistoryQuery,
         refuse=refuse_read,
         answers={200: HistoryAnswer},
+        problems=(Problem.NOT_FOUND,),
+    ),
+    Route(
+        method="POST",
+        path="/api/messages/{message_id}/read",
+        operation="mark_read",
+        handler=mark_read,
+        scope="messages",
+        acts=True,
+        sessions=MANAGED_SESSION,
+        path_model=MessagePath,
+        body_model=MarkRead,
+        body_is_optional=True,
+        answers={200: ReadAnswer},
         problems=(Problem.NOT_FOUND,),
     ),
     Route(

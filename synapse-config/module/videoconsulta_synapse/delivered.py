@@ -1,11 +1,11 @@
-"""`GET /_synapse/client/videoconsulta/v1/delivered`: up to where another server has been sent events.
+"""`/_synapse/client/videoconsulta/v1/delivered`: up to where another server has been sent events.
 
 Without this, only server admins could know; and the bots are none.
 """
 
 import hmac
 
-from synapse.http.servlet import parse_string
+from synapse.http.servlet import parse_json_object_from_request, parse_string
 from synapse.module_api import (
     DirectServeJsonResource,
     JsonDict,
@@ -17,15 +17,18 @@ from synapse.module_api.errors import Codes, SynapseError
 
 PATH = "/_synapse/client/videoconsulta/v1/delivered"
 
+_MOST_EVENTS = 200
 _EVENT = "SELECT stream_ordering FROM events WHERE event_id = ? AND NOT outlier"
 _SENT = "SELECT last_successful_stream_ordering FROM destinations WHERE destination = ?"
 
 
 class Delivered(DirectServeJsonResource):
-    """Query: `server`, a server name, and `event_id`. Answer: `{event, sent}`, places in the stream of events.
+    """Places in the stream of events: of what was sent here, and of the last that another server took.
 
-    The server has been sent the event once `sent` ≥ `event`; `sent` is null while it was never sent anything.
-    An event that isn't known here is 404; without the secret all is 401.
+    `GET` with the query `server`, a server name, and `event_id`: `{event, sent}`; an unknown event is 404.
+    `POST {server, event_ids}`, 200 of them at most: `{events: {event_id: place}, sent}`; unknown ones are left out.
+    The server has been sent an event once `sent` is its place or a later one; `sent` is null while it was never sent
+    anything. Without the secret all is 401.
     """
 
     def __init__(self, *, api: ModuleApi, secret: str) -> None:
@@ -34,18 +37,34 @@ class Delivered(DirectServeJsonResource):
         self._authorization = f"Bearer {secret}".encode()
 
     async def _async_render_GET(self, request: SynapseRequest) -> tuple[int, JsonDict]:  # noqa: N802 Synapse's name
-        if not hmac.compare_digest(request.getHeader(b"Authorization") or b"", self._authorization):
-            raise SynapseError(401, "This is for the bridge alone", Codes.UNAUTHORIZED)
+        self._admit(request)
         server = parse_string(request, "server", required=True)
         event_id = parse_string(request, "event_id", required=True)
-
-        def look(transaction: LoggingTransaction) -> tuple[int | None, int | None]:
-            return _first(transaction, _EVENT, event_id), _first(transaction, _SENT, server)
-
-        event, sent = await self._api.run_db_interaction("videoconsulta_delivered", look)
-        if event is None:
+        places, sent = await self._look(server, [event_id])
+        if event_id not in places:
             raise SynapseError(404, "There is no such event here", Codes.NOT_FOUND)
-        return 200, {"event": event, "sent": sent}
+        return 200, {"event": places[event_id], "sent": sent}
+
+    async def _async_render_POST(self, request: SynapseRequest) -> tuple[int, JsonDict]:  # noqa: N802 Synapse's name
+        self._admit(request)
+        body = parse_json_object_from_request(request)
+        server, event_ids = body.get("server"), body.get("event_ids")
+        if not isinstance(server, str) or not isinstance(event_ids, list) or len(event_ids) > _MOST_EVENTS:
+            raise SynapseError(400, f"Expected server and at most {_MOST_EVENTS} event_ids", Codes.BAD_JSON)
+        places, sent = await self._look(server, [one for one in event_ids if isinstance(one, str)])
+        return 200, {"events": places, "sent": sent}
+
+    def _admit(self, request: SynapseRequest) -> None:
+        if not hmac.compare_digest(request.getHeader(b"Authorization") or b"", self._authorization):
+            raise SynapseError(401, "This is for the bridge alone", Codes.UNAUTHORIZED)
+
+    async def _look(self, server: str, event_ids: list[str]) -> tuple[dict[str, int], int | None]:
+        def look(transaction: LoggingTransaction) -> tuple[dict[str, int], int | None]:
+            found = {event_id: _first(transaction, _EVENT, event_id) for event_id in event_ids}
+            places = {event_id: place for event_id, place in found.items() if place is not None}
+            return places, _first(transaction, _SENT, server)
+
+        return await self._api.run_db_interaction("videoconsulta_delivered", look)
 
 
 def _first(transaction: LoggingTransaction, statement: str, value: str) -> int | None:

@@ -18,7 +18,7 @@ from appointments.services import start_care
 from appointments.storage.schema import metadata
 from bridge import apikeys, people
 from bridge.database import Database
-from bridge.http.fakes import FakeClinic, FakeConversations, FakeMessages
+from bridge.http.fakes import FakeClinic, FakeConversations, FakeMessages, FakeReadMarks
 from bridge.http.limits import LoginLimits
 from bridge.http.openapi import openapi
 from bridge.http.ports import Services
@@ -161,6 +161,7 @@ async def open_api() -> AsyncIterator[Callable[..., Any]]:
         services = Services(
             database=database,
             messages=FakeMessages(api.clinic),
+            read_marks=FakeReadMarks(api.clinic),
             conversations=FakeConversations(api.clinic),
             settings=made_up_settings(),
             sealer=Sealer(b"k" * 32),

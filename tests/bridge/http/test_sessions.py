@@ -152,6 +152,7 @@ async def test_every_route_says_which_sessions_may_call() -> None:
     assert {route.operation for route in API_ROUTES if route.sessions == {"managed"}} == {
         "send_message",
         "read_conversation",
+        "mark_read",
     }
     assert [route.operation for route in API_ROUTES if route.logs_in] == ["create_session"]
 

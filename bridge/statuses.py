@@ -1,0 +1,87 @@
+"""What became of a message: `sent`, `delivered`, `read`; each step once, only forward, each with its fact.
+
+`sent` is a message with a place in the timeline. The steps are columns that are set once and never taken back, so
+that nothing that changes later (who represents whom, whose receipt we know) moves a status backwards.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from appointments.storage import representation as representations
+from bridge.facts import Fact, append
+from bridge.storage.conversations import conversations, timeline
+
+IS_UNDELIVERED = timeline.c.is_message & timeline.c.delivered_at.is_(None)
+
+_PAIR = select(conversations.c.patient, conversations.c.professional).where(
+    conversations.c.room_id == bindparam("room_id")
+)
+_SET_DELIVERED = (
+    update(timeline)
+    .where(timeline.c.event_id == bindparam("message"), IS_UNDELIVERED)
+    .values(delivered_at=bindparam("instant"))
+)
+_UNREAD = (
+    timeline.c.is_message,
+    timeline.c.read_at.is_(None),
+    timeline.c.room_id == bindparam("room"),
+    timeline.c.seq > bindparam("after"),
+    timeline.c.seq <= bindparam("up_to"),
+)
+_SET_READ = (
+    update(timeline)
+    .values(
+        read_at=bindparam("instant"),
+        delivered_at=func.coalesce(timeline.c.delivered_at, bindparam("instant")),
+    )
+    .returning(timeline.c.seq, timeline.c.event_id)
+)
+_SET_READ_BY_PROFESSIONAL = _SET_READ.where(*_UNREAD, timeline.c.sender != bindparam("professional"))
+_SET_READ_BY_PATIENT = _SET_READ.where(*_UNREAD, timeline.c.sender == bindparam("professional"))
+
+
+async def mark_delivered(connection: AsyncConnection, *, room_id: str, event_id: str, now: datetime) -> bool:
+    """Every recipient's homeserver has this message; False when that was known."""
+    done = await connection.execute(_SET_DELIVERED, {"message": event_id, "instant": now})
+    if done.rowcount:
+        await append(connection, _fact("message.delivered", room_id=room_id, event_id=event_id, at=now))
+    return bool(done.rowcount)
+
+
+async def mark_read(
+    connection: AsyncConnection, *, room_id: str, reader: str, after: int, up_to: int, at: datetime
+) -> None:
+    """This person has read what stands in (after, up_to] of the room: for the other side's messages that is `read`.
+
+    Who is on no side, a bot for instance, changes nothing.
+    """
+    pair = (await connection.execute(_PAIR, {"room_id": room_id})).one_or_none()
+    if pair is None or not await _takes_part(connection, reader, pair.patient, pair.professional):
+        return
+    statement = _SET_READ_BY_PROFESSIONAL if reader == pair.professional else _SET_READ_BY_PATIENT
+    values = {
+        "room": room_id,
+        "after": after,
+        "up_to": up_to,
+        "professional": pair.professional,
+        "instant": at,
+    }
+    read: Sequence[tuple[int, str]] = [
+        (row.seq, row.event_id) for row in await connection.execute(statement, values)
+    ]
+    for _, event_id in sorted(read):
+        await append(connection, _fact("message.read", room_id=room_id, event_id=event_id, at=at))
+
+
+async def _takes_part(connection: AsyncConnection, person: str, patient: str, professional: str) -> bool:
+    if person in (patient, professional):
+        return True
+    act = await representations.find(connection, patient=patient, representative=person)
+    return act is not None and "messages" in act.scopes
+
+
+def _fact(kind: str, *, room_id: str, event_id: str, at: datetime) -> Fact:
+    return Fact(id=f"{kind}:{event_id}", kind=kind, subject=room_id, at=at, data={"event_id": event_id})

@@ -1,0 +1,253 @@
+"""bridge/delivery.py: which messages every recipient's homeserver has, by what the portal's sender says."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from appointments.care import CareRelationship
+from appointments.services import start_representation
+from bridge.delivery import Delivery
+from bridge.matrix.delivered import Deliveries
+from bridge.matrix.errors import HomeserverUnreachableError
+from bridge.matrix.events import RoomEvent
+from bridge.receipts import record_receipt
+from bridge.storage.conversations import timeline
+from tests.bridge.clinic import ASSISTANT, GARCIA, HOSPITAL, JUAN, LOPEZ, LUCIA, PORTAL, Clinic
+
+CLINIC2 = "other.example:7448"
+CARER = f"@madre:{CLINIC2}"
+
+
+@dataclass
+class FakeSender:
+    """The portal's sender: places of events, and how far each server has taken them."""
+
+    places: dict[str, int] = field(default_factory=dict)
+    sent: dict[str, int] = field(default_factory=dict)
+    asked: list[tuple[str, list[str]]] = field(default_factory=list)
+    is_down: bool = False
+
+    async def deliveries(self, *, server: str, event_ids: Sequence[str]) -> Deliveries:
+        """As the module answers."""
+        self.asked.append((server, list(event_ids)))
+        await asyncio.sleep(0)
+        if self.is_down:
+            raise HomeserverUnreachableError
+        known = {event_id: self.places[event_id] for event_id in event_ids if event_id in self.places}
+        return Deliveries(events=known, sent=self.sent.get(server))
+
+
+@dataclass
+class Ward:
+    """A consult room of Lucia and Garcia, the sender, and one process that follows deliveries."""
+
+    clinic: Clinic
+    room: str
+    sender: FakeSender = field(default_factory=FakeSender)
+
+    def follower(self) -> Delivery:
+        """A process that follows."""
+        return Delivery(
+            database=self.clinic.database,
+            sender=self.sender,
+            portal_server=PORTAL,
+            registry=CollectorRegistry(),
+            now=self.clinic.clock,
+        )
+
+    async def push(self, event_type: str, sender: str, **more: object) -> str:
+        """The homeserver pushes an event; its place in the portal's stream is its number there."""
+        event_id = f"${uuid4().hex}"
+        event = RoomEvent(
+            event_id=event_id,
+            room_id=self.room,
+            sender=sender,
+            type=event_type,
+            origin_server_ts=1,
+            **{"content": {}, **more},
+        )
+        self.sender.places[event_id] = len(self.sender.places) + 1
+        await self.clinic.main.inbound.room_event(await self.clinic.store(), event)
+        return event_id
+
+    async def say(self, sender: str = LUCIA) -> str:
+        """A message."""
+        return await self.push("m.room.encrypted", sender, content={"ciphertext": "…"})
+
+    async def join(self, person: str = GARCIA) -> None:
+        """Somebody comes in."""
+        await self.push("m.room.member", person, state_key=person, content={"membership": "join"})
+
+    async def statuses(self) -> list[str]:
+        """What each message is by its columns, in order."""
+        rows = [row for row in await self.clinic.rows(timeline) if row.is_message]
+        return ["read" if row.read_at else "delivered" if row.delivered_at else "sent" for row in rows]
+
+
+@pytest.fixture
+async def ward(clinic: Clinic) -> Ward:
+    """The room, in which Garcia is invited."""
+    care = CareRelationship(LUCIA, GARCIA, "gp", clinic.clock(), None)
+    return Ward(clinic, await clinic.main.conversations.open(care))
+
+
+async def test_delivered_is_what_the_hospital_was_sent(ward: Ward) -> None:
+    """Up to and including the place that the sender reports, each with one fact; the rest stays sent."""
+    await ward.join()
+    first, second = await ward.say(), await ward.say()
+    follower = ward.follower()
+    await follower.look()
+    assert await ward.statuses() == ["sent", "sent"]
+    ward.sender.sent[HOSPITAL] = ward.sender.places[first]
+    ward.clinic.clock.pass_by(seconds=30)
+    await follower.look()
+    assert await ward.statuses() == ["delivered", "sent"]
+    ward.sender.sent[HOSPITAL] = ward.sender.places[second]
+    for _ in range(3):
+        ward.clinic.clock.pass_by(seconds=30)
+        await follower.look()
+    assert await ward.statuses() == ["delivered", "delivered"]
+    facts = await ward.clinic.facts("message.delivered")
+    assert [fact.data for fact in facts] == [{"event_id": first}, {"event_id": second}]
+    assert all(server == HOSPITAL for server, _ in ward.sender.asked)
+    assert len(ward.sender.asked) == 3  # once everything is settled, nothing is asked
+
+
+async def test_who_has_not_joined_has_nothing(ward: Ward) -> None:
+    """An invited doctor's server was not sent the room; with her joining it is handed what stood there."""
+    await ward.say()
+    ward.sender.sent[HOSPITAL] = 1000
+    follower = ward.follower()
+    await follower.look()
+    assert (await ward.statuses(), ward.sender.asked) == (["sent"], [])
+    ward.sender.sent[HOSPITAL] = 0
+    await ward.join()
+    await ward.say()
+    await follower.look()
+    assert await ward.statuses() == ["delivered", "sent"]
+
+
+async def test_a_new_name_is_no_arrival(ward: Ward) -> None:
+    """Who is in and changes her name was not handed anything by that."""
+    await ward.join()
+    await ward.say()
+    await ward.join()
+    await ward.follower().look()
+    assert await ward.statuses() == ["sent"]
+
+
+async def test_at_home_nothing_is_asked(ward: Ward) -> None:
+    """A doctor's message to a patient of the portal is delivered when the portal has it, with no fact."""
+    await ward.join()
+    await ward.say(GARCIA)
+    await ward.follower().look()
+    assert (await ward.statuses(), ward.sender.asked) == (["delivered"], [])
+    assert not await ward.clinic.facts("message.delivered")
+
+
+async def test_every_recipients_server_counts(ward: Ward) -> None:
+    """With a carer on a third server a message is delivered when both have it; bots are no recipients."""
+    now = ward.clinic.clock()
+    async with ward.clinic.database.write() as connection:
+        await start_representation(
+            connection,
+            patient=LUCIA,
+            representative=CARER,
+            scopes=frozenset({"messages"}),
+            starts=datetime(2026, 1, 1, tzinfo=UTC),
+            ends=None,
+            reason_sealed=None,
+            now=now,
+        )
+    await ward.join()
+    await ward.join(ASSISTANT)
+    ward.sender.sent = {HOSPITAL: 1000, CLINIC2: 0}
+    await ward.say()
+    follower = ward.follower()
+    await follower.look()
+    assert await ward.statuses() == ["sent"]
+    await ward.push("m.room.member", CARER, state_key=CARER, content={"membership": "invite"})
+    await ward.join(CARER)
+    await ward.say()
+    await follower.look()
+    assert await ward.statuses() == ["delivered", "sent"]
+    ward.sender.sent[CLINIC2] = 1000
+    ward.clinic.clock.pass_by(seconds=30)
+    await follower.look()
+    assert await ward.statuses() == ["delivered", "delivered"]
+
+
+async def test_questions_come_rarer_while_nothing_moves(ward: Ward) -> None:
+    """Within 10 minutes of an outage some two dozen, one every half minute in the end; soon again when it is over."""
+    await ward.join()
+    await ward.say()
+    follower = ward.follower()
+    for _ in range(600):
+        await follower.look()
+        ward.clinic.clock.pass_by(seconds=1)
+    assert 15 < len(ward.sender.asked) < 30
+    ward.sender.sent[HOSPITAL] = 1000
+    for _ in range(31):
+        await follower.look()
+        ward.clinic.clock.pass_by(seconds=1)
+    assert await ward.statuses() == ["delivered"]
+    ward.sender.asked.clear()
+    await ward.say()
+    ward.sender.sent[HOSPITAL] = 2000
+    await follower.look()
+    assert await ward.statuses() == ["delivered", "delivered"]
+
+
+async def test_two_processes_ask_once(ward: Ward) -> None:
+    """Whoever claims the server asks; both may run."""
+    await ward.join()
+    await ward.say()
+    ward.sender.sent[HOSPITAL] = 1000
+    await asyncio.gather(*(ward.follower().look() for _ in range(4)))
+    assert len(ward.sender.asked) == 1
+    assert len(await ward.clinic.facts("message.delivered")) == 1
+
+
+async def test_a_portal_that_does_not_answer_is_asked_again(ward: Ward) -> None:
+    """Trouble settles nothing and ends nothing."""
+    await ward.join()
+    await ward.say()
+    ward.sender.sent[HOSPITAL], ward.sender.is_down = 1000, True
+    follower = ward.follower()
+    await follower.look()
+    ward.sender.is_down = False
+    ward.clinic.clock.pass_by(seconds=2)
+    await follower.look()
+    assert await ward.statuses() == ["delivered"]
+
+
+async def test_read_is_never_taken_back(ward: Ward) -> None:
+    """A message read before its delivery was heard of is read, and stays so; the fact of its delivery never comes."""
+    await ward.join()
+    event_id = await ward.say()
+    async with ward.clinic.database.write() as connection:
+        await record_receipt(
+            connection, room_id=ward.room, user_id=GARCIA, event_id=event_id, at=ward.clinic.clock()
+        )
+    ward.sender.sent[HOSPITAL] = 1000
+    await ward.follower().look()
+    assert await ward.statuses() == ["read"]
+    assert not await ward.clinic.facts("message.delivered")
+    assert [fact.data for fact in await ward.clinic.facts("message.read")] == [{"event_id": event_id}]
+
+
+@pytest.mark.parametrize("reader", [LUCIA, JUAN, LOPEZ, ASSISTANT])
+async def test_only_the_other_side_makes_a_message_read(ward: Ward, reader: str) -> None:
+    """Neither its sender, nor a stranger, nor a bot."""
+    event_id = await ward.say()
+    async with ward.clinic.database.write() as connection:
+        await record_receipt(
+            connection, room_id=ward.room, user_id=reader, event_id=event_id, at=ward.clinic.clock()
+        )
+    assert await ward.statuses() == ["sent"]
+    assert not await ward.clinic.facts("message.read")
