@@ -10,6 +10,7 @@ import appointments.storage.waiting
 import bridge.storage.apikeys
 import bridge.storage.catch_up
 import bridge.storage.conversations
+import bridge.storage.deliveries
 import bridge.storage.delivery
 import bridge.storage.direct_chats
 import bridge.storage.e2ee

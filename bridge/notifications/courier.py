@@ -1,0 +1,109 @@
+"""Takes what is due from the ledger to the channels, whoever dies or is down."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, Counter
+
+from appointments.sealing import Sealer
+from bridge.clock import Now
+from bridge.database import Database
+from bridge.notifications import ledger
+from bridge.notifications.errors import NotNowError, NotWantedError, UndeliverableError
+from bridge.notifications.ledger import Channel, Claimed
+
+log = logging.getLogger(__name__)
+
+_AT_ONCE = 50
+_SENT_AT_ONCE = 8
+_LONGEST_SEND_S = 60.0
+
+
+class Sender(Protocol):
+    """One channel."""
+
+    async def send(self, delivery: Claimed) -> None:
+        """Tell the person. Returning means that it was told, and can't be taken back.
+
+        Raises NotWantedError (nobody needs it any more), NotNowError (at another time), UndeliverableError (never);
+        anything else means that it may work later.
+        """
+
+
+class _NoChannel:
+    """Where the clinic has set up no such channel."""
+
+    async def send(self, delivery: Claimed) -> None:
+        """Nobody can be told this way."""
+        raise UndeliverableError(delivery.channel)
+
+
+class Courier:
+    """Delivers; several of them, in several processes, share the work."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        sealer: Sealer,
+        senders: Mapping[Channel, Sender],
+        now: Now,
+        registry: CollectorRegistry,
+    ) -> None:
+        self._database = database
+        self._sealer = sealer
+        self._senders = senders
+        self._now = now
+        self._slots = asyncio.Semaphore(_SENT_AT_ONCE)
+        self._outcomes = Counter(
+            "videoconsulta_deliveries",
+            "Notifications and reminders by channel and outcome; alert on given_up.",
+            ["channel", "outcome"],
+            registry=registry,
+        )
+
+    async def deliver_due(self) -> int:
+        """Deliver until nothing is due any more; how many were claimed."""
+        total = 0
+        while claimed := await self._claim():
+            total += len(claimed)
+            await asyncio.gather(*(self._deliver(one) for one in claimed))
+        return total
+
+    async def _claim(self) -> list[Claimed]:
+        async with self._database.write() as connection:
+            return list(await ledger.claim(connection, sealer=self._sealer, most=_AT_ONCE, now=self._now()))
+
+    async def _deliver(self, claimed: Claimed) -> None:
+        async with self._slots:
+            outcome = await self._outcome(claimed)
+        self._outcomes.labels(claimed.channel, outcome).inc()
+
+    async def _outcome(self, claimed: Claimed) -> str:
+        try:
+            async with asyncio.timeout(_LONGEST_SEND_S):
+                await self._senders.get(claimed.channel, _NoChannel()).send(claimed)
+        except NotWantedError:
+            async with self._database.write() as connection:
+                await ledger.drop(connection, claimed, now=self._now())
+            return "cancelled"
+        except NotNowError as error:
+            async with self._database.write() as connection:
+                await ledger.postpone(connection, claimed, until=error.until)
+            return "postponed"
+        except Exception as error:  # noqa: BLE001 — one channel's trouble must not stop the others
+            return await self._failed(claimed, error)
+        async with self._database.write() as connection:
+            await ledger.finish(connection, claimed, now=self._now())
+        return "sent"
+
+    async def _failed(self, claimed: Claimed, error: Exception) -> str:
+        async with self._database.write() as connection:
+            outcome = await ledger.fail(
+                connection, claimed, final=isinstance(error, UndeliverableError), now=self._now()
+            )
+        # The error's text may quote an address.
+        log.warning("a %s by %s: %s (%s)", claimed.kind, claimed.channel, outcome, type(error).__name__)
+        return outcome

@@ -1,0 +1,185 @@
+"""What people are to be told: one row for each announcement, person and channel.
+
+    enqueue ──▶ pending ──(claim)──▶ sent
+                   │  ▲                ├▶ failed ──(later, claim)──▶ …  ──▶ given_up, and the clinic is alerted
+                 cancel └─ the lease ends: its process died             └▶ cancelled: nobody wants it any more
+
+A row's id is made of what it announces, so announcing twice is harmless. A claim is a lease: `due_at` moves past its
+end, so a row whose process dies is due again. Any number of processes claim side by side.
+"""
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from appointments.sealing import Sealer
+from bridge.facts import Fact, append
+from bridge.storage.deliveries import deliveries
+from bridge.storage.statements import insert_once
+
+Channel = Literal["email", "push", "chat"]
+State = Literal["pending", "failed", "sent", "given_up", "cancelled"]
+
+LEASE = timedelta(minutes=5)
+"""How long a process may take for what it claimed before another takes over: more than one send takes."""
+
+KEPT = timedelta(days=30)
+"""How long the ledger remembers what is done."""
+
+_FIRST_PAUSE = timedelta(seconds=30)
+_LONGEST_PAUSE = timedelta(hours=1)
+_MOST_ATTEMPTS = 10
+
+_OPEN = ("pending", "failed")
+_c = deliveries.c
+_IS_OPEN = _c.state.in_(_OPEN)
+_DUE = (
+    select(_c.id)
+    .where(_IS_OPEN, _c.due_at <= bindparam("now"))
+    .order_by(_c.due_at)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_CLAIM = (
+    update(deliveries)
+    .where(_c.id.in_(_DUE.scalar_subquery()))
+    .values(claim=bindparam("lease"), due_at=bindparam("until"), attempts=_c.attempts + 1)
+    .returning(deliveries)
+)
+_MINE = update(deliveries).where(_c.id == bindparam("one"), _c.claim == bindparam("lease"), _IS_OPEN)
+_END = _MINE.values(state=bindparam("outcome"), done_at=bindparam("at"), claim=None)
+_LATER = _MINE.values(state="failed", due_at=bindparam("again_at"), claim=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """Something to tell one person over one channel.
+
+    `id` is made of what is announced, to whom and how. `subject` is the conversation or appointment it is about:
+    what can be cancelled together. `data` is sealed in the database.
+    """
+
+    id: str
+    person: str
+    channel: Channel
+    kind: str
+    subject: str
+    due_at: datetime
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed(Delivery):
+    """A delivery that is ours until the lease ends. `attempts` counts this one."""
+
+    lease: str
+    attempts: int
+
+
+async def enqueue(connection: AsyncConnection, delivery: Delivery, *, sealer: Sealer) -> bool:
+    """Take it in, to be told once it is due; False when it was there already, in whatever state."""
+    sealed = sealer.seal(json.dumps(dict(delivery.data)).encode(), context=_context(delivery.id))
+    return await insert_once(
+        connection,
+        deliveries,
+        id=delivery.id,
+        person=delivery.person,
+        channel=delivery.channel,
+        kind=delivery.kind,
+        subject=delivery.subject,
+        sealed=sealed,
+        state="pending",
+        due_at=delivery.due_at,
+        attempts=0,
+    )
+
+
+async def cancel(
+    connection: AsyncConnection,
+    *,
+    subject: str,
+    now: datetime,
+    kinds: Sequence[str] | None = None,
+    person: str | None = None,
+) -> int:
+    """Nobody is told any more what is still open about this subject; how many deliveries that were."""
+    statement = update(deliveries).where(_c.subject == subject, _IS_OPEN)
+    if kinds is not None:
+        statement = statement.where(_c.kind.in_(kinds))
+    if person is not None:
+        statement = statement.where(_c.person == person)
+    return (await connection.execute(statement.values(state="cancelled", done_at=now, claim=None))).rowcount
+
+
+async def claim(
+    connection: AsyncConnection, *, sealer: Sealer, most: int, now: datetime
+) -> Sequence[Claimed]:
+    """What is due, the longest first, at most so many: ours for the lease. Nothing is claimed early."""
+    parameters = {"now": now, "most": most, "lease": uuid.uuid4().hex, "until": now + LEASE}
+    rows = (await connection.execute(_CLAIM, parameters)).all()
+    return [
+        Claimed(
+            id=row.id,
+            person=row.person,
+            channel=row.channel,
+            kind=row.kind,
+            subject=row.subject,
+            due_at=row.due_at,
+            data=json.loads(sealer.open(row.sealed, context=_context(row.id))),
+            lease=row.claim,
+            attempts=row.attempts,
+        )
+        for row in rows
+    ]
+
+
+async def finish(connection: AsyncConnection, claimed: Claimed, *, now: datetime) -> None:
+    """It was told."""
+    await _end(connection, claimed, "sent", now)
+
+
+async def drop(connection: AsyncConnection, claimed: Claimed, *, now: datetime) -> None:
+    """Nobody needs to be told any more."""
+    await _end(connection, claimed, "cancelled", now)
+
+
+async def postpone(connection: AsyncConnection, claimed: Claimed, *, until: datetime) -> None:
+    """Not now: it is due again at this instant."""
+    await connection.execute(_LATER, {"one": claimed.id, "lease": claimed.lease, "again_at": until})
+
+
+async def fail(connection: AsyncConnection, claimed: Claimed, *, final: bool, now: datetime) -> State:
+    """It could not be told: tried again after a growing pause, or given up, which is a fact for the clinic."""
+    if not final and claimed.attempts < _MOST_ATTEMPTS:
+        pause = min(_FIRST_PAUSE * 2 ** (claimed.attempts - 1), _LONGEST_PAUSE)
+        await postpone(connection, claimed, until=now + pause)
+        return "failed"
+    await _end(connection, claimed, "given_up", now)
+    given_up = Fact(
+        id=f"delivery.given_up:{claimed.id}",
+        kind="delivery.given_up",
+        subject=claimed.subject,
+        at=now,
+        data={"channel": claimed.channel, "kind": claimed.kind},
+    )
+    await append(connection, given_up)
+    return "given_up"
+
+
+async def prune(connection: AsyncConnection, *, now: datetime) -> int:
+    """Forget what was done 30 days ago; how many that were."""
+    return (await connection.execute(delete(deliveries).where(_c.done_at <= now - KEPT))).rowcount
+
+
+async def _end(connection: AsyncConnection, claimed: Claimed, outcome: State, now: datetime) -> None:
+    await connection.execute(_END, {"one": claimed.id, "lease": claimed.lease, "outcome": outcome, "at": now})
+
+
+def _context(delivery_id: str) -> str:
+    return f"deliveries:{delivery_id}"

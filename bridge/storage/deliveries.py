@@ -1,0 +1,32 @@
+"""The ledger of what people are to be told, see bridge/notifications/ledger.py."""
+
+from sqlalchemy import Column, Index, Integer, LargeBinary, Table, Text
+
+from appointments.storage.schema import Instant, metadata
+
+# `state` is pending, failed (to be tried again), sent, given_up or cancelled. While a process is at a row, its
+# `due_at` lies past the end of the lease and `claim` names the lease. `words` and addresses are sealed.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("person", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("claim", Text, nullable=True),
+    Column("done_at", Instant, nullable=True),
+)
+_is_open = deliveries.c.state.in_(["pending", "failed"])
+Index(
+    "ix_deliveries_due",
+    deliveries.c.due_at,
+    sqlite_where=_is_open,
+    postgresql_where=_is_open,
+)
+Index("ix_deliveries_subject", deliveries.c.subject)
+Index("ix_deliveries_done", deliveries.c.done_at)
