@@ -72,7 +72,8 @@ def _parse_count(value: Any) -> Any:
 
 def format_instant(value: datetime) -> str:
     """RFC 3339, UTC, milliseconds."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03d}Z"
+    # Not strftime: it writes the year 158 with three digits.
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def _words_schema(limit: int, description: str) -> WithJsonSchema:

@@ -302,3 +302,4 @@ def test_timestamps_are_as_promised() -> None:
     at = datetime.fromisoformat("2026-11-23T10:00:00.999999+01:00")
     assert format_instant(at) == "2026-11-23T09:00:00.999Z"
     assert parse_instant(format_instant(at)) == at.replace(microsecond=999000)
+    assert format_instant(at.replace(year=158)) == "0158-11-23T09:00:00.999Z"
