@@ -4,19 +4,24 @@ from datetime import datetime
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from appointments.access import whom_can_consult
+from appointments.access import parties_of, whom_can_consult
 from bridge.clock import Now
 from bridge.database import Database
-from bridge.settings import PolicySettings
+from bridge.settings import Settings
+from bridge.storage.conversations import conversations
 from bridge.transactions import for_homeserver, refusal
 
 _LONGEST_ID = 255
+_PAIR_OF_ROOM = select(conversations.c.patient, conversations.c.professional).where(
+    conversations.c.room_id == bindparam("room_id")
+)
 
 
 class Invitation(BaseModel):
-    """The question. The homeserver knows the inviter; the room is told for questions to come."""
+    """The question. The homeserver knows the inviter."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -28,7 +33,7 @@ class Invitation(BaseModel):
 async def may_invite(connection: AsyncConnection, *, inviter: str, invitee: str, now: datetime) -> bool:
     """Whether one of the two may open a conversation with the other now, be it for a patient she represents.
 
-    The bots invite without being asked about; nobody else invites them.
+    Nobody invites the bots.
     """
     for one, other in ((inviter, invitee), (invitee, inviter)):
         if any(other == known for known, *_ in await whom_can_consult(connection, one, now)):
@@ -36,10 +41,27 @@ async def may_invite(connection: AsyncConnection, *, inviter: str, invitee: str,
     return False
 
 
-def policy_routes(*, policy: PolicySettings | None, database: Database, now: Now) -> list[web.RouteDef]:
+async def may_bring_in(
+    connection: AsyncConnection, *, invitee: str, room_id: str, assistant: str | None, now: datetime
+) -> bool:
+    """Whether the keeper may invite this person into this consult room now.
+
+    It may invite those who take part in its conversation while that is open, and the `assistant` where the clinic
+    lets it in. The keeper asks itself here: what it invites for is committed before it does, and no transaction
+    waits for the homeserver, so that the answer never waits for the invitation.
+    """
+    pair = (await connection.execute(_PAIR_OF_ROOM, {"room_id": room_id})).first()
+    if pair is None:
+        return False
+    parties = await parties_of(connection, patient=pair.patient, professional=pair.professional, now=now)
+    return parties.is_open and invitee in {*parties.members, assistant}
+
+
+def policy_routes(*, settings: Settings, database: Database, now: Now) -> list[web.RouteDef]:
     """`POST /_videoconsulta/policy/v1/invite {inviter, invitee, room_id}` → `{allowed}`; none without a secret."""
-    if policy is None:
+    if settings.policy is None:
         return []
+    assistant = settings.assistant_id if settings.assistant.in_consult_rooms else None
 
     async def invite(request: web.Request) -> web.Response:
         try:
@@ -47,8 +69,19 @@ def policy_routes(*, policy: PolicySettings | None, database: Database, now: Now
         except ValidationError:
             return refusal(400, "M_BAD_JSON", "Expected inviter, invitee and room_id")
         async with database.read() as connection:
-            allowed = await may_invite(connection, inviter=asked.inviter, invitee=asked.invitee, now=now())
+            if asked.inviter == settings.keeper_id:
+                allowed = await may_bring_in(
+                    connection,
+                    invitee=asked.invitee,
+                    room_id=asked.room_id,
+                    assistant=assistant,
+                    now=now(),
+                )
+            else:
+                allowed = await may_invite(
+                    connection, inviter=asked.inviter, invitee=asked.invitee, now=now()
+                )
         return web.json_response({"allowed": allowed})
 
-    guarded = for_homeserver(invite, token=policy.secret.get_secret_value())
+    guarded = for_homeserver(invite, token=settings.policy.secret.get_secret_value())
     return [web.post("/_videoconsulta/policy/v1/invite", guarded)]

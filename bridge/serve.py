@@ -82,7 +82,7 @@ async def _listen(
     hs_token = platform.settings.appservice.hs_token.get_secret_value()
     for_homeserver = [
         *appservice_routes(hs_token=hs_token, transactions=transactions),
-        *policy_routes(policy=platform.settings.policy, database=platform.database, now=platform.now),
+        *policy_routes(settings=platform.settings, database=platform.database, now=platform.now),
     ]
     services = Services(
         database=platform.database,

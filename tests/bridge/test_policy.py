@@ -1,23 +1,27 @@
 """bridge/policy.py: what the homeserver's module asks, over HTTP, on both databases."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from sqlalchemy import insert
 
-from appointments.services import end_care, start_care, start_representation
+from appointments.services import end_care, end_representation, start_care, start_representation
 from bridge.database import Database
 from bridge.policy import policy_routes
-from bridge.settings import PolicySettings
+from bridge.settings import AssistantSettings, PolicySettings
+from bridge.storage.conversations import conversations
+from tests.bridge.clinic import ASSISTANT, KEEPER, SETTINGS
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 SECRET = "the module's own secret"
 PATH = "/_videoconsulta/policy/v1/invite"
 MARIA, PEDRO, GARCIA, LOPEZ, MADRE = "@maria:p", "@pedro:p", "@garcia:h", "@lopez:h", "@madre:p"
-ASSISTANT = "@asistente:p"
+ROOM = "!consult"
 
 
 @pytest.fixture
@@ -35,9 +39,32 @@ async def http(database: Database) -> AsyncIterator[TestClient[Any, Any]]:
             reason_sealed=None,
             now=NOW,
         )
+        await connection.execute(
+            insert(conversations).values(
+                id="1",
+                patient=MARIA,
+                professional=GARCIA,
+                nonce="n",
+                room_id=ROOM,
+                created_at=NOW,
+                rotation_period_msgs=100,
+                rotation_period_ms=1000,
+            )
+        )
+    async with _served(database, attends=False) as client:
+        yield client
+
+
+@asynccontextmanager
+async def _served(database: Database, *, attends: bool) -> AsyncGenerator[TestClient[Any, Any]]:
+    settings = SETTINGS.model_copy(
+        update={
+            "policy": PolicySettings(secret=SECRET),
+            "assistant": AssistantSettings(in_consult_rooms=attends),
+        }
+    )
     app = web.Application()
-    policy = PolicySettings(secret=SECRET)
-    app.add_routes(policy_routes(policy=policy, database=database, now=lambda: NOW))
+    app.add_routes(policy_routes(settings=settings, database=database, now=lambda: NOW))
     async with TestClient(TestServer(app), headers={"Authorization": f"Bearer {SECRET}"}) as client:
         yield client
 
@@ -55,9 +82,9 @@ async def _care(connection: Any, *, patient: str, professional: str, starts: dat
     )
 
 
-async def ask(http: TestClient[Any, Any], inviter: str, invitee: str) -> bool:
+async def ask(http: TestClient[Any, Any], inviter: str, invitee: str, room_id: str = "!r") -> bool:
     """The answer."""
-    question = {"inviter": inviter, "invitee": invitee, "room_id": "!r"}
+    question = {"inviter": inviter, "invitee": invitee, "room_id": room_id}
     async with http.post(PATH, json=question) as response:
         assert response.status == 200
         answer = await response.json()
@@ -97,6 +124,37 @@ async def test_only_while_care_lasts(http: TestClient[Any, Any], database: Datab
         assert not await ask(http, one, other)
 
 
+@pytest.mark.parametrize(
+    ("invitee", "allowed"),
+    [(MARIA, True), (GARCIA, True), (MADRE, True), (PEDRO, False), (LOPEZ, False), (ASSISTANT, False)],
+)
+async def test_whom_the_keeper_brings_in(http: TestClient[Any, Any], invitee: str, *, allowed: bool) -> None:
+    """Whoever takes part in the room's conversation; into a room that isn't ours nobody."""
+    assert await ask(http, KEEPER, invitee, ROOM) is allowed
+    assert not await ask(http, KEEPER, invitee, "!another")
+
+
+async def test_the_keeper_brings_in_the_assistant_where_it_may_attend(
+    http: TestClient[Any, Any], database: Database
+) -> None:
+    """As the clinic decides."""
+    assert not await ask(http, KEEPER, ASSISTANT, ROOM)
+    async with _served(database, attends=True) as attending:
+        assert await ask(attending, KEEPER, ASSISTANT, ROOM)
+        assert not await ask(attending, KEEPER, PEDRO, ROOM)
+        assert not await ask(attending, KEEPER, ASSISTANT, "!another")
+
+
+async def test_the_keeper_brings_in_nobody_any_more(http: TestClient[Any, Any], database: Database) -> None:
+    """Who represented the patient, and once care has ended anybody."""
+    async with database.write() as connection:
+        await end_representation(connection, patient=MARIA, representative=MADRE, now=NOW)
+    assert not await ask(http, KEEPER, MADRE, ROOM)
+    async with database.write() as connection:
+        await end_care(connection, patient=MARIA, professional=GARCIA, now=NOW)
+    assert not await ask(http, KEEPER, GARCIA, ROOM)
+
+
 @pytest.mark.parametrize("body", [{}, [], {"inviter": MARIA}, {"inviter": 1, "invitee": 2, "room_id": 3}])
 async def test_no_question_is_a_bad_request(http: TestClient[Any, Any], body: object) -> None:
     """As is what is no JSON, or too long for an id."""
@@ -116,4 +174,4 @@ async def test_only_the_module_may_ask(http: TestClient[Any, Any]) -> None:
 
 def test_without_a_secret_there_is_no_such_question(database: Database) -> None:
     """A bridge whose homeserver has no module."""
-    assert policy_routes(policy=None, database=database, now=lambda: NOW) == []
+    assert policy_routes(settings=SETTINGS, database=database, now=lambda: NOW) == []

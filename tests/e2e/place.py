@@ -6,11 +6,13 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from bots.consult import consult_room
+from appointments.access import require_speaker
+from bridge import app
 from bridge.demo.homeserver import Homeserver
 from bridge.demo.platform import LocalPlatform
 from tests.e2e.clinic import PASSWORD, Clinic
 from tests.e2e.raw_client import RawClient, logged_in, masquerading
+from tests.e2e.world import eventually
 
 MEGOLM = "m.megolm.v1.aes-sha2"
 ENCRYPTED = {"algorithm": MEGOLM, "ciphertext": "AwgAEpAB", "session_id": "s" * 43}
@@ -37,23 +39,23 @@ class Place:
         return self.pedro if home == "portal" else self.lopez
 
 
-async def made_room(keeper: RawClient, *members: RawClient) -> str:
-    """A consult room as the bridge makes them, with these members."""
-    body = consult_room(
-        nonce="nonce",
-        keeper=keeper.user_id,
-        people=[member.user_id for member in members],
-        notice="No es para urgencias: 112",
-        rotation_period_msgs=100,
-        rotation_period_ms=604_800_000,
-    )
-    made = await keeper.create_room(**body)
-    assert made.status == 200, made
-    room_id: str = made.body["room_id"]
+async def made_room(clinic: Clinic, *, patient: str, professional: str) -> str:
+    """The consult room of these two, from now on in care, made by the bridge; both are invited."""
+    await clinic.care(patient=patient, professional=professional)
+    async with app.opened(clinic.platform.settings) as gateway:
+        async with gateway.database.read() as connection:
+            care = await require_speaker(connection, sender=patient, other=professional, now=gateway.now())
+        return await gateway.conversations.open(care)
+
+
+async def joined(room_id: str, *members: RawClient) -> None:
+    """They take their invitations."""
     for member in members:
-        assert (await keeper.invite(room_id, member.user_id)).status == 200
-        assert (await member.join(room_id)).status == 200
-    return room_id
+
+        async def join(client: RawClient = member) -> int:
+            return (await client.join(room_id)).status
+
+        await eventually(join, until=lambda status: status == 200)
 
 
 async def own_room(client: RawClient) -> str:
@@ -75,8 +77,8 @@ async def open_place(servers: LocalPlatform, clinic: Clinic) -> AsyncGenerator[P
         keeper = await stack.enter_async_context(masquerading(servers.settings, servers.settings.keeper_id))
         maria, pedro = [await client(servers.portal, await clinic.patient()) for _ in range(2)]
         garcia, lopez = [await client(servers.hospital, await clinic.professional()) for _ in range(2)]
-        await clinic.care(patient=maria.user_id, professional=garcia.user_id)
-        room_id = await made_room(keeper, maria, garcia)
+        room_id = await made_room(clinic, patient=maria.user_id, professional=garcia.user_id)
+        await joined(room_id, maria, garcia)
         yield Place(keeper, maria, pedro, garcia, lopez, room_id)
 
 

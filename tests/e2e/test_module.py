@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -17,16 +18,27 @@ from tests.e2e.place import CLEAR, ENCRYPTED, MEGOLM, Place, made_room, stopped
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
+@dataclass(frozen=True)
+class Invited:
+    """A patient and a professional who are invited to their consult room, and have no client yet."""
+
+    patient: str
+    professional: str
+    room_id: str
+
+
 @pytest_asyncio.fixture(params=["up", "hanging"], scope="module", loop_scope="session", autouse=True)
-async def bridge_state(
-    request: pytest.FixtureRequest, place: Place, bridge: BridgeProcess
-) -> AsyncIterator[None]:
-    """Everything twice: none of these rules needs the bridge."""
+async def invited(
+    request: pytest.FixtureRequest, place: Place, clinic: Clinic, bridge: BridgeProcess
+) -> AsyncIterator[Invited]:
+    """Everything twice: none of these rules needs the bridge, which only invites."""
     assert place
+    patient, professional = await clinic.patient(), await clinic.professional()
+    room_id = await made_room(clinic, patient=patient, professional=professional)
     async with AsyncExitStack() as stack:
         if request.param == "hanging":
             await stack.enter_async_context(stopped(bridge.pid))
-        yield
+        yield Invited(patient, professional, room_id)
 
 
 @pytest.fixture(params=["portal", "hospital"])
@@ -77,15 +89,13 @@ async def test_ordinary_life_goes_on(place: Place, home: str) -> None:
     assert typing.status == 200, typing
 
 
-async def test_element_notices_nothing(place: Place, servers: LocalPlatform, clinic: Clinic) -> None:
+async def test_element_notices_nothing(servers: LocalPlatform, invited: Invited) -> None:
     """Element's own client, on both sides: all that it does in a consult room it may, and arrives trusted."""
-    patient, professional = await clinic.patient(), await clinic.professional()
+    room = invited.room_id
     async with ElementClient() as ana, ElementClient() as bea:
-        await ana.login(servers.portal.client_url, patient.partition(":")[0][1:], PASSWORD)
-        await bea.login(servers.hospital.client_url, professional.partition(":")[0][1:], PASSWORD)
-        room = await made_room(place.keeper)
-        for client, user_id in ((ana, patient), (bea, professional)):
-            assert (await place.keeper.invite(room, user_id)).status == 200
+        await ana.login(servers.portal.client_url, invited.patient.partition(":")[0][1:], PASSWORD)
+        await bea.login(servers.hospital.client_url, invited.professional.partition(":")[0][1:], PASSWORD)
+        for client in (ana, bea):
             await client.wait_for_invite(room_id=room)
             await client.join(room)
         for sender, reader in ((ana, bea), (bea, ana)):

@@ -2,17 +2,20 @@
 
 import asyncio
 import time
+from urllib.parse import quote
 
 import pytest
 
+from bots.consult import consult_room
 from bridge.demo.platform import LocalPlatform
 from tests.e2e.clinic import PASSWORD, Clinic
-from tests.e2e.place import CLEAR, ENCRYPTED, Place, made_room, own_room, stopped
+from tests.e2e.place import CLEAR, ENCRYPTED, Place, joined, made_room, own_room, stopped
 from tests.e2e.raw_client import logged_in, masquerading
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 NOT_IN_CARE = "Only people in a care relationship may invite each other"
+NO_PARTY = "Only those who take part in its conversation are invited to a consult room"
 UNKNOWN = "Whether you may invite this person can't be checked now; try again in a moment"
 # The module gives up after 2 s; the rest is a busy machine's.
 AT_MOST_S = 5.0
@@ -66,8 +69,38 @@ async def test_the_assistant_invites_without_being_asked_about(place: Place, ser
         assert (await assistant.invite(room_id, place.pedro.user_id)).status == 200
 
 
+async def test_a_stolen_keeper_brings_nobody_in(place: Place, clinic: Clinic) -> None:
+    """Into a consult room, of either server, nor bots; into one of its own making not even a patient."""
+    made = await place.keeper.create_room(
+        **consult_room(
+            nonce="nonce",
+            keeper=place.keeper.user_id,
+            people=[place.maria.user_id],
+            notice="No es para urgencias: 112",
+            rotation_period_msgs=100,
+            rotation_period_ms=604_800_000,
+        )
+    )
+    assert made.status == 200, made
+    strangers = [place.pedro.user_id, place.lopez.user_id, clinic.platform.settings.assistant_id]
+    for room_id, invitees in ((place.room_id, strangers), (made.body["room_id"], [place.maria.user_id])):
+        for invitee in invitees:
+            reply = await place.keeper.invite(room_id, invitee)
+            assert (reply.status, reply.body["error"]) == (403, NO_PARTY)
+
+
+async def test_the_keeper_brings_back_who_takes_part(place: Place, clinic: Clinic) -> None:
+    """A patient who left her room may come back; her doctor is invited by the bridge itself, which is then asked."""
+    professional = await clinic.professional()
+    room_id = await made_room(clinic, patient=place.pedro.user_id, professional=professional)
+    await joined(room_id, place.pedro)
+    assert (await place.pedro.request("POST", f"/rooms/{quote(room_id)}/leave", {})).status == 200
+    assert (await place.keeper.invite(room_id, place.pedro.user_id)).status == 200
+    await joined(room_id, place.pedro)
+
+
 async def _invitations_without_the_bridge(place: Place, clinic: Clinic) -> None:
-    """Closed where the bridge would be asked, within the timeout; the keeper's go on, and so do messages."""
+    """Closed where the bridge would be asked, within the timeout, for the keeper too; messages go on."""
     professional = await clinic.professional()
     async with logged_in(clinic.platform.hospital, professional, PASSWORD) as doctor:
         for inviter in (doctor, place.pedro):
@@ -77,10 +110,11 @@ async def _invitations_without_the_bridge(place: Place, clinic: Clinic) -> None:
             assert time.monotonic() - started < AT_MOST_S
             assert reply.is_refusal, reply
             assert reply.body["error"] == UNKNOWN
+    reply = await place.keeper.invite(place.room_id, professional)
+    assert (reply.status, reply.body["error"]) == (403, UNKNOWN)
     started = time.monotonic()
     for member in (place.maria, place.garcia):
         assert (await member.send(place.room_id, "m.room.encrypted", ENCRYPTED)).status == 200
-    await made_room(place.keeper, place.maria, place.garcia)
     assert time.monotonic() - started < AT_MOST_S
 
 

@@ -41,6 +41,8 @@ class Care:
         self.asked.append(asked)
         if self.is_down:
             raise CareUnknownError
+        if asked.inviter == KEEPER:
+            return asked.room_id == ROOM and asked.invitee in (MARIA, GARCIA)
         return {asked.inviter, asked.invitee} == {MARIA, GARCIA}
 
 
@@ -151,7 +153,7 @@ def test_a_room_that_is_not_known_yet_is_looked_up_again(portal: Server) -> None
 def test_who_may_invite_at_the_portal(
     portal: Server, care: Care, inviter: str, invitee: str, reason: str | None
 ) -> None:
-    """The bots, people in care, and whoever invites no one of ours; the bridge isn't asked about the others."""
+    """Into other rooms: bots, people in care, and who invites no one of ours; bots aren't asked about."""
     assert portal.why_refused(invitation(invitee, sender=inviter, room_id=OTHER_ROOM)) == reason
     assert len(care.asked) == (reason is not None)
 
@@ -173,8 +175,22 @@ def test_without_the_bridge_nobody_gets_in(portal: Server, care: Care) -> None:
     unknown = "Whether you may invite this person can't be checked now; try again in a moment"
     assert portal.why_foreign_invitation_refused(invitation(MARIA, sender=GARCIA)) == unknown
     assert portal.why_refused(invitation(MARIA, sender=PEDRO)) == unknown
-    assert portal.why_refused(invitation(MARIA, sender=KEEPER), consult=True) is None
+    assert portal.why_refused(invitation(MARIA, sender=KEEPER), consult=True) == unknown
     assert portal.why_refused(event("m.room.encrypted", ENCRYPTED), consult=True) is None
+
+
+@pytest.mark.parametrize(
+    ("invitee", "is_refused"), [(MARIA, False), (GARCIA, False), (PEDRO, True), ("@lopez:hospital", True)]
+)
+def test_the_keeper_invites_who_takes_part(
+    portal: Server, hospital: Server, care: Care, invitee: str, *, is_refused: bool
+) -> None:
+    """Into a consult room, people of any server, and the portal asks: its token may be in other hands."""
+    reason = "Only those who take part in its conversation are invited to a consult room"
+    made = invitation(invitee, sender=KEEPER)
+    assert portal.why_refused(made, consult=True) == (reason if is_refused else None)
+    assert [one.room_id for one in care.asked] == [ROOM]
+    assert hospital.why_refused(made, consult=True) is None
 
 
 def test_the_rules_of_the_room_come_before_the_bridge(portal: Server, care: Care) -> None:

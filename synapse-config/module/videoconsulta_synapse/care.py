@@ -1,4 +1,4 @@
-"""Asks the bridge whether two people are in a care relationship."""
+"""Asks the bridge whether somebody may invite somebody."""
 
 import logging
 from collections.abc import Callable

@@ -17,6 +17,7 @@ from videoconsulta_synapse.rooms import ConsultRooms
 Verdict = Literal["NOT_SPAM"] | tuple[Codes, JsonDict]
 
 _STRANGER = "Only people in a care relationship may invite each other"
+_NO_PARTY = "Only those who take part in its conversation are invited to a consult room"
 _UNKNOWN = "Whether you may invite this person can't be checked now; try again in a moment"
 
 
@@ -56,12 +57,13 @@ class Guard:
 
         Raises SynapseError, so that the person reads why.
         """
-        if rules.is_consult(event, state):
+        is_consult = rules.is_consult(event, state)
+        if is_consult:
             reason = rules.why_refused(event, keeper=self._config.keeper, state=state)
             if reason is not None:
                 raise SynapseError(403, reason, Codes.FORBIDDEN)
         if rules.is_invitation(event):
-            reason = await self._why_stranger(event)
+            reason = await (self._why_no_party(event) if is_consult else self._why_stranger(event))
             if reason is not None:
                 raise SynapseError(403, reason, Codes.FORBIDDEN)
         return True, None
@@ -100,18 +102,22 @@ class Guard:
 
     async def _why_stranger(self, event: EventBase) -> str | None:
         """Why this person may not invite one of our people; None when they may, or when it's no one of ours."""
-        if self._bridge is None or event.sender in self._invites_anybody:
+        if event.sender in self._invites_anybody or not self._api.is_mine(event.state_key):
             return None
-        invitee = event.state_key
-        if not self._api.is_mine(invitee):
+        return await self._why_disallowed(event, _STRANGER)
+
+    async def _why_no_party(self, event: EventBase) -> str | None:
+        """Why this person, of whatever server, may not be invited to a consult room, not even by the keeper."""
+        return await self._why_disallowed(event, _NO_PARTY)
+
+    async def _why_disallowed(self, event: EventBase, reason: str) -> str | None:
+        if self._bridge is None:
             return None
+        invitation = Invitation(inviter=event.sender, invitee=event.state_key, room_id=event.room_id)
         try:
-            allowed = await self._bridge.allows(
-                Invitation(inviter=event.sender, invitee=invitee, room_id=event.room_id)
-            )
+            return None if await self._bridge.allows(invitation) else reason
         except CareUnknownError:
             return _UNKNOWN
-        return None if allowed else _STRANGER
 
 
 def _verdict(reason: str | None) -> Verdict:
