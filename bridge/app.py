@@ -18,6 +18,11 @@ from bridge.direct_chats import DirectChats
 from bridge.dispatch import Dispatcher
 from bridge.e2ee.machine import Encryption
 from bridge.inbound import Inbound
+from bridge.live.bodies import Bodies
+from bridge.live.notifier import Notifier
+from bridge.live.placing import Placing
+from bridge.live.recent import RecentEvents
+from bridge.live.streams import Streams
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.delivered import DeliveredClient
 from bridge.messages import Messages
@@ -47,6 +52,8 @@ class Platform:
     messages: Messages
     read_marks: ReadMarks
     deliveries: DeliveredClient | None
+    placing: Placing
+    live: Streams
     direct_chats: DirectChats
     attendance: Attendance
 
@@ -111,12 +118,17 @@ def _compose(settings: Settings, *, now: Now, database: Database, http: aiohttp.
     assistant = Assistant(
         database=database, encryption=encryption, outbox=outbox, desk=desk, settings=settings
     )
+    placing = Placing(database=database, portal_server=settings.homeserver.server_name, now=now)
+    notifier = Notifier(database=database, placing=placing)
+    recent = RecentEvents()
     inbound = Inbound(
         database=database,
         encryption=encryption,
         assistant=assistant,
         keeper_id=settings.keeper_id,
         reading=reading,
+        recent=recent,
+        told=notifier.wake,
         now=now,
     )
     dispatcher = Dispatcher(database=database, handlers=inbound, now=now)
@@ -151,6 +163,13 @@ def _compose(settings: Settings, *, now: Now, database: Database, http: aiohttp.
         messages=messages,
         read_marks=read_marks,
         deliveries=_deliveries(settings, http=http),
+        placing=placing,
+        live=Streams(
+            database=database,
+            notifier=notifier,
+            words=Bodies(matrix=matrix, encryption=encryption, recent=recent),
+            now=now,
+        ),
         direct_chats=direct_chats,
         attendance=attendance,
     )

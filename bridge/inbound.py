@@ -4,7 +4,7 @@ Network first, then one transaction with the effects and the processed mark: a c
 what may be repeated.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,6 +15,7 @@ from bridge.direct_chats import person_of
 from bridge.e2ee.machine import Encryption
 from bridge.e2ee.model import EncryptedEvent
 from bridge.facts import Fact, append
+from bridge.live.recent import RecentEvents
 from bridge.matrix.events import Receipt, RoomEvent, ToDeviceEvent
 from bridge.people import managed_among
 from bridge.receipts import record_receipt
@@ -32,7 +33,7 @@ from bridge.storage.inbox import mark_processed
 
 
 class Inbound:
-    """Handles pushed items, each on its own."""
+    """Handles pushed items, each on its own; `told` is called when there may be something to tell people."""
 
     def __init__(
         self,
@@ -42,6 +43,8 @@ class Inbound:
         assistant: Assistant,
         keeper_id: str,
         reading: Reading,
+        recent: RecentEvents,
+        told: Callable[[], None],
         now: Now,
     ) -> None:
         self._database = database
@@ -49,6 +52,8 @@ class Inbound:
         self._assistant = assistant
         self._keeper_id = keeper_id
         self._reading = reading
+        self._recent = recent
+        self._told = told
         self._now = now
 
     async def to_device(self, seq: int, event: ToDeviceEvent) -> None:
@@ -83,6 +88,7 @@ class Inbound:
                         at=receipt.at,
                     )
             await mark_processed(connection, seq, at=self._now())
+        self._told()
 
     async def room_event(self, seq: int, event: RoomEvent) -> None:
         """Something that happened in a room. Others than consult rooms and direct chats are of no interest."""
@@ -104,6 +110,7 @@ class Inbound:
                 await self._record_membership(connection, event)
             said = await self._assistant.accept(connection, attended)
             await mark_processed(connection, seq, at=self._now())
+        self._told()
         await self._assistant.deliver(attended, said)
 
     async def _attend(self, event: RoomEvent, person: str | None) -> Attended:
@@ -123,6 +130,8 @@ class Inbound:
             content=event.content,
             origin_server_ts=event.origin_server_ts,
         )
+        if is_message(event):
+            self._recent.keep(encrypted)
         for reader in readers:
             await self._encryption.decrypt(reader, [encrypted], catch_up_missing=True)
 
@@ -132,6 +141,8 @@ class Inbound:
         await self._record_membership(connection, event)
         if event.type == "m.room.encryption" and event.state_key == "":  # any member may send it as no state
             await set_rotation(connection, event.room_id, event.content)
+        elif event.type == "m.room.redaction":
+            self._recent.forget(str(event.content.get("redacts")))
         elif is_message(event):
             await self._message(connection, event)
 

@@ -20,10 +20,11 @@ from sqlalchemy import text
 from bridge import idempotency, inbox, sessions
 from bridge.app import Platform, opened
 from bridge.delivery import Delivery
-from bridge.http.limits import LoginLimits
+from bridge.http.limits import LoginLimits, RequestLimits
 from bridge.http.ports import Check, Services
 from bridge.http.server import build_app
 from bridge.identities import IdentityWatch
+from bridge.live import placing
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.openid.https import other_servers_session
 from bridge.openid.opening import openid_verifier
@@ -88,6 +89,7 @@ async def _listen(
         database=platform.database,
         messages=platform.messages,
         read_marks=platform.read_marks,
+        live=platform.live,
         conversations=platform.conversations,
         settings=platform.settings,
         sealer=platform.sealer,
@@ -95,6 +97,7 @@ async def _listen(
             platform.settings, http=await stack.enter_async_context(other_servers_session())
         ),
         logins=LoginLimits(platform.settings.sessions),
+        requests=RequestLimits(platform.settings.limits),
         now=platform.now,
         instance_id=uuid.uuid4().hex,
         checks={"database": _database_answers(platform), "homeserver": _homeserver_answers(platform)},
@@ -104,6 +107,8 @@ async def _listen(
     runner = web.AppRunner(build_app(services), access_log=None, shutdown_timeout=_SHUTDOWN_S)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
+    platform.live.notifier.start(registry=registry)
+    stack.push_async_callback(platform.live.notifier.stop)
     await web.TCPSite(runner, platform.settings.http.host, platform.settings.http.port).start()
 
 
@@ -132,6 +137,7 @@ def _jobs(
             await inbox.prune(connection, now=now)
             await idempotency.prune(connection, now=now)
             await sessions.prune(connection, now=now)
+            await placing.prune(connection, now=now)
 
     async def catch_up() -> None:
         recovery.trouble()
@@ -155,6 +161,7 @@ def _jobs(
         jobs += [
             Job("deliver waiting messages", 5, platform.outbox.deliver_waiting),
             Job("follow deliveries", 1, delivery.look),
+            Job("place live events", 60, platform.placing.place),
             Job("make rooms what they should be", 10, platform.conversations.reconcile_due),
             Job("complete direct chats", 5, platform.direct_chats.complete),
             Job("seat the assistant", 10, platform.attendance.complete),

@@ -107,6 +107,14 @@ class SessionSettings(_Section):
     )
 
 
+class LimitSettings(_Section):
+    """How much one caller may ask for: a person, or an API key for one person, counted by each process for itself."""
+
+    requests_per_minute: int = Field(
+        default=3000, ge=1, description="Requests of the API; so many at once, if it was quiet before."
+    )
+
+
 class PolicySettings(_Section):
     """The homeserver's policy module (synapse-config/module), which asks us who is in care."""
 
@@ -138,6 +146,7 @@ class Settings(_Section):
     http: HttpSettings = HttpSettings()
     federation: FederationSettings = FederationSettings()
     sessions: SessionSettings = SessionSettings()
+    limits: LimitSettings = LimitSettings()
     log: LogSettings = LogSettings()
     policy: PolicySettings | None = None
 

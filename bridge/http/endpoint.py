@@ -8,6 +8,7 @@ import re
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -23,9 +24,11 @@ from bridge.http.ports import Services
 from bridge.http.problems import FieldError, Problem, ProblemError
 from bridge.http.refusals import as_problem
 from bridge.http.requests import parse, read_json, read_query
-from bridge.http.routing import Answer, Context, Route
+from bridge.http.routing import Answer, Caller, Context, Route, StreamAnswer
+from bridge.http.streaming import streamed
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
+LAST_EVENT_ID = "Last-Event-ID"
 _VISIBLE_ASCII = re.compile(r"[!-~]{1,255}")
 
 
@@ -42,6 +45,8 @@ def endpoint(route: Route, services: Services) -> Callable[[web.Request], Awaita
 
     async def handle(request: web.Request) -> web.StreamResponse:
         answer = await (_log_in if route.logs_in else _run)(request, route, services)
+        if isinstance(answer, StreamAnswer):
+            return await streamed(request, answer)
         return web.Response(
             status=answer.status,
             body=answer.body,
@@ -51,14 +56,14 @@ def endpoint(route: Route, services: Services) -> Callable[[web.Request], Awaita
     return handle
 
 
-async def _run(request: web.Request, route: Route, services: Services) -> Answer:
+async def _run(request: web.Request, route: Route, services: Services) -> Answer | StreamAnswer:
     work = await _understand(request, route, services)
     if IDEMPOTENCY_KEY in request.headers and route.takes_idempotency_key:
         return await _run_once(request, route, work)
     return await route.handler(work.context, **work.models)
 
 
-async def _log_in(request: web.Request, route: Route, services: Services) -> Answer:
+async def _log_in(request: web.Request, route: Route, services: Services) -> Answer | StreamAnswer:
     """As any request, but only so often."""
     address = address_of(request, proxies=services.settings.sessions.proxies_in_front)
     if AUTHORIZATION not in request.headers:
@@ -79,7 +84,14 @@ def language_of(request: web.Request) -> Language:
 async def _understand(request: web.Request, route: Route, services: Services) -> _Work:
     context = Context(services=services, language=language_of(request), operation_id=uuid.uuid4().hex)
     if route.takes_credentials:
-        context = replace(context, caller=await admit(request, route, services))
+        context = replace(
+            context,
+            caller=await admit(request, route, services),
+            last_event_id=request.headers.get(LAST_EVENT_ID),
+            readmit=partial(admit, request, route, services),
+        )
+        if context.caller.kind != "nobody":  # who logs in is counted by address
+            services.requests.request(f"{_name(context.caller)} {context.acting_for}")
     raw: dict[str, Any] = {"path": dict(request.match_info), "query": read_query(request)}
     if route.body_model is not None:
         is_left_out = route.body_is_optional and not request.body_exists
@@ -110,7 +122,7 @@ async def _parse(route: Route, context: Context, raw: dict[str, Any]) -> dict[st
     return models
 
 
-async def _run_once(request: web.Request, route: Route, work: _Work) -> Answer:
+async def _run_once(request: web.Request, route: Route, work: _Work) -> Answer | StreamAnswer:
     services = work.context.services
     scope, begun = await _begin(request, work)
     if isinstance(begun, idempotency.Answer):
@@ -123,6 +135,8 @@ async def _run_once(request: web.Request, route: Route, work: _Work) -> Answer:
         async with services.database.write() as connection:
             await idempotency.release(connection, scope=scope)
         raise
+    if isinstance(answer, StreamAnswer):
+        return answer  # a repeat streams anew
     async with services.database.write() as connection:
         await idempotency.finish(
             connection,
@@ -141,8 +155,7 @@ async def _begin(request: web.Request, work: _Work) -> tuple[str, idempotency.Ru
     services = work.context.services
     caller = work.context.caller
     scope = idempotency.scope_of(
-        # A person who logs in anew goes on with what they began.
-        caller=caller.key_id or caller.kind,
+        caller=_name(caller),
         acting_for=work.context.acting_for,
         method=request.method,
         path=request.path,
@@ -159,6 +172,11 @@ async def _begin(request: web.Request, work: _Work) -> tuple[str, idempotency.Ru
             now=services.now(),
         )
     return scope, begun
+
+
+def _name(caller: Caller) -> str:
+    # A person who logs in anew goes on with what they began.
+    return caller.key_id or caller.kind
 
 
 def _key(services: Services) -> bytes:

@@ -1,4 +1,4 @@
-"""How often one place may try to log in: token buckets in memory, so each process counts for itself.
+"""How often one caller may ask, and one place try to log in: token buckets in memory, each process counts for itself.
 
 Whoever shows a good API key is never held up by what others do from the same address.
 """
@@ -11,7 +11,7 @@ from ipaddress import IPv6Address, IPv6Network, ip_address
 from aiohttp import web
 
 from bridge.errors import TooManyAttemptsError
-from bridge.settings import SessionSettings
+from bridge.settings import LimitSettings, SessionSettings
 
 _MINUTE_S = 60.0
 _MOST_PLACES = 10_000
@@ -42,6 +42,17 @@ class Buckets:
         self._full_at.move_to_end(key)
         if len(self._full_at) > _MOST_PLACES:
             self._full_at.popitem(last=False)
+
+
+class RequestLimits:
+    """Counts what each caller asks for."""
+
+    def __init__(self, settings: LimitSettings, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._requests = Buckets(per_minute=settings.requests_per_minute, clock=clock)
+
+    def request(self, caller: str) -> None:
+        """One more. Raises TooManyAttemptsError."""
+        self._requests.take(caller)
 
 
 class LoginLimits:

@@ -11,18 +11,12 @@ from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from bridge.http.endpoint import language_of
+from bridge.http.headers import REQUEST_ID, secure
 from bridge.http.problems import Problem, problem_response
 from bridge.http.refusals import as_problem
 from bridge.logs import request_id
 
-REQUEST_ID = "X-Request-Id"
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_SECURITY = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-}
-_DEFAULT_POLICY = "default-src 'none'; frame-ancestors 'none'"
 _UNREAD = {Problem.BODY_TOO_LARGE, Problem.BAD_REQUEST}
 _ERRCODES = {
     Problem.NOT_FOUND: "M_UNRECOGNIZED",
@@ -68,10 +62,7 @@ async def refusing(request: web.Request, handler: Handler) -> web.StreamResponse
         response = await handler(request)
     except Exception as error:  # noqa: BLE001 - the one place where every exception becomes an answer
         response = _refusal(request, error)
-    response.headers.setdefault("Cache-Control", "no-store")
-    response.headers.setdefault("Content-Security-Policy", _DEFAULT_POLICY)
-    for name, value in _SECURITY.items():
-        response.headers[name] = value
+    secure(response)
     return response
 
 

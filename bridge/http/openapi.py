@@ -8,7 +8,8 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from bots.i18n import Language, translate
 from bridge.http.auth import ACT_AS
-from bridge.http.endpoint import IDEMPOTENCY_KEY
+from bridge.http.endpoint import IDEMPOTENCY_KEY, LAST_EVENT_ID
+from bridge.http.events import EVENT_STREAM
 from bridge.http.fields import USER_ID
 from bridge.http.models import ProblemDocument
 from bridge.http.problems import Problem
@@ -59,13 +60,11 @@ def problems_of(route: Route) -> list[Problem]:
     """Every refusal that a caller of this route can meet, by status."""
     found = set(route.problems)
     if route.takes_credentials:
-        found |= {Problem.UNAUTHORIZED, Problem.UNAVAILABLE}
+        found |= {Problem.UNAUTHORIZED, Problem.TOO_MANY_REQUESTS, Problem.UNAVAILABLE}
     if route.scope is not None or (route.takes_credentials and not route.sessions):
         found.add(Problem.MISSING_SCOPE)
     if route.acts:
         found |= {Problem.ACT_AS_REQUIRED, Problem.NOT_MANAGED}
-    if route.logs_in:
-        found.add(Problem.TOO_MANY_REQUESTS)
     if route.body_model is not None:
         found |= {
             Problem.BAD_REQUEST,
@@ -115,6 +114,9 @@ def _parameters(route: Route, language: Language) -> list[Document]:
     if route.takes_idempotency_key:
         schema = {"type": "string", "pattern": "^[!-~]+$", "minLength": 1, "maxLength": 255}
         parameters.append(_header(IDEMPOTENCY_KEY, "idempotency-key", schema, language, required=False))
+    if EVENT_STREAM in route.answers.values():
+        schema = {"type": "string"}
+        parameters.append(_header(LAST_EVENT_ID, "last-event-id", schema, language, required=False))
     for place, model in (("path", route.path_model), ("query", route.query_model)):
         if model is not None:
             parameters += _fields(place, model, language)

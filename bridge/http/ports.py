@@ -11,7 +11,8 @@ from appointments.care import CareRelationship
 from appointments.sealing import Sealer
 from bridge.clock import Now
 from bridge.database import Database
-from bridge.http.limits import LoginLimits
+from bridge.http.limits import LoginLimits, RequestLimits
+from bridge.live.streams import Streams
 from bridge.messages_model import ConversationSummary, History, SentMessage
 from bridge.openid.verifier import OpenId
 from bridge.settings import Settings
@@ -90,11 +91,13 @@ class Services:
     database: Database
     messages: Messages
     read_marks: ReadMarks
+    live: Streams
     conversations: Conversations
     settings: Settings
     sealer: Sealer
     openid: OpenId
     logins: LoginLimits
+    requests: RequestLimits
     now: Now
     instance_id: str
     checks: Mapping[str, Check] = field(default_factory=dict)

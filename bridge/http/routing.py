@@ -1,6 +1,7 @@
 """What a row of the route table is, what a handler is given, and what it gives back."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -36,13 +37,16 @@ class Caller:
 class Context:
     """What a handler knows besides path, query and body.
 
-    `operation_id` is the same whenever a request comes again with its Idempotency-Key, and else new.
+    `operation_id` is the same whenever a request comes again with its Idempotency-Key, and else new. `last_event_id`
+    is that header's value. `readmit` looks at the credentials once more, for what takes long, and raises as at first.
     """
 
     services: Services
     language: Language
     caller: Caller = Caller()
     operation_id: str = ""
+    last_event_id: str | None = None
+    readmit: Callable[[], Awaitable[object]] | None = None
 
     @property
     def acting_for(self) -> str:
@@ -60,7 +64,27 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Handler = Callable[..., Awaitable[Answer]]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """A body that is sent while it is made; `size` in bytes, if it is known."""
+
+    pieces: AsyncGenerator[bytes]
+    size: int | None
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamAnswer:
+    """What a handler says in a stream.
+
+    It is opened, and its first piece made, before anything is sent: what they raise is refused as anything else. An
+    exception after that breaks the connection off, so nobody takes what came for the whole.
+    """
+
+    opened: AbstractAsyncContextManager[Stream]
+
+
+Handler = Callable[..., Awaitable[Answer | StreamAnswer]]
 """Called with a Context and, by name, the route's models."""
 
 

@@ -17,6 +17,7 @@ import bridge.storage.e2ee
 import bridge.storage.facts
 import bridge.storage.idempotency
 import bridge.storage.inbox
+import bridge.storage.live_events
 import bridge.storage.people
 import bridge.storage.sends
 import bridge.storage.sessions

@@ -1,6 +1,6 @@
 """The table behind bridge/facts.py."""
 
-from sqlalchemy import JSON, BigInteger, Column, Integer, Table, Text
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, Table, Text
 
 from appointments.storage.schema import Instant, metadata
 
@@ -13,4 +13,12 @@ facts = Table(
     Column("subject", Text, nullable=False),
     Column("at", Instant, nullable=False),
     Column("data", JSON, nullable=False),
+    # Null until its live events have their places (bridge/live/placing.py).
+    Column("placed_at", Instant, nullable=True),
+)
+Index(
+    "ix_facts_unplaced",
+    facts.c.seq,
+    sqlite_where=facts.c.placed_at.is_(None),
+    postgresql_where=facts.c.placed_at.is_(None),
 )

@@ -23,6 +23,7 @@ from bridge.e2ee.fake_key_server import FakeKeyServer
 from bridge.e2ee.machine import Encryption
 from bridge.e2ee.model import Decrypted, EncryptedEvent
 from bridge.inbound import Inbound
+from bridge.live.recent import RecentEvents
 from bridge.matrix.events import RoomEvent, ToDeviceEvent
 from bridge.matrix.fake import FakeHomeserver
 from bridge.messages import Messages
@@ -285,6 +286,8 @@ class Process:
             assistant=self._assistant(clinic),
             keeper_id=KEEPER,
             reading=clinic.reading,
+            recent=RecentEvents(),
+            told=lambda: None,
             now=clinic.clock,
         )
         self.direct_chats = DirectChats(

@@ -44,6 +44,7 @@ WALK: Mapping[str, tuple[str, str, Any, Expected]] = {
     "send_message": ("POST", "/api/messages/send", {"recipient": "{doctor}", "body": "hola"}, CONTENT),
     "read_conversation": ("GET", "/api/messages/conversation/{room}", None, CONTENT),
     "mark_read": ("POST", "/api/messages/{message}/read", None, CONTENT),
+    "stream_events": ("GET", "/api/events", None, MEETING),
     "list_conversations": ("GET", "/api/conversations", None, MEETING),
     "open_conversation": ("POST", "/api/conversations", {"with": "{doctor}"}, MEETING),
     "put_care": ("PUT", "/api/care/{patient}/{doctor}", {"role": "gp"}, CARE),
@@ -111,7 +112,9 @@ class Callers:
             told = {
                 name: value for name, value in response.headers.items() if name.lower() not in _ALWAYS_NEW
             }
-            read = await response.json(content_type=None) if response.status != 204 else None
+            is_stream = response.content_type == "text/event-stream"
+            has_end = response.status != 204 and not is_stream
+            read = await response.json(content_type=None) if has_end else None
             return response.status, read, told
 
 

@@ -80,6 +80,9 @@ async def _run(clinic: Clinic, directory: Path, *options: str, within_s: float) 
         f"X-Act-As: {patient}",
         "--checks",
         ",".join(_CHECKS),
+        # A stream has no end to wait for.
+        "--exclude-path",
+        "/api/events",
         *_ALWAYS,
         *options,
         cwd=directory,

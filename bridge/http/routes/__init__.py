@@ -1,6 +1,7 @@
 """The route table, one module a topic: how each operation is called, who may call it, what it answers."""
 
 from bridge.http.routes.care import CARE_ROUTES
+from bridge.http.routes.events import EVENTS_ROUTES
 from bridge.http.routes.health import HEALTH_ROUTES
 from bridge.http.routes.messages import MESSAGES_ROUTES
 from bridge.http.routes.sessions import SESSIONS_ROUTES
@@ -8,6 +9,7 @@ from bridge.http.routes.sessions import SESSIONS_ROUTES
 API_ROUTES = (
     *SESSIONS_ROUTES,
     *MESSAGES_ROUTES,
+    *EVENTS_ROUTES,
     *CARE_ROUTES,
     *HEALTH_ROUTES,
 )

@@ -19,13 +19,17 @@ from appointments.storage.schema import metadata
 from bridge import apikeys, people
 from bridge.database import Database
 from bridge.http.fakes import FakeClinic, FakeConversations, FakeMessages, FakeReadMarks
-from bridge.http.limits import LoginLimits
+from bridge.http.limits import LoginLimits, RequestLimits
 from bridge.http.openapi import openapi
 from bridge.http.ports import Services
 from bridge.http.server import build_app, route_table
+from bridge.live.notifier import Notifier
+from bridge.live.placing import Placing
+from bridge.live.streams import Streams
 from bridge.openid.fakes import FakeOpenId
 from bridge.settings import Settings, parse_settings
 from bridge.storage import all_tables
+from tests.bridge.live.words import FakeWords
 
 NOW = datetime(2026, 11, 23, 9, 0, 0, 123456, tzinfo=UTC)
 LUCIA, MARIA, GARCIA = "@portal_lucia:p", "@maria:p", "@garcia:h"
@@ -61,6 +65,7 @@ class Api:
     clinic: FakeClinic
     tokens: dict[str, str] = field(default_factory=dict)
     openid: FakeOpenId = field(default_factory=FakeOpenId)
+    words: FakeWords = field(default_factory=FakeWords)
     now: datetime = NOW
 
     def headers(self, *, key: str = "all", act_as: str | None = LUCIA, **more: str) -> dict[str, str]:
@@ -138,6 +143,13 @@ async def populate(database: Database, sealer: Sealer) -> dict[str, str]:
     return tokens
 
 
+def live(database: Database, words: FakeWords, now: Callable[[], datetime]) -> Streams:
+    """What streams read from; the notifier is started by the tests that need it."""
+    placing = Placing(database=database, portal_server="p", now=now)
+    notifier = Notifier(database=database, placing=placing)
+    return Streams(database=database, notifier=notifier, words=words, now=now)
+
+
 @pytest.fixture
 async def plain_database(tmp_path: Path) -> AsyncIterator[Database]:
     """SQLite only: what differs between databases is tested below the API."""
@@ -162,6 +174,7 @@ async def open_api() -> AsyncIterator[Callable[..., Any]]:
             database=database,
             messages=FakeMessages(api.clinic),
             read_marks=FakeReadMarks(api.clinic),
+            live=live(database, api.words, lambda: api.now),
             conversations=FakeConversations(api.clinic),
             settings=made_up_settings(),
             sealer=Sealer(b"k" * 32),
@@ -169,6 +182,7 @@ async def open_api() -> AsyncIterator[Callable[..., Any]]:
             logins=LoginLimits(
                 made_up_settings().sessions, clock=lambda: api.now.timestamp() - NOW.timestamp()
             ),
+            requests=RequestLimits(made_up_settings().limits, clock=lambda: (api.now - NOW).total_seconds()),
             now=lambda: api.now,
             instance_id="one",
         )

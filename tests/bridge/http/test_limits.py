@@ -1,13 +1,16 @@
 """bridge/http/limits.py: so many attempts and no more; who counts as one place."""
 
+from datetime import timedelta
+
 import pytest
 from aiohttp.test_utils import make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import TooManyAttemptsError
-from bridge.http.limits import Buckets, LoginLimits, address_of
-from bridge.settings import SessionSettings
+from bridge.http.limits import Buckets, LoginLimits, RequestLimits, address_of
+from bridge.settings import LimitSettings, SessionSettings
+from tests.bridge.http.conftest import NOW
 
 
 class Clock:
@@ -98,3 +101,19 @@ def test_where_a_request_comes_from(proxies, forwarded, address) -> None:
     headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
     request = make_mocked_request("POST", "/", headers=headers).clone(remote="192.0.2.1")
     assert address_of(request, proxies=proxies) == address
+
+
+async def test_a_caller_has_a_share_of_requests(api) -> None:
+    """429 with Retry-After for her, nobody else; and after the wait she is welcome again."""
+    few = RequestLimits(LimitSettings(requests_per_minute=3), clock=lambda: (api.now - NOW).total_seconds())
+    object.__setattr__(api.services, "requests", few)
+
+    async def ask(**headers: object):
+        return await api.call("GET", "/api/conversations", headers=api.headers(**headers))
+
+    assert [(await ask()).status for _ in range(4)] == [200, 200, 200, 429]
+    assert (await ask()).headers["Retry-After"] == "20"
+    assert (await ask(key="messages")).status == 200
+    assert (await api.call("GET", "/health/live")).status == 200
+    api.now += timedelta(seconds=20)
+    assert [(await ask()).status for _ in range(2)] == [200, 429]

@@ -148,6 +148,7 @@ async def test_every_route_says_which_sessions_may_call() -> None:
         "end_session": {"managed", "own"},
         "list_conversations": {"managed", "own"},
         "open_conversation": {"managed", "own"},
+        "stream_events": {"managed", "own"},
     }
     assert {route.operation for route in API_ROUTES if route.sessions == {"managed"}} == {
         "send_message",

@@ -1,0 +1,1 @@
+"""Live events: what happened, for the people whom it concerns, as it happens."""

@@ -1,0 +1,84 @@
+"""What messages say, for a stream: decrypted when it is delivered, stored nowhere."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from bridge.e2ee.machine import Encryption
+from bridge.e2ee.model import Decrypted, EncryptedEvent, Undecryptable
+from bridge.live.recent import RecentEvents
+from bridge.matrix.client import MatrixClient
+from bridge.matrix.errors import MatrixError
+from bridge.matrix.events import RoomEvent
+from bridge.matrix.json import JsonObject
+
+_ENCRYPTED = "m.room.encrypted"
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What is known of a message's words: None for one that was taken back or can't be read.
+
+    `is_message` is False for what turns out to be none, a call's signalling for instance.
+    """
+
+    text: str | None = None
+    is_message: bool = True
+
+
+class Bodies:
+    """Reads messages as managed users."""
+
+    def __init__(self, *, matrix: MatrixClient, encryption: Encryption, recent: RecentEvents) -> None:
+        self._matrix = matrix
+        self._encryption = encryption
+        self._recent = recent
+
+    async def read(self, reader: str, messages: Sequence[tuple[str, str]]) -> list[Body]:
+        """The words of each of these messages, by conversation and message id.
+
+        Raises MatrixError and HomeserverUnreachableError for trouble that ends.
+        """
+        found = [await self._event(reader, room_id, event_id) for room_id, event_id in messages]
+        encrypted = [event for event in found if event is not None]
+        plain = await self._encryption.decrypt(reader, encrypted) if encrypted else []
+        by_id = {event.event_id: _body(one) for event, one in zip(encrypted, plain, strict=True)}
+        return [by_id.get(event_id, Body()) for _, event_id in messages]
+
+    async def _event(self, reader: str, room_id: str, event_id: str) -> EncryptedEvent | None:
+        kept = self._recent.find(event_id)
+        if kept is not None:
+            return kept
+        try:
+            raw = await self._matrix.event(user_id=reader, room_id=room_id, event_id=event_id)
+        except MatrixError as error:
+            if error.is_temporary:
+                raise
+            return None
+        return None if raw is None else _encrypted(raw, room_id)
+
+
+def _encrypted(raw: JsonObject, room_id: str) -> EncryptedEvent | None:
+    try:
+        event = RoomEvent.model_validate({**raw, "room_id": room_id})
+    except ValidationError:
+        return None
+    if event.type != _ENCRYPTED or "ciphertext" not in event.content:  # redacted
+        return None
+    return EncryptedEvent(
+        event_id=event.event_id,
+        room_id=room_id,
+        sender=event.sender,
+        content=event.content,
+        origin_server_ts=event.origin_server_ts,
+    )
+
+
+def _body(plain: Decrypted | Undecryptable) -> Body:
+    if isinstance(plain, Undecryptable):
+        return Body()
+    body = plain.content.get("body")
+    if plain.event_type != "m.room.message" or not isinstance(body, str):
+        return Body(is_message=False)
+    return Body(text=body)

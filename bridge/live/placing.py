@@ -1,0 +1,92 @@
+"""Giving what happened its place in the order in which people are told.
+
+A fact's own number is no cursor: on PostgreSQL it is drawn inside a transaction, and one that began later may commit
+earlier, so a reader that has seen 5 would never see 4. Places are therefore given under a lock, to facts that are
+committed, in transactions that follow one another: whoever has read up to a place misses nothing before it.
+
+Any process may do it, as often as it likes.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.clock import Now
+from bridge.database import Database
+from bridge.live.kinds import tell
+from bridge.storage.facts import facts
+from bridge.storage.live_events import live_events
+from bridge.storage.state import get_state, set_state
+
+KEPT = timedelta(hours=24)
+
+_AT_ONCE = 500
+_LOCK = "SELECT pg_advisory_xact_lock(7093516)"
+_FORGOTTEN = "live_events.forgotten"
+
+_UNPLACED = select(facts).where(facts.c.placed_at.is_(None)).order_by(facts.c.seq).limit(_AT_ONCE)
+_IS_UNPLACED = select(facts.c.seq).where(facts.c.placed_at.is_(None)).limit(1)
+_LAST = select(func.max(live_events.c.place))
+
+
+class Placing:
+    """Places what is committed."""
+
+    def __init__(self, *, database: Database, portal_server: str, now: Now) -> None:
+        self._database = database
+        self._portal_server = portal_server
+        self._now = now
+
+    async def place(self) -> None:
+        """Everything that is committed now has its place afterwards."""
+        async with self._database.read() as connection:
+            if (await connection.execute(_IS_UNPLACED)).first() is None:
+                return
+        while await self._place_some() == _AT_ONCE:
+            pass
+
+    async def _place_some(self) -> int:
+        now = self._now()
+        async with self._database.write() as connection:
+            if not self._database.is_sqlite:  # where a write transaction is the lock
+                await connection.execute(text(_LOCK))
+            rows = (await connection.execute(_UNPLACED)).all()
+            told = await tell(connection, rows, portal_server=self._portal_server, now=now)
+            if told:
+                await connection.execute(
+                    insert(live_events),
+                    [
+                        {
+                            "person": one.person,
+                            "event": one.event,
+                            "data": dict(one.data),
+                            "at": one.at,
+                            "placed_at": now,
+                        }
+                        for one in told
+                    ],
+                )
+            seqs = [row.seq for row in rows]
+            await connection.execute(update(facts).where(facts.c.seq.in_(seqs)).values(placed_at=now))
+        return len(rows)
+
+
+async def last_place(connection: AsyncConnection) -> int:
+    """The last place that was given."""
+    last = (await connection.execute(_LAST)).scalar_one()
+    return last if last is not None else await forgotten_up_to(connection)
+
+
+async def forgotten_up_to(connection: AsyncConnection) -> int:
+    """The last place of which nothing is kept any more."""
+    return int(await get_state(connection, _FORGOTTEN) or 0)
+
+
+async def prune(connection: AsyncConnection, *, now: datetime) -> None:
+    """Forget what was placed 24 hours ago and earlier."""
+    old = live_events.c.placed_at <= now - KEPT
+    last = (await connection.execute(_LAST.where(old))).scalar_one()
+    if last is not None:
+        await set_state(connection, _FORGOTTEN, str(last))
+        await connection.execute(delete(live_events).where(old))

@@ -1,0 +1,23 @@
+"""What people with an open stream are told, see bridge/live/placing.py.
+
+One row for each person and thing that happened. `place` only grows and never comes again, not even after pruning:
+it is the cursor of the streams.
+"""
+
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, Table, Text
+
+from appointments.storage.schema import Instant, metadata
+
+live_events = Table(
+    "live_events",
+    metadata,
+    Column("place", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("person", Text, nullable=False),
+    Column("event", Text, nullable=False),  # message | status | visit | appointment
+    Column("data", JSON, nullable=False),  # opaque ids and states, no words of people
+    Column("at", Instant, nullable=False),
+    Column("placed_at", Instant, nullable=False),
+    sqlite_autoincrement=True,
+)
+Index("ix_live_events_person", live_events.c.person, live_events.c.place)
+Index("ix_live_events_placed_at", live_events.c.placed_at)
