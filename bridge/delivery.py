@@ -34,7 +34,8 @@ from bridge.storage.statements import insert_once
 
 log = logging.getLogger(__name__)
 
-_LONGEST_PAUSE_S = 30
+# The question is the portal's own database's to answer, and cheap: a server that is back is soon seen to be.
+_GROWTH, _LONGEST_PAUSE_S = 1.5, 10.0
 _MOST_GROUPS = 500
 
 _t, _servers = timeline.c, delivery_servers.c
@@ -158,7 +159,7 @@ class Delivery:
             questions = due.scalar_one_or_none()
             if questions is None:
                 return False
-            pause_s = min(2 ** min(questions, 10), _LONGEST_PAUSE_S)
+            pause_s = min(_GROWTH ** min(questions, 10), _LONGEST_PAUSE_S)
             claimed = await connection.execute(
                 update(delivery_servers)
                 .where(_servers.server == server, _servers.ask_at <= now)

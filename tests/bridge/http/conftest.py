@@ -182,7 +182,9 @@ async def open_api() -> AsyncIterator[Callable[..., Any]]:
             logins=LoginLimits(
                 made_up_settings().sessions, clock=lambda: api.now.timestamp() - NOW.timestamp()
             ),
-            requests=RequestLimits(made_up_settings().limits, clock=lambda: (api.now - NOW).total_seconds()),
+            requests=RequestLimits(
+                made_up_settings().limits, clock=lambda: api.now.timestamp() - NOW.timestamp()
+            ),
             now=lambda: api.now,
             instance_id="one",
         )

@@ -105,7 +105,9 @@ def test_where_a_request_comes_from(proxies, forwarded, address) -> None:
 
 async def test_a_caller_has_a_share_of_requests(api) -> None:
     """429 with Retry-After for her, nobody else; and after the wait she is welcome again."""
-    few = RequestLimits(LimitSettings(requests_per_minute=3), clock=lambda: (api.now - NOW).total_seconds())
+    few = RequestLimits(
+        LimitSettings(requests_per_minute=3), clock=lambda: api.now.timestamp() - NOW.timestamp()
+    )
     object.__setattr__(api.services, "requests", few)
 
     async def ask(**headers: object):
