@@ -52,7 +52,7 @@ async def book_series(
             booked.append(
                 await book(
                     connection,
-                    appointment_id=f"{series_id}.{number}",
+                    appointment_id=f"{series_id}-{number}",
                     professional=professional,
                     patient=patient,
                     start=one,

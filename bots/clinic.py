@@ -1,7 +1,10 @@
 """What the clinic says of itself: the words of a first contact depend on it."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Self
 
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from appointments.public_holidays import Region, is_known_region
 from bots.i18n import Language
 
 
@@ -30,6 +33,24 @@ class ClinicTexts(_Section):
     )
 
 
+class HolidaySettings(_Section):
+    """Whose public holidays are days off, unless a professional's schedule says otherwise."""
+
+    country: str = Field(description="ISO 3166-1, such as ES.")
+    subdivision: str | None = Field(default=None, description="ISO 3166-2 without the country, such as MD.")
+
+    @model_validator(mode="after")
+    def _is_known(self) -> Self:
+        if not is_known_region(self.region):
+            raise ValueError("the public holidays of this country or subdivision are not known")
+        return self
+
+    @property
+    def region(self) -> Region:
+        """The same, for schedules."""
+        return Region(self.country, self.subdivision)
+
+
 class ClinicSettings(_Section):
     """Who runs this service, for the people who use it."""
 
@@ -37,6 +58,7 @@ class ClinicSettings(_Section):
     emergency_number: str = Field(default="112", pattern=r"^[0-9][0-9 ]{1,19}$")
     answer_within: AnswerWithin = AnswerWithin()
     texts: dict[Language, ClinicTexts] = {}
+    holidays: HolidaySettings | None = None
 
     def texts_in(self, language: Language) -> ClinicTexts:
         """The clinic's own words in this language, as far as there are any."""

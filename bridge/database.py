@@ -20,6 +20,7 @@ from bridge import sqlite
 
 _SQLITE_PATIENCE_S = 30.0
 _SQLITE_RETRY_S = 0.005
+# Four processes together stay below PostgreSQL's default of 100.
 _POSTGRESQL_CONNECTIONS = 20
 
 
@@ -27,7 +28,7 @@ def make_engine(url: str) -> AsyncEngine:
     """The engine of `sqlite:///FILE` or `postgresql://…`; connections are opened on first use."""
     if not is_sqlite(url):
         driver = make_url(url).set(drivername="postgresql+asyncpg")
-        return create_async_engine(driver, pool_size=_POSTGRESQL_CONNECTIONS)
+        return create_async_engine(driver, pool_size=_POSTGRESQL_CONNECTIONS, max_overflow=0)
     engine = create_async_engine(
         make_url(url).set(drivername=sqlite.DRIVER),
         connect_args={"timeout": 0, "factory": sqlite.Connection},

@@ -19,6 +19,7 @@ from sqlalchemy import text
 
 from bridge import idempotency, inbox, sessions
 from bridge.app import Platform, opened
+from bridge.bookings import pass_on_lapsed
 from bridge.delivery import Delivery
 from bridge.http.limits import LoginLimits, RequestLimits
 from bridge.http.ports import Check, Services
@@ -139,6 +140,9 @@ def _jobs(
             await sessions.prune(connection, now=now)
             await placing.prune(connection, now=now)
 
+    async def lapse_offers() -> None:
+        await pass_on_lapsed(platform.database, now=platform.now())
+
     async def catch_up() -> None:
         recovery.trouble()
 
@@ -167,6 +171,7 @@ def _jobs(
             Job("seat the assistant", 10, platform.attendance.complete),
             Job("watch identities", 30, identities.look),
             Job("watch for strangers", 10, strangers.look),
+            Job("pass on offers that nobody answered", 10, lapse_offers),
             Job("heal encryption", 10, platform.encryption.heal),
             Job("forget what is done", 3600, prune),
         ]

@@ -77,6 +77,11 @@ class HttpSettings(_Section):
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=1, le=65535)
     max_body_bytes: int = Field(default=262_144, ge=1024)
+    public_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^?#]+/$",
+        description="Where people's browsers reach the web page and the API; http://host:port/ when left out.",
+    )
 
 
 class FederationSettings(_Section):
@@ -153,6 +158,11 @@ class Settings(_Section):
     def managed_user_id(self, name: str) -> str:
         """The user id of the managed user whose localpart ends with `name`."""
         return f"@{self.appservice.managed_prefix}{name}:{self.homeserver.server_name}"
+
+    @property
+    def public_url(self) -> str:
+        """Where people's browsers reach us, with a slash at its end."""
+        return self.http.public_url or f"http://{self.http.host}:{self.http.port}/"
 
     @property
     def keeper_id(self) -> str:

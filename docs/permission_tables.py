@@ -4,6 +4,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from appointments.appointment_permissions import APPOINTMENT_ACTIONS, APPOINTMENT_TABLE, AppointmentAction
 from appointments.permissions import ACTIONS, TABLE, Action, Verdict, Who
 from bridge.http.routing import Route
 
@@ -40,9 +41,26 @@ _VERDICTS: dict[Verdict, str] = {
     "not-in-care-team": "403 `not-in-care-team`",
     "not-found": "404 `not-found`",
 }
-_CALLERS = """
+_APPOINTMENT_ACTIONS: dict[AppointmentAction, str] = {
+    "slots": "see what is free",
+    "book": "book",
+    "see": "see an appointment",
+    "reason": "read its reasons",
+    "move": "move it, wait for an earlier time",
+    "cancel": "cancel it",
+}
+_APPOINTMENTS = """
 In the list, `not-found` means that the conversation is not in it. An identity that changed stops writing for
 everybody who may: 409 `identity-changed`.
+
+## People and appointments
+
+Here a representative is one with the scope `appointments`. Reasons are words of people: a session made from an OpenID
+token gives them to nobody. Schedules are kept by the professional's own session, for herself, and by integrators; a
+key that acts for nobody (no `X-Act-As`) sees what is free and lists the appointments of any patient or professional.
+
+"""
+_CALLERS = """
 
 ## Callers and operations
 
@@ -55,7 +73,7 @@ made from a Matrix OpenID token never gives content.
 
 def page(routes: Iterable[Route]) -> str:
     """The whole document, in Markdown."""
-    return _INTRODUCTION + _people() + _CALLERS + _operations(routes)
+    return _INTRODUCTION + _people() + _APPOINTMENTS + _appointments() + _CALLERS + _operations(routes)
 
 
 def _people() -> str:
@@ -66,12 +84,24 @@ def _people() -> str:
     return _table(["who", "care", *(_ACTIONS[action] for action in ACTIONS)], rows)
 
 
+def _appointments() -> str:
+    rows = [
+        [
+            _WHO[relation.who].replace("`messages`", "`appointments`"),
+            relation.care,
+            *(_VERDICTS[verdicts[action]] for action in APPOINTMENT_ACTIONS),
+        ]
+        for relation, verdicts in APPOINTMENT_TABLE.items()
+    ]
+    return _table(["who", "care", *(_APPOINTMENT_ACTIONS[action] for action in APPOINTMENT_ACTIONS)], rows)
+
+
 def _operations(routes: Iterable[Route]) -> str:
     rows = [
         [
             f"`{route.method} {route.path}`",
             "—" if route.scope is None else f"`{route.scope}`",
-            "yes" if route.acts else "—",
+            "yes" if route.acts else "may have it" if route.may_act else "—",
             ", ".join(sorted(route.sessions)) or "—",
             "—" if route.needs_credentials else "yes",
         ]

@@ -4,11 +4,14 @@ Everything here may be done again: what a first start left half done, the next o
 """
 
 import secrets
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from appointments.schedule_services import put_schedule
+from appointments.schedules import Hours, Schedule, VisitType
 from bridge import apikeys, app, care
 from bridge.demo.accounts import AccountExistsError, create_account
 from bridge.demo.cast import CARED_FOR, CAST, INTEGRATOR
@@ -87,6 +90,7 @@ async def settle_in(platform: LocalPlatform, passwords: Passwords) -> None:
                 await add_managed_user(gateway, user_id=ids[key], display_name=person.display_name)
         for key in CARED_FOR:
             await add_care(gateway, patient=ids[key], professional=ids["professional"])
+        await add_office_hours(gateway, professional=ids["professional"])
         passwords.put(INTEGRATOR, await add_api_key(gateway, name=INTEGRATOR))
 
 
@@ -112,6 +116,19 @@ async def add_care(gateway: app.Platform, *, patient: str, professional: str) ->
             reason=None,
             now=now,
         )
+
+
+async def add_office_hours(gateway: app.Platform, *, professional: str) -> None:
+    """This professional works Monday to Friday from nine to five in Madrid, in visits of twenty minutes."""
+    office = (Hours(time(9), time(17)),)
+    schedule = Schedule(
+        zone="Europe/Madrid",
+        weekly=dict.fromkeys(range(5), office),
+        exceptions={},
+        visit_types=(VisitType(name="visit", length=timedelta(minutes=20)),),
+    )
+    async with gateway.database.write() as connection:
+        await put_schedule(connection, professional=professional, schedule=schedule, now=gateway.now())
 
 
 async def add_api_key(gateway: app.Platform, *, name: str) -> str:

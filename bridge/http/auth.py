@@ -30,7 +30,7 @@ async def admit(request: web.Request, route: Route, services: Services) -> Calle
     if route.logs_in and AUTHORIZATION not in request.headers:
         return Caller()
     token = _bearer(request)
-    acting_for = request.headers.get(ACT_AS, "") if route.acts else ""
+    acting_for = request.headers.get(ACT_AS, "") if route.acts or route.may_act else ""
     async with services.database.read() as connection:
         if token.startswith(sessions.PREFIX):
             return await _session(connection, route, services, token=token, acting_for=acting_for)
@@ -65,7 +65,7 @@ async def _key(
         raise ProblemError(Problem.MISSING_SCOPE, scope=route.scope)
     if route.acts and not acting_for:
         raise ProblemError(Problem.ACT_AS_REQUIRED)
-    if route.acts and not caller.acting_managed:
+    if acting_for and not caller.acting_managed:
         raise ProblemError(Problem.NOT_MANAGED)
     return Caller(kind="key", user_id=acting_for, key_id=caller.key.id)
 

@@ -247,6 +247,16 @@ class FieldErrorDocument(BaseModel):
     parameter: str = Field(default="")
 
 
+class SlotDocument(BaseModel):
+    """A time that could be booked instead."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    start: InstantOut
+    end: InstantOut
+    visit_type: str
+
+
 class ProblemDocument(BaseModel):
     """Why a request was refused (RFC 9457)."""
 
@@ -257,3 +267,5 @@ class ProblemDocument(BaseModel):
     status: Annotated[int, Field(ge=400, le=599)]
     detail: str
     errors: list[FieldErrorDocument] = Field(default=[])
+    slots: list[SlotDocument] = Field(default=[], description="The next times that are free instead.")
+    conflicts: list[InstantOut] = Field(default=[], description="What of a series can't be booked.")

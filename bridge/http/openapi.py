@@ -65,6 +65,8 @@ def problems_of(route: Route) -> list[Problem]:
         found.add(Problem.MISSING_SCOPE)
     if route.acts:
         found |= {Problem.ACT_AS_REQUIRED, Problem.NOT_MANAGED}
+    if route.may_act:
+        found.add(Problem.NOT_MANAGED)
     if route.body_model is not None:
         found |= {
             Problem.BAD_REQUEST,
@@ -75,7 +77,7 @@ def problems_of(route: Route) -> list[Problem]:
     if route.path_model or route.query_model or route.body_model:
         found.add(Problem.VALIDATION)
     if route.takes_idempotency_key:
-        found |= {Problem.STILL_RUNNING, Problem.IDEMPOTENCY_KEY_REUSED}
+        found |= {Problem.STILL_RUNNING, Problem.IDEMPOTENCY_KEY_REUSED, Problem.VALIDATION}
     return sorted(found, key=lambda problem: (problem.status, problem.slug))
 
 
@@ -107,9 +109,9 @@ def _security(route: Route) -> list[Document]:
 
 def _parameters(route: Route, language: Language) -> list[Document]:
     parameters: list[Document] = []
-    if route.acts:
+    if route.acts or route.may_act:
         schema = {"type": "string", "pattern": USER_ID, "maxLength": 255}
-        required = not route.sessions and not route.logs_in
+        required = route.acts and not route.sessions and not route.logs_in
         parameters.append(_header(ACT_AS, "act-as", schema, language, required=required))
     if route.takes_idempotency_key:
         schema = {"type": "string", "pattern": "^[!-~]+$", "minLength": 1, "maxLength": 255}

@@ -31,10 +31,16 @@ class Problem(Enum):
     METHOD_NOT_ALLOWED = ("method-not-allowed", 405)
     STILL_RUNNING = ("still-running", 409)
     IDENTITY_CHANGED = ("identity-changed", 409)
+    SLOT_TAKEN = ("slot-taken", 409)
+    TOO_LATE = ("too-late", 409)
+    APPOINTMENT_STATE = ("appointment-state", 409)
+    VERSION_CHANGED = ("version-changed", 409)
+    NO_OFFER = ("no-offer", 409)
     BODY_TOO_LARGE = ("body-too-large", 413)
     MESSAGE_TOO_LARGE = ("message-too-large", 413)
     UNSUPPORTED_MEDIA_TYPE = ("unsupported-media-type", 415)
     VALIDATION = ("validation", 422)
+    SLOT_NOT_OFFERED = ("slot-not-offered", 422)
     IDEMPOTENCY_KEY_REUSED = ("idempotency-key-reused", 422)
     TOO_MANY_REQUESTS = ("too-many-requests", 429)
     INTERNAL = ("internal", 500)
@@ -63,7 +69,7 @@ class FieldError:
 
 
 class ProblemError(Exception):
-    """A refusal on its way to the caller."""
+    """A refusal on its way to the caller; `members` are further ones of its document (RFC 9457, 3.2)."""
 
     def __init__(
         self,
@@ -72,6 +78,7 @@ class ProblemError(Exception):
         detail_key: str | None = None,
         errors: Sequence[FieldError] = (),
         headers: Mapping[str, str] | None = None,
+        members: Mapping[str, Any] | None = None,
         **parameters: object,
     ) -> None:
         super().__init__(problem.slug)
@@ -79,6 +86,7 @@ class ProblemError(Exception):
         self.detail_key = detail_key or f"problem.{problem.slug}.detail"
         self.errors = errors
         self.headers = dict(headers or {})
+        self.members = dict(members or {})
         self.parameters = parameters
 
 
@@ -93,7 +101,7 @@ def render(error: ProblemError, language: Language) -> dict[str, Any]:
     }
     if error.errors:
         document["errors"] = [item.render(language) for item in error.errors]
-    return document
+    return document | error.members
 
 
 def problem_response(error: ProblemError, language: Language) -> web.Response:

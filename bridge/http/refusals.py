@@ -7,10 +7,19 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from appointments.errors import (
     AmbiguousPatientError,
+    BadScheduleError,
     EmptyCarePeriodError,
+    NoAppointmentError,
+    NoOfferError,
     NotInCareTeamError,
+    NotOfferedError,
     SamePersonError,
     SelfRepresentationError,
+    SlotTakenError,
+    TooLateError,
+    UnknownVisitTypeError,
+    VersionChangedError,
+    WrongStateError,
 )
 from bridge.errors import (
     BadCredentialsError,
@@ -38,6 +47,12 @@ _PLAIN = {
     IdentityChangedError: Problem.IDENTITY_CHANGED,
     KeyReusedError: Problem.IDEMPOTENCY_KEY_REUSED,
     ServerRefusedError: Problem.SERVER_NOT_ALLOWED,
+    NoAppointmentError: Problem.NOT_FOUND,
+    SlotTakenError: Problem.SLOT_TAKEN,
+    TooLateError: Problem.TOO_LATE,
+    WrongStateError: Problem.APPOINTMENT_STATE,
+    VersionChangedError: Problem.VERSION_CHANGED,
+    NoOfferError: Problem.NO_OFFER,
 }
 _OF_FIELDS = {
     MessageNotFoundError: FieldError("pointer", "#/reply_to", "reply-to-unknown"),
@@ -46,6 +61,7 @@ _OF_FIELDS = {
     SelfRepresentationError: FieldError("parameter", "representative", "self-representation"),
     AmbiguousPatientError: FieldError("pointer", "#/on_behalf_of", "ambiguous-patient"),
     EmptyCarePeriodError: FieldError("pointer", "#/until", "empty-period"),
+    UnknownVisitTypeError: FieldError("pointer", "#/visit_type", "visit-type-unknown"),
 }
 _OF_STATUS = {404: Problem.NOT_FOUND, 405: Problem.METHOD_NOT_ALLOWED, 413: Problem.BODY_TOO_LARGE}
 
@@ -74,6 +90,11 @@ def _of_the_rest(error: Exception) -> ProblemError:
         case ServerNotAllowedError(who=who, server=server):
             refused = FieldError("parameter", who, "server-not-allowed", {"server": server})
             return ProblemError(Problem.VALIDATION, errors=[refused])
+        case BadScheduleError(field=field):
+            refused = FieldError("pointer", f"#/{field}", f"schedule-{field.replace('_', '-')}")
+            return ProblemError(Problem.VALIDATION, errors=[refused])
+        case NotOfferedError(reason=why):
+            return ProblemError(Problem.SLOT_NOT_OFFERED, detail_key=f"problem.slot-not-offered.{why}")
         case _:
             return _to_repeat(error)
 

@@ -39,6 +39,9 @@ _OWN_TEXTS = frozenset(
         "one-target",
         "one-login",
         "one-person",
+        "time-of-day",
+        "date",
+        "visit-type",
     }
 )
 

@@ -15,6 +15,7 @@ from bridge.sessions import SessionKind
 
 JSON = "application/json"
 NO_SESSION: frozenset[SessionKind] = frozenset()
+OWN_SESSION: frozenset[SessionKind] = frozenset({"own"})
 MANAGED_SESSION: frozenset[SessionKind] = frozenset({"managed"})
 ANY_SESSION: frozenset[SessionKind] = frozenset({"managed", "own"})
 
@@ -97,9 +98,9 @@ def json_answer(model: BaseModel, *, status: int = 200) -> Answer:
 class Route:
     """One operation of the API: how it is called, who may call it, what it answers.
 
-    An API key needs the `scope`; with `acts` it names a managed user in X-Act-As. `sessions` are the kinds that
-    may call, each for its own person: a managed user's with the scope of the key that made it. `logs_in`: whoever
-    has no credentials yet may call too, so often only as the settings say.
+    An API key needs the `scope`; with `acts` it names a managed user in X-Act-As, with `may_act` it may. `sessions`
+    are the kinds that may call, each for its own person: a managed user's with the scope of the key that made it.
+    `logs_in`: whoever has no credentials yet may call too, so often only as the settings say.
 
     The handler is called with a Context and, where the route has a model for it, `path`, `query` and `body`
     (`body_is_optional`: none is the same as an empty object).
@@ -113,6 +114,7 @@ class Route:
     handler: Handler
     scope: Scope | None = None
     acts: bool = False
+    may_act: bool = False
     sessions: frozenset[SessionKind] = NO_SESSION
     logs_in: bool = False
     path_model: type[BaseModel] | None = None

@@ -72,9 +72,11 @@ def build_app(services: Services) -> web.Application:
     )
     for route in route_table():
         handler = endpoint(route, services)
+        # An id of ours has no dot: what ends in .ics is another resource, with other methods.
+        path = route.path.replace("{id}", "{id:[^/.]+}")
         if route.method == "GET":
-            app.router.add_get(route.path, handler)
+            app.router.add_get(path, handler)
         else:
-            app.router.add_route(route.method, route.path, handler)
+            app.router.add_route(route.method, path, handler)
     app.add_routes(services.appservice_routes)
     return app

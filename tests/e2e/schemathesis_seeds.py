@@ -19,6 +19,9 @@ _SEEDS: dict[str, list[str]] = json.loads(Path(os.environ["VIDEOCONSULTA_SEEDS"]
 _EITHER = ("conversation_id", "recipient")
 """Of these a message takes one."""
 
+_IN_THE_WAY = ("patient", "version", "visit_type")
+"""What rarely lets a real time be booked or moved to: somebody out of care, any version, any name."""
+
 _reached: defaultdict[str, Counter[int]] = defaultdict(Counter)
 
 
@@ -37,6 +40,9 @@ def _with_real_ids(generated: Any) -> Any:
     }
     if all(name in real for name in _EITHER) and number % 2:
         real[_EITHER[number // 4 % 2]] = None
+    if "start" in real:
+        real = {name: value for name, value in real.items() if name not in _IN_THE_WAY}
+        real |= {"professional": _SEEDS["recipient"][0]} if "professional" in real else {}
     return real
 
 

@@ -38,6 +38,27 @@ LOGIN: Expected = _KEY | {"key without scope": None} | _NO_SESSION
 CARE: Expected = dict.fromkeys(_KEY) | _NOBODY | {"key without scope": "missing-scope"} | _NO_SESSION
 LOGOUT: Expected = dict.fromkeys(_KEY, "unauthorized") | {"browser": None, "own": None}
 
+SCHEDULES: Expected = (
+    dict.fromkeys(_KEY)
+    | _NOBODY
+    | {
+        "key without scope": "missing-scope",
+        "browser": "missing-scope",
+        "own": "not-found",
+    }
+)
+SEEN: Expected = MEETING | {"key for nobody": None}
+
+
+def _then(expected: Expected, problem: str) -> Expected:
+    """Whoever is admitted meets this problem next, which has nothing to do with credentials."""
+    return {who: refused or problem for who, refused in expected.items()}
+
+
+_HERS, _UNKNOWN = "/api/professionals/{doctor}", f"/api/appointments/{'0' * 32}"
+_LONG_AGO = {"professional": "{doctor}", "start": "2020-01-01T00:00:00Z"}
+_NONE: Expected = _then(MEETING, "not-found")
+
 WALK: Mapping[str, tuple[str, str, Any, Expected]] = {
     "create_session": ("POST", "/api/session", {"ttl_s": 60}, LOGIN),
     "end_session": ("DELETE", "/api/session", None, LOGOUT),
@@ -56,6 +77,29 @@ WALK: Mapping[str, tuple[str, str, Any, Expected]] = {
         {"scopes": ["video"]},
         CARE,
     ),
+    "put_schedule": ("PUT", f"{_HERS}/schedule", {"zone": "Europe/Madrid", "weekly": {}}, SCHEDULES),
+    "get_schedule": ("GET", f"{_HERS}/schedule", None, SCHEDULES),
+    "get_slots": ("GET", f"{_HERS}/slots", None, SEEN),
+    "list_appointments": ("GET", "/api/appointments?patient={patient}", None, SEEN),
+    "book_appointment": ("POST", "/api/appointments", _LONG_AGO, _then(MEETING, "slot-not-offered")),
+    "book_series": (
+        "POST",
+        "/api/appointment-series",
+        _LONG_AGO | {"count": 2},
+        _then(MEETING, "slot-taken"),
+    ),
+    "get_appointment": ("GET", _UNKNOWN, None, _NONE),
+    "get_ics": ("GET", f"{_UNKNOWN}.ics", None, _NONE),
+    "get_reasons": ("GET", f"{_UNKNOWN}/reasons", None, _then(CONTENT, "not-found")),
+    "move_appointment": ("PATCH", _UNKNOWN, {"start": "2020-01-01T00:00:00Z"}, _NONE),
+    "cancel_appointment": ("POST", f"{_UNKNOWN}/cancel", None, _NONE),
+    "wait_for_earlier": ("POST", f"{_UNKNOWN}/waiting", None, _NONE),
+    "get_waiting": ("GET", f"{_UNKNOWN}/waiting", None, _NONE),
+    "wait_no_longer": ("DELETE", f"{_UNKNOWN}/waiting", None, _NONE),
+    "accept_offer": ("POST", f"{_UNKNOWN}/waiting/accept", None, _NONE),
+    "decline_offer": ("POST", f"{_UNKNOWN}/waiting/decline", None, _NONE),
+    "create_feed": ("POST", "/api/calendar", None, MEETING),
+    "revoke_feed": ("DELETE", "/api/calendar", None, MEETING),
     "end_representation": ("DELETE", "/api/representatives/{patient}/{other}", None, CARE),
 }
 """Every operation that takes credentials: how it is called, and who is let in."""

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -37,6 +38,12 @@ _WRITES = (
     "DELETE /api/care/{patient}/{professional}",
     "PUT /api/representatives/{patient}/{representative}",
     "DELETE /api/representatives/{patient}/{representative}",
+    "PUT /api/professionals/{user_id}/schedule",
+    "POST /api/appointments",
+    "PATCH /api/appointments/{id}",
+    "POST /api/appointments/{id}/cancel",
+    "POST /api/appointments/{id}/waiting",
+    "POST /api/calendar",
 )
 """What has to succeed at least once in a run, or the run says little. The seeds have to suffice for it."""
 
@@ -52,7 +59,12 @@ async def _seeds(clinic: Clinic, patient: str, professional: str) -> dict[str, l
         async with http.post("/api/messages/send", json=message) as response:
             assert response.status == 201, await response.text()
             sent = await response.json()
+    starts, booked = await _booked(clinic, patient, professional)
     return {
+        "user_id": [others[0]],
+        "zone": ["Europe/Madrid"],
+        "start": starts,
+        "id": booked,
         "conversation_id": [sent["conversation_id"]],
         "message_id": [sent["message_id"]],
         "reply_to": [sent["message_id"]],
@@ -63,6 +75,26 @@ async def _seeds(clinic: Clinic, patient: str, professional: str) -> dict[str, l
         "representative": [others[1]],
         "professional": [professional, await clinic.professional()],
     }
+
+
+async def _booked(clinic: Clinic, patient: str, professional: str) -> tuple[list[str], list[str]]:
+    """Times that are free, and appointments that are there."""
+    async with clinic.api(acting_for=patient) as http:
+        always = [{"from": "00:00", "until": "24:00"}]
+        days = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+        schedule = {"zone": "Europe/Madrid", "weekly": dict.fromkeys(days, always)}
+        path = f"/api/professionals/{quote(professional, safe='')}"
+        async with http.put(f"{path}/schedule", json=schedule) as response:
+            assert response.status == 201, await response.text()
+        async with http.get(f"{path}/slots?limit=500") as response:
+            starts = [slot["start"] for slot in (await response.json())["slots"]]
+        booked = []
+        for start in starts[-5:]:
+            body = {"professional": professional, "start": start}
+            async with http.post("/api/appointments", json=body) as response:
+                assert response.status == 201, await response.text()
+                booked.append((await response.json())["id"])
+    return starts[:-5], booked
 
 
 async def _run(clinic: Clinic, directory: Path, *options: str, within_s: float) -> Reached:

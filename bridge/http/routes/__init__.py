@@ -1,5 +1,6 @@
 """The route table, one module a topic: how each operation is called, who may call it, what it answers."""
 
+from bridge.http.routes.appointments import APPOINTMENTS_ROUTES
 from bridge.http.routes.care import CARE_ROUTES
 from bridge.http.routes.events import EVENTS_ROUTES
 from bridge.http.routes.health import HEALTH_ROUTES
@@ -11,5 +12,6 @@ API_ROUTES = (
     *MESSAGES_ROUTES,
     *EVENTS_ROUTES,
     *CARE_ROUTES,
+    *APPOINTMENTS_ROUTES,
     *HEALTH_ROUTES,
 )

@@ -129,7 +129,7 @@ async def populate(database: Database, sealer: Sealer) -> dict[str, str]:
             now=NOW,
         )
         for name, scopes, expires in (
-            ("all", ["messages", "care"], None),
+            ("all", ["messages", "care", "appointments"], None),
             ("care", ["care"], None),
             ("messages", ["messages"], None),
             ("expired", ["messages"], NOW),

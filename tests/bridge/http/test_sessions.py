@@ -144,16 +144,36 @@ async def test_no_session_does_what_takes_a_key(api) -> None:
 
 async def test_every_route_says_which_sessions_may_call() -> None:
     """What isn't listed here takes an API key, or is public: a new route has to be thought about."""
-    assert {route.operation: set(route.sessions) for route in API_ROUTES if "own" in route.sessions} == {
-        "end_session": {"managed", "own"},
-        "list_conversations": {"managed", "own"},
-        "open_conversation": {"managed", "own"},
-        "stream_events": {"managed", "own"},
+    assert {route.operation for route in API_ROUTES if route.sessions == {"managed", "own"}} == {
+        "end_session",
+        "list_conversations",
+        "open_conversation",
+        "stream_events",
+        "get_slots",
+        "book_appointment",
+        "book_series",
+        "list_appointments",
+        "get_appointment",
+        "get_ics",
+        "move_appointment",
+        "cancel_appointment",
+        "wait_for_earlier",
+        "get_waiting",
+        "wait_no_longer",
+        "accept_offer",
+        "decline_offer",
+        "create_feed",
+        "revoke_feed",
     }
     assert {route.operation for route in API_ROUTES if route.sessions == {"managed"}} == {
         "send_message",
         "read_conversation",
         "mark_read",
+        "get_reasons",
+    }
+    assert {route.operation for route in API_ROUTES if route.sessions == {"own"}} == {
+        "put_schedule",
+        "get_schedule",
     }
     assert [route.operation for route in API_ROUTES if route.logs_in] == ["create_session"]
 

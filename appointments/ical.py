@@ -1,0 +1,106 @@
+"""Appointments for people's calendars: invitations and cancellations (RFC 5545, RFC 5546), and a feed.
+
+Calendars and mailboxes are others' machines: no names and no reasons, only that there is an appointment, and where to
+go. The UID of an appointment never changes, its SEQUENCE grows with each move and its cancellation.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from icalendar import Alarm, Calendar, Event, vCalAddress
+
+from appointments.booking import Appointment, Status
+
+_ALARMS = (timedelta(hours=-2), timedelta(minutes=-10))
+_OBSERVANCES_AROUND = timedelta(days=366)
+_STATES: dict[Status, str] = {"proposed": "TENTATIVE", "cancelled": "CANCELLED", "noshow": "CANCELLED"}
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An appointment in a calendar, and where its people go."""
+
+    appointment: Appointment
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """Who sends calendars: `host` makes ids unique, `organizer` is an e-mail address; texts say nothing personal."""
+
+    host: str
+    organizer: str
+    summary: str
+    calendar_name: str
+
+
+def invitation(listed: Listed, *, sender: Sender, attendee: str | None = None) -> bytes:
+    """METHOD:REQUEST for an appointment that holds, at first and after each move; METHOD:CANCEL for one that doesn't.
+
+    `attendee` is the e-mail address of whom it is sent to; nobody is named when it is only downloaded.
+    """
+    state = listed.appointment.status
+    method: Literal["REQUEST", "CANCEL"] = "CANCEL" if state in ("cancelled", "noshow") else "REQUEST"
+    event = _event(listed, sender=sender)
+    event.add("organizer", vCalAddress(f"mailto:{sender.organizer}"))
+    if attendee is not None:
+        event.add(
+            "attendee",
+            vCalAddress(f"mailto:{attendee}"),
+            parameters={"partstat": "NEEDS-ACTION", "rsvp": "FALSE"},
+        )
+    return _calendar([event], [listed.appointment], method=method, sender=sender)
+
+
+def feed(listed: Sequence[Listed], *, sender: Sender) -> bytes:
+    """METHOD:PUBLISH with all of these, cancelled ones too, so that calendars take them out."""
+    events = [_event(one, sender=sender) for one in listed]
+    return _calendar(events, [one.appointment for one in listed], method="PUBLISH", sender=sender)
+
+
+def _event(listed: Listed, *, sender: Sender) -> Event:
+    appointment = listed.appointment
+    zone = ZoneInfo(appointment.zone)
+    event = Event()
+    event.add("uid", f"{appointment.id}@{sender.host}")
+    event.add("sequence", appointment.sequence)
+    event.add("dtstamp", appointment.updated_at)
+    event.add("dtstart", appointment.start.astimezone(zone))
+    event.add("dtend", appointment.end.astimezone(zone))
+    event.add("summary", sender.summary)
+    event.add("url", listed.url)
+    event.add("status", _STATES.get(appointment.status, "CONFIRMED"))
+    event.add("class", "PRIVATE")
+    if appointment.status == "booked":
+        for before in _ALARMS:
+            event.add_component(_alarm(before, summary=sender.summary))
+    return event
+
+
+def _alarm(before: timedelta, *, summary: str) -> Alarm:
+    alarm = Alarm()
+    alarm.add("action", "DISPLAY")
+    alarm.add("description", summary)
+    alarm.add("trigger", before)
+    return alarm
+
+
+def _calendar(
+    events: Iterable[Event], appointments: Sequence[Appointment], *, method: str, sender: Sender
+) -> bytes:
+    calendar = Calendar()
+    calendar.add("prodid", "-//Videoconsulta//ES")
+    calendar.add("version", "2.0")
+    calendar.add("method", method)
+    calendar.add("x-wr-calname", sender.calendar_name)
+    for event in events:
+        calendar.add_component(event)
+    if appointments:
+        first = min(one.start for one in appointments) - _OBSERVANCES_AROUND
+        last = max(one.end for one in appointments) + _OBSERVANCES_AROUND
+        calendar.add_missing_timezones(first_date=first.date(), last_date=last.date())
+    made: bytes = calendar.to_ical()
+    return made

@@ -1,0 +1,75 @@
+"""Schedules of professionals, and what is free, over REST."""
+
+from appointments.appointment_access import require_slots_shown
+from appointments.booking_services import offered_slots
+from appointments.errors import UnknownVisitTypeError
+from appointments.schedule_services import put_schedule as enter_schedule
+from appointments.schedule_services import schedule_of
+from bridge.care import server_of
+from bridge.errors import ServerNotAllowedError
+from bridge.http.problems import FieldError, Problem, ProblemError
+from bridge.http.routing import Answer, Context, json_answer
+from bridge.http.schedule_models import (
+    ProfessionalPath,
+    ScheduleModel,
+    SlotAnswer,
+    SlotsAnswer,
+    SlotsQuery,
+)
+
+
+async def put_schedule(context: Context, *, path: ProfessionalPath, body: ScheduleModel) -> Answer:
+    """PUT /api/professionals/{user_id}/schedule: 201 for a first one, 200 for another."""
+    _require_own(context, path)
+    services = context.services
+    homeserver = services.settings.homeserver
+    if server_of(path.user_id) not in {homeserver.server_name, *homeserver.allowed_servers}:
+        raise ServerNotAllowedError("professional", server=server_of(path.user_id))
+    holidays = services.settings.clinic.holidays
+    schedule = body.schedule(clinics=None if holidays is None else holidays.region)
+    async with services.database.write() as connection:
+        is_new = await enter_schedule(
+            connection, professional=path.user_id, schedule=schedule, now=services.now()
+        )
+    return json_answer(ScheduleModel.of(schedule), status=201 if is_new else 200)
+
+
+async def get_schedule(context: Context, *, path: ProfessionalPath) -> Answer:
+    """GET /api/professionals/{user_id}/schedule."""
+    _require_own(context, path)
+    async with context.services.database.read() as connection:
+        schedule = await schedule_of(connection, path.user_id)
+    if schedule is None:
+        raise ProblemError(Problem.NOT_FOUND)
+    return json_answer(ScheduleModel.of(schedule))
+
+
+async def get_slots(context: Context, *, path: ProfessionalPath, query: SlotsQuery) -> Answer:
+    """GET /api/professionals/{user_id}/slots."""
+    services = context.services
+    now = services.now()
+    async with services.database.read() as connection:
+        if context.acting_for:
+            await require_slots_shown(
+                connection, person=context.acting_for, professional=path.user_id, now=now
+            )
+        try:
+            slots = await offered_slots(
+                connection,
+                professional=path.user_id,
+                visit_type=query.visit_type,
+                start=query.start,
+                end=query.end,
+                limit=query.limit,
+                now=now,
+            )
+        except UnknownVisitTypeError:
+            unknown = FieldError("parameter", "visit_type", "visit-type-unknown")
+            raise ProblemError(Problem.VALIDATION, errors=[unknown]) from None
+    return json_answer(SlotsAnswer(slots=[SlotAnswer.model_validate(slot) for slot in slots]))
+
+
+def _require_own(context: Context, path: ProfessionalPath) -> None:
+    # A key that acts for nobody keeps everybody's schedule; a person only her own.
+    if context.acting_for not in ("", path.user_id):
+        raise ProblemError(Problem.NOT_FOUND)
