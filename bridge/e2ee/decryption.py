@@ -5,7 +5,8 @@ An event is shown only if
    somebody who holds the session, nor is `sender_key` in the event believed or needed),
  - that device is believed (trust.py), or was when the session came or was first read,
  - the plaintext names the same room, and
- - the message index was not used by another event before. Of events that are read together the oldest is first.
+ - the message index was not used by another event before (message_indexes.py). Of events that are read together the
+   oldest is first.
 """
 
 import json
@@ -96,10 +97,10 @@ class Decryption:
             opened.append(found)
         readable = [item for item in opened if isinstance(item, _Opened)]
         await self._note_trust(user_id, readable)
-        # Lists are newest first, and sorting keeps the order of equals; of equal keys a dict keeps the last.
+        # Lists are newest first, and sorting keeps the order of equals.
         newest_first = sorted(readable, key=lambda item: item.event.origin_server_ts, reverse=True)
         first_uses = await claim_indexes(
-            self._database, {item.use: item.event.event_id for item in newest_first}
+            self._database, [(item.use, item.event.event_id) for item in newest_first]
         )
         return [_read(item, first_uses) if isinstance(item, _Opened) else item for item in opened]
 

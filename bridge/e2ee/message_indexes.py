@@ -1,13 +1,19 @@
-"""Against replays: a message index belongs to the first event that used it, for good."""
+"""Against replays: a message index belongs to the event that used it first.
 
-from collections.abc import Mapping
+First is what was read or sent first. Where a message could not be read when it came, a replay of it may be read
+before it; so once both were seen the index goes to the one that reached the room first: the timeline's order, which
+no sender's clock decides.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.database import Database
 from bridge.e2ee.rows import insert_missing_rows
+from bridge.storage.conversations import timeline
 from bridge.storage.e2ee import inbound_sessions, message_indexes
 
 Use = tuple[str, str, int]
@@ -37,16 +43,46 @@ async def claim_own(
     await insert_missing_rows(connection, message_indexes, rows)
 
 
-async def claim_indexes(database: Database, uses: Mapping[Use, str]) -> dict[Use, str]:
-    """Note these uses by event ids unless they were taken; whose each of them is now."""
+async def claim_indexes(database: Database, uses: Sequence[tuple[Use, str]]) -> dict[Use, str]:
+    """Note these uses by event ids, the newest first, unless they were taken; whose each of them is now."""
+    oldest = dict(uses)  # of equal keys a dict keeps the last
     async with database.read() as connection:
-        taken = await _taken(connection, uses)
-    new = [_row(use, event_id) for use, event_id in uses.items() if use not in taken]
+        taken = await _taken(connection, oldest)
+    new = [_row(use, event_id) for use, event_id in oldest.items() if use not in taken]
     if new:
         async with database.write() as connection:
             await insert_missing_rows(connection, message_indexes, new)
-            taken = await _taken(connection, uses)
-    return taken
+            taken = await _taken(connection, oldest)
+    contested = [(use, event_id) for use, event_id in uses if taken[use] != event_id]
+    return await _settle(database, contested, taken) if contested else taken
+
+
+async def _settle(
+    database: Database, contested: Sequence[tuple[Use, str]], taken: Mapping[Use, str]
+) -> dict[Use, str]:
+    """Give each index to the event that is the first in the timeline, if that knows all who used it."""
+    async with database.read() as connection:
+        event_ids = {*taken.values(), *(event_id for _, event_id in contested)}
+        query = select(timeline.c.event_id, timeline.c.seq).where(timeline.c.event_id.in_(event_ids))
+        places = {row.event_id: row.seq for row in await connection.execute(query)}
+    owners = dict(taken)
+    for use, event_id in contested:
+        if event_id in places and places[event_id] < places.get(owners[use], -1):
+            owners[use] = event_id
+    changed = {use: owner for use, owner in owners.items() if owner != taken[use]}
+    if changed:
+        async with database.write() as connection:
+            for (session_id, sender_key, message_index), owner in changed.items():
+                await connection.execute(
+                    update(message_indexes)
+                    .where(
+                        message_indexes.c.session_id == session_id,
+                        message_indexes.c.sender_key == sender_key,
+                        message_indexes.c.message_index == message_index,
+                    )
+                    .values(event_id=owner)
+                )
+    return owners
 
 
 def _row(use: Use, event_id: str) -> dict[str, Any]:
@@ -59,7 +95,7 @@ def _row(use: Use, event_id: str) -> dict[str, Any]:
     }
 
 
-async def _taken(connection: AsyncConnection, uses: Mapping[Use, str]) -> dict[Use, str]:
+async def _taken(connection: AsyncConnection, uses: Iterable[Use]) -> dict[Use, str]:
     query = select(
         message_indexes.c.session_id,
         message_indexes.c.sender_key,

@@ -8,8 +8,10 @@ import vodozemac
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import insert
 
 from bridge.e2ee.model import Decrypted, EncryptedEvent, Undecryptable
+from bridge.storage.conversations import timeline
 from tests.bridge.e2ee.world import JUAN, LUCIA, ROOM, Client, World, event
 
 
@@ -168,6 +170,40 @@ async def test_among_events_of_one_instant_the_later_in_the_list_is_the_older(wo
     read = await world.encryption.decrypt(LUCIA, [dataclasses.replace(said, event_id="$again"), said])
     assert read[0] == Undecryptable("replayed")
     assert isinstance(read[1], Decrypted)
+
+
+async def _reached_the_room(world: World, *event_ids: str) -> None:
+    async with world.database.write() as connection:
+        for event_id in event_ids:
+            values = {"room_id": ROOM, "sender": "@x:y", "sent_at": world.clock(), "is_message": True}
+            await connection.execute(insert(timeline).values(event_id=event_id, **values))
+
+
+@pytest.mark.parametrize("pretended_ts", [1, 9])
+async def test_a_replay_that_was_read_first_loses_to_the_message(
+    world: World, garcia: Client, pretended_ts: int
+):
+    """Neither was readable when it came, and the newer page was read first; whatever its server says of the time."""
+    said = garcia.say(await _given(world, garcia), "una vez")
+    first = dataclasses.replace(said, event_id="$first", origin_server_ts=5)
+    again = dataclasses.replace(said, event_id="$again", origin_server_ts=pretended_ts)
+    await _reached_the_room(world, "$first", "$again")
+    assert isinstance(await _read(world, again), Decrypted)
+    for _ in range(2):
+        assert isinstance(await _read(world, first), Decrypted)
+        assert await _read(world, again) == Undecryptable("replayed")
+    together = await world.encryption.decrypt(LUCIA, [again, first])
+    assert [isinstance(result, Decrypted) for result in together] == [False, True]
+
+
+async def test_a_replay_with_a_false_time_on_the_same_page_loses(world: World, garcia: Client):
+    """It pretends to be the older one."""
+    said = garcia.say(await _given(world, garcia), "una vez")
+    first = dataclasses.replace(said, event_id="$first", origin_server_ts=5)
+    again = dataclasses.replace(said, event_id="$again", origin_server_ts=1)
+    await _reached_the_room(world, "$first", "$again")
+    read = await world.encryption.decrypt(LUCIA, [again, first])
+    assert [isinstance(result, Decrypted) for result in read] == [False, True]
 
 
 async def test_our_own_message_is_known_before_its_replay(world: World, garcia: Client):
