@@ -93,7 +93,9 @@ class Database:
             async with self._opened().connect() as connection:
                 yield connection
             return
-        connection = self._idle.pop() if self._idle else await self._opened().connect()
+        connection = (
+            self._idle.pop() if self._idle else await sqlite.InlineConnection(self._opened()).start()
+        )
         try:
             yield connection
         except BaseException:
