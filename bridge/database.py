@@ -93,9 +93,7 @@ class Database:
             async with self._opened().connect() as connection:
                 yield connection
             return
-        connection = (
-            self._idle.pop() if self._idle else await sqlite.InlineConnection(self._opened()).start()
-        )
+        connection = self._idle.pop() if self._idle else await sqlite.InlineConnection(self._opened()).start()
         try:
             yield connection
         except BaseException:

@@ -11,7 +11,7 @@ An event is shown only if
 
 import json
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import vodozemac
@@ -87,14 +87,12 @@ class Decryption:
     async def _decrypt(self, user_id: str, events: Sequence[EncryptedEvent]) -> list[Result]:
         async with self._database.read() as connection:
             sessions, withheld = await self._load(connection, user_id, events)
-        opened: list[_Opened | Undecryptable] = []
-        for event in events:
-            candidates = sessions[str(event.content.get("session_id"))]
-            found = _open(event, candidates)
-            if found == Undecryptable("unknown-session"):
-                code = withheld.get((event.room_id, str(event.content["session_id"]), event.sender))
-                found = found if code is None else Undecryptable(f"withheld:{code}")
-            opened.append(found)
+        # The oldest first: a session winds forward step by step, and from its beginning for what lies behind.
+        found = {
+            number: self._find(event, sessions, withheld)
+            for number, event in sorted(enumerate(events), key=lambda item: item[1].origin_server_ts)
+        }
+        opened = [found[number] for number in range(len(events))]
         readable = [item for item in opened if isinstance(item, _Opened)]
         await self._note_trust(user_id, readable)
         # Lists are newest first, and sorting keeps the order of equals.
@@ -103,6 +101,18 @@ class Decryption:
             self._database, [(item.use, item.event.event_id) for item in newest_first]
         )
         return [_read(item, first_uses) if isinstance(item, _Opened) else item for item in opened]
+
+    def _find(
+        self,
+        event: EncryptedEvent,
+        sessions: Mapping[str, Sequence[_Session]],
+        withheld: Mapping[tuple[str, str, str], str],
+    ) -> _Opened | Undecryptable:
+        found = _open(event, sessions[str(event.content.get("session_id"))])
+        if found == Undecryptable("unknown-session"):
+            code = withheld.get((event.room_id, str(event.content["session_id"]), event.sender))
+            return found if code is None else Undecryptable(f"withheld:{code}")
+        return found
 
     async def _note_trust(self, user_id: str, opened: Sequence[_Opened]) -> None:
         new = {(item.session_id, item.session.sender_key) for item in opened if not item.session.is_noted}
