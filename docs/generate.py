@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import permission_tables
+import setting_tables
 
 from bots.rpc import schemas
 from bridge.http.openapi import openapi
@@ -13,11 +14,12 @@ from bridge.http.server import route_table
 
 
 def main() -> None:
-    """Write openapi.json, the API in English as a running bridge serves it, and permissions.md."""
+    """Write openapi.json, the API in English as a running bridge serves it, permissions.md and settings.md."""
     routes = [route for route in route_table() if route.documented]
     document = openapi(routes, language="en", version=version("videoconsulta"))
     path = Path(__file__).with_name("openapi.json")
     path.with_name("permissions.md").write_text(permission_tables.page(routes), encoding="utf-8")
+    path.with_name("settings.md").write_text(setting_tables.page(), encoding="utf-8")
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     write_matrix_schemas()
 

@@ -1,22 +1,13 @@
 """docs/permissions.md: it says what the code decides."""
 
-import importlib.util
-from pathlib import Path
-
 from appointments.permissions import TABLE
 from bridge.http.server import route_table
-
-DOCS = Path(__file__).parents[2] / "docs"
+from tests.docs.generated import DOCS, module
 
 
 def page() -> str:
     """The document as `make docs` writes it."""
-    spec = importlib.util.spec_from_file_location("permission_tables", DOCS / "permission_tables.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    made: str = module.page([route for route in route_table() if route.documented])
+    made: str = module("permission_tables").page([route for route in route_table() if route.documented])
     return made
 
 
