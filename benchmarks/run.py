@@ -14,10 +14,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import clinic, devices, guard, history, mautrix_peer, memory, profiles, sends
+from benchmarks import clinic, devices, events, guard, history, mautrix_peer, memory, profiles, sends
 from benchmarks.table import Row, show
 
-PARTS = ("sends", "history", "devices", "memory", "profiles", "guard")
+PARTS = ("sends", "history", "devices", "memory", "profiles", "guard", "events")
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Size:
     loaded: int
     profile_rounds: int
     profile_messages: int
+    event_messages: int
+    event_streams: int
 
 
 FULL = Size(
@@ -43,6 +45,8 @@ FULL = Size(
     loaded=1000,
     profile_rounds=12,
     profile_messages=120,
+    event_messages=60,
+    event_streams=1000,
 )
 QUICK = Size(
     rounds=3,
@@ -53,6 +57,8 @@ QUICK = Size(
     loaded=200,
     profile_rounds=3,
     profile_messages=60,
+    event_messages=20,
+    event_streams=200,
 )
 
 
@@ -100,7 +106,7 @@ def main() -> None:
 async def _measure(directory: Path, plan: Plan) -> list[Row]:
     size = plan.size
     rows: list[Row] = []
-    if plan.parts & {"sends", "history", "devices"}:
+    if plan.parts & {"sends", "history", "devices", "events"}:
         rows += await _measure_clinic(directory, plan)
     if "memory" in plan.parts:
         _say(f"memory: loading {size.loaded} devices")
@@ -140,6 +146,11 @@ async def _measure_clinic(directory: Path, plan: Plan) -> list[Row]:
             _say("history: 100 messages in each of some rooms")
             rows += await history.measure(
                 place, rooms=rooms[: size.history_rooms], rounds=size.history_rounds
+            )
+        if "events" in plan.parts:
+            _say(f"events: one message after the other, then {size.event_streams} open streams")
+            rows += await events.measure(
+                place, rooms=rooms, messages=size.event_messages, streams=size.event_streams
             )
         if "devices" in plan.parts:
             _say(f"devices: making {size.devices}")
