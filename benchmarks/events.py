@@ -3,17 +3,19 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator
+import uuid
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from statistics import median
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import psutil
 
 from benchmarks.clinic import Clinic, Consult
 from benchmarks.rounds import quiet
-from benchmarks.sends import BODY
+from benchmarks.sends import BODY, ciphertext
 from benchmarks.table import Row, at_most
 
 _BAR = at_most(1.2)
@@ -46,27 +48,47 @@ class Arrivals:
 async def measure(clinic: Clinic, *, rooms: list[Consult], messages: int, streams: int) -> list[Row]:
     """A row for the latency and one for the memory."""
     return [
-        await _latency(clinic, rooms[0], messages=messages),
+        await _latency(clinic, rooms[0], _over_rest, name="sent over REST", messages=messages),
+        await _latency(clinic, rooms[0], _by_client, name="sent by a client", messages=messages),
         await _memory(clinic, rooms, streams=streams),
     ]
 
 
-async def _latency(clinic: Clinic, room: Consult, *, messages: int) -> Row:
+async def _over_rest(clinic: Clinic, room: Consult) -> str:
+    address, options = clinic.api("/api/messages/send", patient=room.patient)
+    body = {"conversation_id": room.room_id, "body": BODY}
+    async with clinic.http.post(address, json=body, **options) as response:
+        return str((await response.json())["message_id"])
+
+
+async def _by_client(clinic: Clinic, room: Consult) -> str:
+    """Past the bridge, which hears of it by the homeserver's push."""
+    path = f"/rooms/{quote(room.room_id)}/send/{_ENCRYPTED}/{uuid.uuid4().hex}"
+    address, options = clinic.raw(path, user_id=room.patient)
+    async with clinic.http.put(address, json=await ciphertext(clinic, room), **options) as response:
+        return str((await response.json())["event_id"])
+
+
+async def _latency(
+    clinic: Clinic,
+    room: Consult,
+    send: Callable[[Clinic, Consult], Awaitable[str]],
+    *,
+    name: str,
+    messages: int,
+) -> Row:
     stream, sync = Arrivals(), Arrivals()
     ours, theirs = [], []
     async with _listening(_stream(clinic, room, stream), _sync(clinic, room, sync)):
         for number in range(_WARM_UP + messages):
             await quiet(*clinic.pids)
-            address, options = clinic.api("/api/messages/send", patient=room.patient)
-            body = {"conversation_id": room.room_id, "body": BODY}
-            async with clinic.http.post(address, json=body, **options) as response:
-                message_id = (await response.json())["message_id"]
+            message_id = await send(clinic, room)
             told, synced = await stream.of(message_id), await sync.of(message_id)
             if number >= _WARM_UP:
                 ours.append(told - sync.accepted[message_id])
                 theirs.append(synced - sync.accepted[message_id])
     return Row(
-        name="a message's way to the event stream",
+        name=f"a message to the event stream, {name}",
         measured=f"{median(ours) * 1000:.0f} ms",
         peer=f"raw /sync {median(theirs) * 1000:.0f} ms",
         ratio=median(ours) / median(theirs),

@@ -106,7 +106,7 @@ async def measure(
     """Rows for 1 and for 8 connections; `messages` a round on one connection, three times that on eight."""
     ours = Rest(clinic, rest)
     await ours.send(messages=_WARM_UP, connections=CONNECTIONS)
-    raw = Raw(clinic, await clinic.consults("raw", CONNECTIONS), await _ciphertext(clinic, rest[0]))
+    raw = Raw(clinic, await clinic.consults("raw", CONNECTIONS), await ciphertext(clinic, rest[0]))
     contenders: dict[str, Contender] = {"rest": ours, "raw": raw}
     if peer is not None:
         contenders["mautrix"] = peer
@@ -153,7 +153,7 @@ def _cpu_row(metered: Mapping[str, Metered], spent: Spent) -> Row:
     )
 
 
-async def _ciphertext(clinic: Clinic, room: Consult) -> dict[str, Any]:
+async def ciphertext(clinic: Clinic, room: Consult) -> dict[str, Any]:
     """What the newest REST message in this room became."""
     address, options = clinic.raw(
         f"/rooms/{quote(room.room_id)}/messages", user_id=room.patient, dir="b", limit="1"

@@ -99,12 +99,17 @@ def _compose(settings: Settings, *, now: Now, database: Database, http: aiohttp.
         catch_up=fetch_missing_keys,
     )
     reading = Reading(assistant=settings.assistant_id, attends=settings.assistant.in_consult_rooms)
+    placing = Placing(database=database, portal_server=settings.homeserver.server_name, now=now)
+    notifier = Notifier(database=database, placing=placing)
+    recent = RecentEvents()
     outbox = Outbox(
         database=database,
         matrix=matrix,
         encryption=encryption,
         sealer=sealer,
         reading=reading,
+        recent=recent,
+        told=notifier.wake,
         now=now,
     )
     conversations = Conversations(database=database, matrix=matrix, settings=settings, now=now)
@@ -118,9 +123,6 @@ def _compose(settings: Settings, *, now: Now, database: Database, http: aiohttp.
     assistant = Assistant(
         database=database, encryption=encryption, outbox=outbox, desk=desk, settings=settings
     )
-    placing = Placing(database=database, portal_server=settings.homeserver.server_name, now=now)
-    notifier = Notifier(database=database, placing=placing)
-    recent = RecentEvents()
     inbound = Inbound(
         database=database,
         encryption=encryption,

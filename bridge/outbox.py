@@ -16,6 +16,7 @@ before a stored ciphertext is sent once more. What must not go out any more is r
 import json
 import logging
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -29,6 +30,7 @@ from bridge.clock import Now
 from bridge.database import Database
 from bridge.e2ee.errors import NoDeviceError
 from bridge.e2ee.machine import Encryption
+from bridge.e2ee.model import EncryptedEvent
 from bridge.encrypting import RETRY_AFTER_S, Encrypting
 from bridge.errors import (
     HomeserverUnavailableError,
@@ -38,6 +40,7 @@ from bridge.errors import (
 )
 from bridge.facts import Fact, append
 from bridge.late_retries import found_in_room, is_late
+from bridge.live.recent import RecentEvents
 from bridge.locks import KeyedLocks
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
@@ -79,10 +82,14 @@ class Outbox:
         encryption: Encryption,
         sealer: Sealer,
         reading: Reading,
+        recent: RecentEvents,
+        told: Callable[[], None],
         now: Now,
     ) -> None:
         self._database = database
         self._matrix = matrix
+        self._recent = recent
+        self._told = told
         self._encryption = encryption
         self._sealer = sealer
         self._encrypting = Encrypting(
@@ -231,6 +238,11 @@ class Outbox:
                 message_index=row.message_index,
                 event_id=event_id,
             )
+        # What was sent is told at once, and read from here.
+        self._recent.keep(
+            EncryptedEvent(event_id=event_id, room_id=row.room_id, sender=row.sender, content=row.content)
+        )
+        self._told()
         return Sent(room_id=row.room_id, event_id=event_id, sent_at=now)
 
     async def _is_final(self, row: Row[Any], error: MatrixError) -> bool:
@@ -255,5 +267,5 @@ def _sent_fact(row: Row[Any], event_id: str, now: datetime) -> Fact:
         kind="message.sent",
         subject=row.room_id,
         at=now,
-        data={"event_id": event_id},
+        data={"event_id": event_id, "sender": row.sender},
     )

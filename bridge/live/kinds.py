@@ -34,6 +34,8 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
+    # Whichever comes first: what we sent ourselves is told before the homeserver's echo of it.
+    "message.sent": Kind("message", "conversation"),
     "message.received": Kind("message", "conversation"),
     "message.delivered": Kind("status", "conversation", status="delivered"),
     "message.read": Kind("status", "conversation", status="read"),
@@ -47,11 +49,12 @@ _SHOWN = ("conversation_id", "call_id", "appointment_id", "status")
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One event for one person, without words."""
+    """One event for one person, without words; she is told once of what it is `about`."""
 
     person: str
+    about: str
     event: EventName
-    data: Mapping[str, Any]
+    data: dict[str, Any]
     at: datetime
 
 
@@ -76,9 +79,8 @@ class _Rooms:
     senders: Mapping[str, str]
     portal_server: str
 
-    def first_status(self, room_id: str, event_id: str) -> str:
+    def first_status(self, room_id: str, sender: str | None) -> str:
         """What a message is as soon as the portal has it; what follows is told as a status."""
-        sender = self.senders.get(event_id)
         recipients = self.people[room_id] - {sender}
         is_home = all(server_of(one) == self.portal_server for one in recipients)
         return "delivered" if is_home else "sent"
@@ -90,14 +92,16 @@ def _events_of(fact: Row[Any], rooms: _Rooms) -> Iterable[Told]:
         return []
     if kind.whom == "named":
         shown = {name: fact.data[name] for name in _SHOWN if fact.data.get(name) is not None}
-        return [Told(person, kind.event, shown, fact.at) for person in sorted(_named(fact.data))]
+        return [Told(person, fact.id, kind.event, shown, fact.at) for person in sorted(_named(fact.data))]
     event_id = fact.data["event_id"]
     people = rooms.people.get(fact.subject, frozenset())
     if not people:
         return []
-    status = kind.status or rooms.first_status(fact.subject, event_id)
+    sender = fact.data.get("sender") or rooms.senders.get(event_id)
+    status = kind.status or rooms.first_status(fact.subject, sender)
+    about = f"{kind.event}:{status if kind.status else ''}:{event_id}"
     shown = {"conversation_id": fact.subject, "message_id": event_id, "status": status}
-    return [Told(person, kind.event, shown, fact.at) for person in sorted(people)]
+    return [Told(person, about, kind.event, shown, fact.at) for person in sorted(people)]
 
 
 def _named(data: Mapping[str, Any]) -> Collection[str]:

@@ -7,9 +7,10 @@ committed, in transactions that follow one another: whoever has read up to a pla
 Any process may do it, as often as it likes.
 """
 
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.clock import Now
@@ -18,6 +19,7 @@ from bridge.live.kinds import tell
 from bridge.storage.facts import facts
 from bridge.storage.live_events import live_events
 from bridge.storage.state import get_state, set_state
+from bridge.storage.statements import insert_each_once
 
 KEPT = timedelta(hours=24)
 
@@ -53,20 +55,9 @@ class Placing:
                 await connection.execute(text(_LOCK))
             rows = (await connection.execute(_UNPLACED)).all()
             told = await tell(connection, rows, portal_server=self._portal_server, now=now)
-            if told:
-                await connection.execute(
-                    insert(live_events),
-                    [
-                        {
-                            "person": one.person,
-                            "event": one.event,
-                            "data": dict(one.data),
-                            "at": one.at,
-                            "placed_at": now,
-                        }
-                        for one in told
-                    ],
-                )
+            await insert_each_once(
+                connection, live_events, [{**asdict(one), "placed_at": now} for one in told]
+            )
             seqs = [row.seq for row in rows]
             await connection.execute(update(facts).where(facts.c.seq.in_(seqs)).values(placed_at=now))
         return len(rows)

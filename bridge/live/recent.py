@@ -1,4 +1,4 @@
-"""What the homeserver pushed a moment ago, still encrypted: streams need not ask it for that again."""
+"""What was sent or pushed a moment ago, still encrypted: streams need not ask the homeserver for that again."""
 
 from collections import OrderedDict
 

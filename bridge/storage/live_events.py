@@ -13,11 +13,14 @@ live_events = Table(
     metadata,
     Column("place", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("person", Text, nullable=False),
+    # What it is about: nobody is told the same twice.
+    Column("about", Text, nullable=True),
     Column("event", Text, nullable=False),  # message | status | visit | appointment
     Column("data", JSON, nullable=False),  # opaque ids and states, no words of people
     Column("at", Instant, nullable=False),
     Column("placed_at", Instant, nullable=False),
     sqlite_autoincrement=True,
 )
+Index("ix_live_events_about", live_events.c.person, live_events.c.about, unique=True)
 Index("ix_live_events_person", live_events.c.person, live_events.c.place)
 Index("ix_live_events_placed_at", live_events.c.placed_at)

@@ -3,6 +3,7 @@
 Each is built once for its table and columns: building costs more than running.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -15,6 +16,12 @@ async def insert_once(connection: AsyncConnection, table: Table, **values: Any) 
     """Insert a row unless one of its unique keys is taken; whether it was inserted."""
     statement = _insert_once(connection.dialect.name, table)
     return (await connection.execute(statement, values)).rowcount == 1
+
+
+async def insert_each_once(connection: AsyncConnection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert these rows, without those of which a unique key is taken."""
+    if rows:
+        await connection.execute(_insert_once(connection.dialect.name, table), rows)
 
 
 async def upsert(

@@ -275,6 +275,8 @@ class Process:
             encryption=self.encryption,
             sealer=clinic.sealer,
             reading=clinic.reading,
+            recent=RecentEvents(),
+            told=lambda: None,
             now=clinic.clock,
         )
         self.conversations = Conversations(

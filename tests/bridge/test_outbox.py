@@ -113,7 +113,7 @@ async def test_a_message_goes_out_encrypted(clinic: Clinic, room: str) -> None:
     assert asked["event_type"] == "m.room.encrypted"
     assert await clinic.texts(room) == ["me duele la cabeza"]
     (fact,) = await clinic.facts("message.sent")
-    assert (fact.subject, fact.data) == (room, {"event_id": sent.event_id})
+    assert (fact.subject, fact.data) == (room, {"event_id": sent.event_id, "sender": LUCIA})
 
 
 async def test_words_are_sealed_while_they_wait(clinic: Clinic, room: str) -> None:

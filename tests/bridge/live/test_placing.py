@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -211,6 +211,20 @@ async def test_statuses_are_told(ward: Ward) -> None:
         ("status", "$1", "delivered"),
         ("status", "$1", "read"),
     ]
+
+
+async def test_what_was_sent_is_told_once(ward: Ward) -> None:
+    """By whichever of its two facts comes first, together or not; as what its sender makes it."""
+    async with ward.database.write() as connection:
+        sent = fact("message.sent", "1")
+        await append(connection, replace(sent, data={**sent.data, "sender": LUCIA}))
+    (told,), place = await ward.read(LUCIA, 0)
+    assert (told.data["message_id"], told.data["status"]) == ("$1", "sent")
+    await ward.say("1", sender=LUCIA)
+    await ward.say("2", sender=LUCIA)
+    async with ward.database.write() as connection:
+        await append(connection, fact("message.sent", "2"))
+    assert await ward.told(LUCIA, place) == ["$2"]
 
 
 async def test_appointments_and_visits_are_told_to_whom_they_name(ward: Ward) -> None:
