@@ -89,18 +89,20 @@ class Streams:
         `with_bodies`: messages with their words. Raises MatrixError and HomeserverUnreachableError.
         """
         async with self._database.read() as connection:
-            last = await last_place(connection)
-            rows = (await connection.execute(_NEXT, {"reader": reader, "after": after})).all()
+            next_ones = {"reader": reader, "after": after}
+            rows = (await connection.execute(_NEXT, next_ones)).all()
+            if not rows:
+                last = await last_place(connection)  # up to there everything is committed
+                rows = (await connection.execute(_NEXT, next_ones)).all()
             if not rows:
                 return [], max(after, last)
             visible = await self._visible(connection, reader, rows)
-        up_to = rows[-1].place if len(rows) == _AT_ONCE else max(last, rows[-1].place)
         events = [
             Event(str(row.place), row.event, dict(row.data), row.at)
             for row in rows
             if row.data.get("conversation_id") in visible
         ]
-        return (await self._with_bodies(reader, events) if with_bodies else events), up_to
+        return (await self._with_bodies(reader, events) if with_bodies else events), rows[-1].place
 
     async def _visible(
         self, connection: AsyncConnection, reader: str, rows: Sequence[Row[Any]]
