@@ -8,6 +8,7 @@ on the night when they go back it comes twice, she works both times, and hours a
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
+from itertools import pairwise
 
 from appointments.intervals import Interval
 from appointments.public_holidays import is_public_holiday
@@ -54,6 +55,22 @@ def times_showing(hours: Hours, day: date, zone: tzinfo) -> list[Interval]:
     return found
 
 
+def clock_changes(window: Interval, zone: tzinfo) -> list[tuple[datetime, timedelta, timedelta]]:
+    """When clocks there change within the window, from which offset of UTC to which."""
+    found: dict[datetime, tuple[datetime, timedelta, timedelta]] = {}
+    for day in days_between(window, zone):
+        periods = _offsets(day, zone)
+        for (before, _), (after, period) in pairwise(periods):
+            if window.contains(period.start):
+                found[period.start] = (period.start, before, after)
+    return list(found.values())
+
+
+def offset_at(instant: datetime, zone: tzinfo) -> timedelta:
+    """What a clock there is ahead of UTC at this instant."""
+    return instant.astimezone(zone).utcoffset() or timedelta(0)
+
+
 def days_between(window: Interval, zone: tzinfo) -> Iterator[date]:
     """The dates in this zone that have any instant of the window, in order."""
     day = window.start.astimezone(zone).date()
@@ -68,7 +85,7 @@ def _offsets(day: date, zone: tzinfo) -> list[tuple[timedelta, Interval]]:
     """What a clock there is ahead of UTC around this date, and when; at most one change is looked for."""
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
     around = Interval(midnight - _MARGIN, midnight + _DAY + _MARGIN)
-    before, after = _offset(around.start, zone), _offset(around.end, zone)
+    before, after = offset_at(around.start, zone), offset_at(around.end, zone)
     if before == after:
         return [(before, around)]
     change = _change(around, zone)
@@ -77,15 +94,11 @@ def _offsets(day: date, zone: tzinfo) -> list[tuple[timedelta, Interval]]:
 
 def _change(around: Interval, zone: tzinfo) -> datetime:
     """The second at which the clocks change; found by halving."""
-    before, low, high = _offset(around.start, zone), 0, int(around.length.total_seconds())
+    before, low, high = offset_at(around.start, zone), 0, int(around.length.total_seconds())
     while high - low > 1:
         middle = (low + high) // 2
-        if _offset(around.start + timedelta(seconds=middle), zone) == before:
+        if offset_at(around.start + timedelta(seconds=middle), zone) == before:
             low = middle
         else:
             high = middle
     return around.start + timedelta(seconds=high)
-
-
-def _offset(instant: datetime, zone: tzinfo) -> timedelta:
-    return instant.astimezone(zone).utcoffset() or timedelta(0)

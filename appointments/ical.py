@@ -10,9 +10,11 @@ from datetime import timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from icalendar import Alarm, Calendar, Event, vCalAddress
+from icalendar import Alarm, Calendar, Event, Timezone, TimezoneDaylight, TimezoneStandard, vCalAddress
 
+from appointments.availability import clock_changes, offset_at
 from appointments.booking import Appointment, Status
+from appointments.intervals import Interval
 
 _ALARMS = (timedelta(hours=-2), timedelta(minutes=-10))
 _OBSERVANCES_AROUND = timedelta(days=366)
@@ -96,11 +98,29 @@ def _calendar(
     calendar.add("version", "2.0")
     calendar.add("method", method)
     calendar.add("x-wr-calname", sender.calendar_name)
+    for zone in sorted({one.zone for one in appointments}):
+        times = [at for one in appointments if one.zone == zone for at in (one.start, one.end)]
+        calendar.add_component(_timezone(zone, Interval(min(times), max(times))))
     for event in events:
         calendar.add_component(event)
-    if appointments:
-        first = min(one.start for one in appointments) - _OBSERVANCES_AROUND
-        last = max(one.end for one in appointments) + _OBSERVANCES_AROUND
-        calendar.add_missing_timezones(first_date=first.date(), last_date=last.date())
     made: bytes = calendar.to_ical()
+    return made
+
+
+def _timezone(zone: str, used: Interval) -> Timezone:
+    """VTIMEZONE: each change of the clocks from before the first to after the last time that refers to it."""
+    info = ZoneInfo(zone)
+    around = Interval(used.start - _OBSERVANCES_AROUND, used.end + _OBSERVANCES_AROUND)
+    known = offset_at(around.start, info)
+    made = Timezone()
+    made.add("tzid", zone)
+    for instant, before, after in [(around.start, known, known), *clock_changes(around, info)]:
+        is_summer = bool(instant.astimezone(info).dst())
+        part = TimezoneDaylight() if is_summer else TimezoneStandard()
+        # RFC 5545, 3.6.5: the onset as a clock showed it that had not changed yet.
+        part.add("dtstart", (instant + before).replace(tzinfo=None))
+        part.add("tzoffsetfrom", before)
+        part.add("tzoffsetto", after)
+        part.add("tzname", instant.astimezone(info).tzname() or zone)
+        made.add_component(part)
     return made

@@ -89,7 +89,7 @@ async def _slot_for(
     blocked = await table.find_blocked(connection, schedule_id=stored.id, window=around)
     offered = {hold.start for hold in await waiting.offers_for(connection, one.id)}
     for slot in free_slots(stored.schedule, kind, window=freed, blocked=blocked, now=now):
-        if slot.start not in offered and slot.start < one.start:
+        if slot.start not in offered and now < slot.start < one.start:
             return slot
     return None
 
