@@ -1,34 +1,30 @@
 """What happened to appointments, as facts: opaque ids and states, neither times nor reasons."""
 
+from typing import Any
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.events import AppointmentChanged
+from appointments.storage import representation as representations
 from bridge.facts import Fact, append
 
 
 async def record_appointment(connection: AsyncConnection, changed: AppointmentChanged) -> None:
     """The fact `appointment.booked`, `.moved`, `.cancelled`; `.offered`, `.lapsed` for the waiting list.
 
-    The last two are about the appointment that waits: `offer_id` says which kept time it is.
+    The last two are the waiting patient's alone, and about the appointment with which she waits: `offer_id` says
+    which kept time it is. `audience` are those who represent the patient in appointments.
     """
     one = changed.appointment
     kind = f"appointment.{changed.kind}"
-    is_offer = one.holds_for is not None
+    data: dict[str, Any] = {"patient": one.patient, "version": one.version, "by": changed.by}
+    if one.holds_for is None:
+        data |= {"appointment_id": one.id, "professional": one.professional, "status": one.status}
+    else:
+        data |= {"appointment_id": one.holds_for, "offer_id": one.id}
+    acts = await representations.find_all(connection, patient=one.patient)
+    data["audience"] = [act.representative for act in acts if act.covers("appointments", changed.at)]
+    fact_id = f"{kind}:{one.id}:{one.version}"
     await append(
-        connection,
-        Fact(
-            id=f"{kind}:{one.id}:{one.version}",
-            kind=kind,
-            subject=one.holds_for or one.id,
-            at=changed.at,
-            data={
-                "appointment_id": one.holds_for or one.id,
-                "patient": one.patient,
-                "professional": one.professional,
-                "status": one.status,
-                "version": one.version,
-                "by": changed.by,
-                **({"offer_id": one.id} if is_offer else {}),
-            },
-        ),
+        connection, Fact(id=fact_id, kind=kind, subject=data["appointment_id"], at=changed.at, data=data)
     )

@@ -7,8 +7,10 @@ import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import aiohttp
 import psutil
@@ -85,6 +87,27 @@ async def _send(demo: dict[str, Any], body: str) -> dict[str, Any]:
         return sent
 
 
+async def _check_office_hours(demo: dict[str, Any]) -> None:
+    """Monday to Friday from nine to five in Madrid, in visits of twenty minutes."""
+    headers = {
+        "Authorization": f"Bearer {demo['api_keys']['portal-backend']}",
+        "X-Act-As": demo["users"]["portal"]["user_id"],
+    }
+    path = f"/api/professionals/{demo['users']['professional']['user_id']}/slots"
+    async with (
+        aiohttp.ClientSession(demo["api_url"], headers=headers) as http,
+        http.get(path, params={"limit": "500"}) as response,
+    ):
+        slots = (await response.json())["slots"]
+    days: dict[date, list[str]] = {}
+    for slot in slots:
+        shown = datetime.fromisoformat(slot["start"]).astimezone(ZoneInfo("Europe/Madrid"))
+        days.setdefault(shown.date(), []).append(f"{shown:%H:%M}")
+    assert all(day.weekday() < 5 for day in days)
+    assert [f"{hour:02}:{minute:02}" for hour in range(9, 17) for minute in (0, 20, 40)] in days.values()
+    assert len(days) > 15
+
+
 async def _log_in(demo: dict[str, Any], who: str, home: str) -> str:
     person = demo["users"][who]
     body = {
@@ -114,6 +137,7 @@ async def test_from_nothing_and_again(tmp_path: Path) -> None:
         assert await _log_in(first, "patient", "portal") == first["users"]["patient"]["user_id"]
         assert await _log_in(first, "professional", "hospital") == first["users"]["professional"]["user_id"]
         sent = await _send(first, "Buenos días")
+        await _check_office_hours(first)
         assert len(demo.family) == 3
         assert await demo.end(signal.SIGINT) == 0
     async with _demo(directory, base) as demo:
