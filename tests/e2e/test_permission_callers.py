@@ -188,11 +188,12 @@ async def callers(clinic: Clinic) -> AsyncIterator[Callers]:
             status, opened, _ = await made.call("POST", "/api/conversations", headers, {"with": doctor})
             assert status == 201, opened
             names[name] = opened["conversation_id"]
-        headers = {"Authorization": f"Bearer {clinic.api_key}", "X-Act-As": patient}
-        body = {"conversation_id": names["room"], "body": "hola"}
-        status, sent, _ = await made.call("POST", "/api/messages/send", headers, body)
-        assert status == 201, sent
-        names["message"] = sent["message_id"]
+        for name, room, person in (("message", "room", patient), ("foreign message", "foreign", other)):
+            headers = {"Authorization": f"Bearer {clinic.api_key}", "X-Act-As": person}
+            body = {"conversation_id": names[room], "body": "hola"}
+            status, sent, _ = await made.call("POST", "/api/messages/send", headers, body)
+            assert status == 201, sent
+            names[name] = sent["message_id"]
         yield made
 
 
@@ -224,12 +225,15 @@ async def test_who_is_let_in(callers: Callers, operation: str) -> None:
     assert not deviations
 
 
-@pytest.mark.parametrize("way", ["read", "send", "send, invalid", "read, invalid", "open", "write to"])
+@pytest.mark.parametrize(
+    "way", ["read", "send", "send, invalid", "read, invalid", "open", "write to", "mark", "mark in room"]
+)
 async def test_foreign_and_unknown_are_alike(callers: Callers, way: str) -> None:
     """Somebody else's conversation and none at all, a person out of care and nobody: one answer, in one time."""
     patient = callers.names["patient"]
     headers = {"Authorization": f"Bearer {callers.key}", "X-Act-As": patient}
     foreign, unknown = _ids(callers, way)
+    own_message = f"/api/messages/{quote(callers.names['message'], safe='')}/read"
 
     def ask(one: str) -> Awaitable[tuple[int, Any, dict[str, str]]]:
         room = f"/api/messages/conversation/{quote(one, safe='')}"
@@ -240,13 +244,15 @@ async def test_foreign_and_unknown_are_alike(callers: Callers, way: str) -> None
             "send, invalid": ("POST", "/api/messages/send", {"conversation_id": one, "body": ""}),
             "open": ("POST", "/api/conversations", {"with": one}),
             "write to": ("POST", "/api/messages/send", {"recipient": one, "body": "hola"}),
+            "mark": ("POST", f"/api/messages/{quote(one, safe='')}/read", None),
+            "mark in room": ("POST", own_message, {"conversation_id": one}),
         }
         method, path, body = asked[way]
         return callers.call(method, path, headers, body)
 
     first = await ask(foreign)
     assert first == await ask(unknown)
-    assert first[0] == (404 if way.startswith(("read", "send")) else 403)
+    assert first[0] == (403 if way in ("open", "write to") else 404)
     slow, fast = sorted(await _medians_s(ask, foreign, unknown), reverse=True)
     assert slow - fast < max(0.5 * fast, 0.003), (slow, fast)
 
@@ -255,6 +261,9 @@ def _ids(callers: Callers, way: str) -> tuple[str, str]:
     if way in ("open", "write to"):
         other = callers.names["other"]
         return other, f"@portal_{'0' * 12}:{other.partition(':')[2]}"
+    if way == "mark":
+        foreign = callers.names["foreign message"]
+        return foreign, f"${'A' * (len(foreign) - 1)}"
     return callers.names["foreign"], f"!{'A' * (len(callers.names['foreign']) - 1)}"
 
 
