@@ -27,6 +27,9 @@ from bridge.http.server import build_app
 from bridge.identities import IdentityWatch
 from bridge.live import placing
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
+from bridge.notifications import ledger
+from bridge.notifications.opening import telling_jobs
+from bridge.notifications.push_gateway import PushGateway
 from bridge.openid.https import other_servers_session
 from bridge.openid.opening import openid_verifier
 from bridge.policy import policy_routes
@@ -60,7 +63,10 @@ async def run(settings: Settings, *, roles: Collection[Role] = ROLES) -> None:
             stack.push_async_callback(platform.dispatcher.stop)
             recovery.start()
             stack.push_async_callback(recovery.stop)
-        scheduler = Scheduler(_jobs(platform, recovery, roles, registry=registry))
+        jobs = _jobs(platform, recovery, roles, registry=registry)
+        if "scheduler" in roles:
+            jobs += await telling_jobs(stack, platform, registry=registry)
+        scheduler = Scheduler(jobs)
         scheduler.start()
         stack.callback(scheduler.stop)
         log.info("serving %s at http://%s:%d", ", ".join(roles), settings.http.host, settings.http.port)
@@ -86,6 +92,7 @@ async def _listen(
         *appservice_routes(hs_token=hs_token, transactions=transactions),
         *policy_routes(settings=platform.settings, database=platform.database, now=platform.now),
     ]
+    gateway = PushGateway(database=platform.database, sealer=platform.sealer, now=platform.now)
     services = Services(
         database=platform.database,
         messages=platform.messages,
@@ -103,7 +110,7 @@ async def _listen(
         instance_id=uuid.uuid4().hex,
         checks={"database": _database_answers(platform), "homeserver": _homeserver_answers(platform)},
         registry=registry,
-        appservice_routes=for_homeserver if "bots" in roles else [],
+        appservice_routes=[*gateway.routes(), *(for_homeserver if "bots" in roles else [])],
     )
     runner = web.AppRunner(build_app(services), access_log=None, shutdown_timeout=_SHUTDOWN_S)
     await runner.setup()
@@ -139,6 +146,7 @@ def _jobs(
             await idempotency.prune(connection, now=now)
             await sessions.prune(connection, now=now)
             await placing.prune(connection, now=now)
+            await ledger.prune(connection, now=now)
 
     async def lapse_offers() -> None:
         await pass_on_lapsed(platform.database, now=platform.now())

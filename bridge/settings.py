@@ -120,6 +120,19 @@ class LimitSettings(_Section):
     )
 
 
+class PushSettings(_Section):
+    """Pushes to browsers, by way of their makers' push services."""
+
+    contact: str | None = Field(
+        default=None,
+        pattern=r"^(mailto:|https://).+",
+        description="Whom push services turn to, such as mailto:it@clinic.example.",
+    )
+    allow_private_addresses: bool = Field(
+        default=False, description="Let push services be in private networks. Never link-local."
+    )
+
+
 class PolicySettings(_Section):
     """The homeserver's policy module (synapse-config/module), which asks us who is in care."""
 
@@ -152,6 +165,7 @@ class Settings(_Section):
     federation: FederationSettings = FederationSettings()
     sessions: SessionSettings = SessionSettings()
     limits: LimitSettings = LimitSettings()
+    push: PushSettings = PushSettings()
     log: LogSettings = LogSettings()
     policy: PolicySettings | None = None
 

@@ -10,6 +10,7 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Protocol
 
@@ -46,6 +47,16 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a request says; `target` is its path and query."""
+
+    method: str
+    target: URL
+    headers: Mapping[str, str]
+    body: bytes | None
 
 
 class Https(Protocol):
@@ -91,11 +102,28 @@ class PinnedHttps:
 
     async def get(self, destination: Destination, path: str, *, query: Mapping[str, str], most: int) -> Reply:
         """As in Https."""
+        asked = _Asked("GET", URL.build(path=path, query=dict(query)), {}, None)
+        return await self._exchange(asked, destination, most=most)
+
+    async def post(
+        self,
+        destination: Destination,
+        target: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes,
+        most: int,
+    ) -> Reply:
+        """One POST to this path and query, already encoded; otherwise as `get`."""
+        asked = _Asked("POST", URL(target, encoded=True), headers, body)
+        return await self._exchange(asked, destination, most=most)
+
+    async def _exchange(self, asked: _Asked, destination: Destination, *, most: int) -> Reply:
         failure = "no address"
         for address in await self._addresses(destination.host):
             try:
                 async with asyncio.timeout(_EXCHANGE_S):
-                    return await self._ask(address, destination, path, query, most)
+                    return await self._ask(address, destination, asked, most=most)
             except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
                 failure = type(error).__name__
             except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as error:
@@ -110,22 +138,27 @@ class PinnedHttps:
             raise ServerRefusedError("its address is private")
         return judged[:_MOST_ADDRESSES]
 
-    async def _ask(
-        self, address: Address, destination: Destination, path: str, query: Mapping[str, str], most: int
-    ) -> Reply:
+    async def _ask(self, address: Address, destination: Destination, asked: _Asked, *, most: int) -> Reply:
         url = URL.build(
-            scheme="https", host=str(address), port=destination.port, path=path, query=dict(query)
+            scheme="https",
+            host=f"[{address}]" if isinstance(address, IPv6Address) else str(address),
+            port=destination.port,
+            path=asked.target.raw_path,
+            query_string=asked.target.raw_query_string,
+            encoded=True,
         )
-        async with self._http.get(
+        async with self._http.request(
+            asked.method,
             url,
             ssl=self._tls,
             server_hostname=destination.tls_name,
-            headers={"Host": destination.host_header},
+            headers={**asked.headers, "Host": destination.host_header},
+            data=asked.body,
             allow_redirects=False,
         ) as response:
-            body = bytearray()
+            answer = bytearray()
             async for chunk in response.content.iter_any():
-                body += chunk
-                if len(body) > most:
+                answer += chunk
+                if len(answer) > most:
                     raise ServerUnreachableError("its answer is too long")
-            return Reply(status=response.status, headers=response.headers, body=bytes(body))
+            return Reply(status=response.status, headers=response.headers, body=bytes(answer))

@@ -19,6 +19,7 @@ import bridge.storage.idempotency
 import bridge.storage.inbox
 import bridge.storage.live_events
 import bridge.storage.people
+import bridge.storage.push_subscriptions
 import bridge.storage.sends
 import bridge.storage.sessions
 import bridge.storage.state

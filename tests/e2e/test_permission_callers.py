@@ -59,6 +59,13 @@ _HERS, _UNKNOWN = "/api/professionals/{doctor}", f"/api/appointments/{'0' * 32}"
 _LONG_AGO = {"professional": "{doctor}", "start": "2020-01-01T00:00:00Z"}
 _NONE: Expected = _then(MEETING, "not-found")
 
+_PUSH = {
+    "endpoint": "https://push.example/send/walk",
+    "keys": {
+        "p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+        "auth": "BTBZMqHH6r4Tts7J_aSIgg",
+    },
+}
 WALK: Mapping[str, tuple[str, str, Any, Expected]] = {
     "create_session": ("POST", "/api/session", {"ttl_s": 60}, LOGIN),
     "end_session": ("DELETE", "/api/session", None, LOGOUT),
@@ -66,6 +73,9 @@ WALK: Mapping[str, tuple[str, str, Any, Expected]] = {
     "read_conversation": ("GET", "/api/messages/conversation/{room}", None, CONTENT),
     "mark_read": ("POST", "/api/messages/{message}/read", None, CONTENT),
     "stream_events": ("GET", "/api/events", None, MEETING),
+    "get_push_key": ("GET", "/api/notifications/push-key", None, MEETING),
+    "subscribe_to_pushes": ("POST", "/api/notifications/push-subscriptions", _PUSH, MEETING),
+    "unsubscribe_from_pushes": ("DELETE", "/api/notifications/push-subscriptions/nobodys", None, MEETING),
     "list_conversations": ("GET", "/api/conversations", None, MEETING),
     "open_conversation": ("POST", "/api/conversations", {"with": "{doctor}"}, MEETING),
     "put_care": ("PUT", "/api/care/{patient}/{doctor}", {"role": "gp"}, CARE),

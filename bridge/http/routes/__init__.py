@@ -5,12 +5,14 @@ from bridge.http.routes.care import CARE_ROUTES
 from bridge.http.routes.events import EVENTS_ROUTES
 from bridge.http.routes.health import HEALTH_ROUTES
 from bridge.http.routes.messages import MESSAGES_ROUTES
+from bridge.http.routes.push import PUSH_ROUTES
 from bridge.http.routes.sessions import SESSIONS_ROUTES
 
 API_ROUTES = (
     *SESSIONS_ROUTES,
     *MESSAGES_ROUTES,
     *EVENTS_ROUTES,
+    *PUSH_ROUTES,
     *CARE_ROUTES,
     *APPOINTMENTS_ROUTES,
     *HEALTH_ROUTES,

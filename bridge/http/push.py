@@ -1,0 +1,38 @@
+"""Browsers that take pushes, over REST."""
+
+from bridge.http.push_models import PushKeyAnswer, Subscribe, SubscriptionAnswer, SubscriptionPath
+from bridge.http.routing import Answer, Context, json_answer
+from bridge.notifications import push_gateway, subscriptions
+from bridge.notifications.opening import vapid_of
+from bridge.notifications.webpush import decode
+
+
+async def get_push_key(context: Context) -> Answer:
+    """GET /api/notifications/push-key."""
+    return json_answer(PushKeyAnswer(public_key=vapid_of(context.services.settings).public_key))
+
+
+async def subscribe(context: Context, *, body: Subscribe) -> Answer:
+    """POST /api/notifications/push-subscriptions: this browser takes the caller's pushes."""
+    services = context.services
+    async with services.database.write() as connection:
+        made = await subscriptions.add(
+            connection,
+            sealer=services.sealer,
+            person=context.acting_for,
+            endpoint=body.endpoint,
+            p256dh=decode(body.keys.p256dh),
+            auth=decode(body.keys.auth),
+            now=services.now(),
+        )
+    gateway_url = services.settings.public_url.rstrip("/") + push_gateway.PATH
+    return json_answer(SubscriptionAnswer(subscription_id=made, gateway_url=gateway_url), status=201)
+
+
+async def unsubscribe(context: Context, *, path: SubscriptionPath) -> Answer:
+    """DELETE /api/notifications/push-subscriptions/{subscription_id}: 204, may be repeated."""
+    async with context.services.database.write() as connection:
+        await subscriptions.remove(
+            connection, person=context.acting_for, subscription_id=path.subscription_id
+        )
+    return Answer(status=204)

@@ -1,0 +1,97 @@
+"""Our push gateway (Matrix push gateway API): what homeservers' pushers tell becomes deliveries by push.
+
+For people with a Matrix client of their own, whose pusher names a subscription of ours as its pushkey. Pushkeys are
+what authenticates a homeserver here (the specification has nothing else): 192 random bits. Of what it says only ids
+are used, and only of conversations that the person is in.
+"""
+
+from aiohttp import web
+from pydantic import BaseModel, Field, ValidationError
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from appointments.sealing import Sealer
+from bridge.clock import Now
+from bridge.database import Database
+from bridge.http.problems import Problem, ProblemError
+from bridge.http.requests import read_json
+from bridge.notifications import ledger, subscriptions
+from bridge.notifications.push_messages import push_of
+from bridge.storage.conversations import conversations, room_members
+from bridge.storage.direct_chats import direct_chats
+
+PATH = "/_matrix/push/v1/notify"
+_MOST_BYTES = 64 * 1024
+
+
+class _Device(BaseModel):
+    pushkey: str = Field(max_length=512)
+
+
+class _Notification(BaseModel):
+    devices: list[_Device] = Field(max_length=100)
+    event_id: str | None = Field(default=None, max_length=255)
+    room_id: str | None = Field(default=None, max_length=255)
+
+
+class _Notify(BaseModel):
+    notification: _Notification
+
+
+class PushGateway:
+    """Takes notifications in."""
+
+    def __init__(self, *, database: Database, sealer: Sealer, now: Now) -> None:
+        self._database = database
+        self._sealer = sealer
+        self._now = now
+
+    def routes(self) -> list[web.RouteDef]:
+        """The one route of the push gateway API."""
+        return [web.post(PATH, self.notify)]
+
+    async def notify(self, request: web.Request) -> web.Response:
+        """`POST /_matrix/push/v1/notify`: `rejected` names pushkeys that nobody has (any more)."""
+        raw = await read_json(request, limit=_MOST_BYTES)
+        try:
+            body = _Notify.model_validate(raw)
+        except ValidationError as error:
+            raise ProblemError(Problem.BAD_REQUEST) from error
+        rejected = [
+            device.pushkey
+            for device in body.notification.devices
+            if not await self._take(device.pushkey, body.notification)
+        ]
+        return web.json_response({"rejected": rejected})
+
+    async def _take(self, pushkey: str, notification: _Notification) -> bool:
+        async with self._database.write() as connection:
+            person = await subscriptions.person_of(connection, pushkey)
+            if person is None:
+                return False
+            room_id, event_id = notification.room_id, notification.event_id
+            # Without an event it is only a new count for the badge.
+            if room_id and event_id and await _is_in(connection, person, room_id):
+                delivery = push_of(
+                    subscription_id=pushkey,
+                    person=person,
+                    conversation_id=room_id,
+                    message_id=event_id,
+                    due_at=self._now(),
+                )
+                await ledger.enqueue(connection, delivery, sealer=self._sealer)
+        return True
+
+
+async def _is_in(connection: AsyncConnection, person: str, room_id: str) -> bool:
+    ours = or_(
+        select(conversations.c.id).where(conversations.c.room_id == room_id).exists(),
+        select(direct_chats.c.person).where(direct_chats.c.room_id == room_id).exists(),
+    )
+    query = select(room_members.c.membership).where(
+        room_members.c.room_id == room_id,
+        room_members.c.user_id == person,
+        room_members.c.membership == "join",
+        ours,
+    )
+    return (await connection.execute(query)).first() is not None

@@ -1,0 +1,104 @@
+"""The channel `push`: tells one browser, by its push service, that something waits in a conversation. No words."""
+
+import json
+from datetime import timedelta
+from hashlib import sha256
+
+from yarl import URL
+
+from appointments.sealing import Sealer
+from bridge.clock import Now
+from bridge.database import Database
+from bridge.notifications import subscriptions
+from bridge.notifications.errors import NotNowError, NotWantedError, UndeliverableError
+from bridge.notifications.ledger import Claimed
+from bridge.notifications.webpush import Subscription, Vapid, encode, encrypted
+from bridge.openid.errors import ServerRefusedError
+from bridge.openid.https import Destination, PinnedHttps, Reply
+
+_HTTPS = 443
+_KEPT_THERE_S = 86_400
+_GONE = (404, 410)
+_TOO_MANY = 429
+_LONGEST_PAUSE_S = 3600
+_DEFAULT_PAUSE_S = 60
+_MOST_ANSWER = 64 * 1024
+
+
+class PushServiceError(Exception):
+    """The push service can't take it now."""
+
+
+class PushSender:
+    """bridge.notifications.courier.Sender over Web Push (RFC 8030).
+
+    A push repeated after a crash replaces the first one where that still waits (`Topic`), and the page shows one
+    notice a conversation.
+    """
+
+    def __init__(
+        self, *, database: Database, sealer: Sealer, https: PinnedHttps, vapid: Vapid, now: Now
+    ) -> None:
+        self._database = database
+        self._sealer = sealer
+        self._https = https
+        self._vapid = vapid
+        self._now = now
+
+    async def send(self, delivery: Claimed) -> None:
+        """As in Sender. A subscription that the push service gave up is forgotten."""
+        async with self._database.read() as connection:
+            subscription = await subscriptions.get(
+                connection, sealer=self._sealer, subscription_id=delivery.data["subscription_id"]
+            )
+        if subscription is None:
+            raise NotWantedError
+        try:
+            reply = await self._post(subscription, delivery)
+        except ServerRefusedError as error:
+            await self._forget(subscription)
+            raise UndeliverableError(str(error)) from error
+        if reply.status in _GONE:
+            await self._forget(subscription)
+            raise NotWantedError
+        if reply.status == _TOO_MANY:
+            raise NotNowError(self._now() + timedelta(seconds=_pause_s(reply)))
+        if 400 <= reply.status < 500:  # noqa: PLR2004
+            raise UndeliverableError(str(reply.status))
+        if not 200 <= reply.status < 300:  # noqa: PLR2004
+            raise PushServiceError(str(reply.status))
+
+    async def _post(self, subscription: Subscription, delivery: Claimed) -> Reply:
+        payload = {"kind": delivery.kind, "conversation_id": delivery.subject}
+        url = URL(subscription.endpoint)
+        host, port = url.raw_host or "", url.port or _HTTPS
+        bracketed = f"[{host}]" if ":" in host else host
+        return await self._https.post(
+            Destination(
+                host=bracketed,
+                port=port,
+                host_header=bracketed if port == _HTTPS else f"{bracketed}:{port}",
+                tls_name=host,
+            ),
+            url.raw_path_qs,
+            headers={
+                "Authorization": self._vapid.authorization(subscription.endpoint, now=self._now()),
+                "Content-Encoding": "aes128gcm",
+                "Content-Type": "application/octet-stream",
+                "TTL": str(_KEPT_THERE_S),
+                "Urgency": "high",
+                # 32 characters at most; the push service must not see which conversation it is.
+                "Topic": encode(sha256(f"{subscription.id}:{delivery.subject}".encode()).digest())[:32],
+            },
+            body=encrypted(json.dumps(payload).encode(), p256dh=subscription.p256dh, auth=subscription.auth),
+            most=_MOST_ANSWER,
+        )
+
+    async def _forget(self, subscription: Subscription) -> None:
+        async with self._database.write() as connection:
+            await subscriptions.forget(connection, subscription.id)
+
+
+def _pause_s(reply: Reply) -> int:
+    said = reply.headers.get("Retry-After", "")
+    return min(int(said), _LONGEST_PAUSE_S) if said.isdecimal() else _DEFAULT_PAUSE_S
