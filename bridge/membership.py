@@ -30,7 +30,7 @@ from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.matrix.json import JsonObject
 from bridge.people import managed_among
 from bridge.reviews import make_due, postpone, settle
-from bridge.rooms import set_membership
+from bridge.rooms import present_in, set_membership
 from bridge.settings import Settings
 from bridge.storage.conversations import conversations
 
@@ -96,6 +96,10 @@ class Membership:
         }
         for person in sorted(present - parties.members - self._bots):
             await self._matrix.kick(user_id=self._keeper, room_id=row.room_id, kicked=person)
+            await self._note_membership(row.room_id, person, "leave")
+        async with self._database.read() as connection:
+            noted = await present_in(connection, row.room_id)
+        for person in noted - present - parties.members - self._bots:  # whatever made us think so
             await self._note_membership(row.room_id, person, "leave")
 
     async def _set_state(self, row: Row[Any], parties: Parties, content: _Content) -> None:

@@ -134,6 +134,14 @@ async def membership_of(connection: AsyncConnection, room_id: str, people: Itera
     return {row.user_id: row.membership for row in await connection.execute(query)}
 
 
+async def present_in(connection: AsyncConnection, room_id: str) -> set[str]:
+    """Who is recorded as being in this room, or invited to it."""
+    query = select(room_members.c.user_id).where(
+        room_members.c.room_id == room_id, room_members.c.membership.in_(PRESENT)
+    )
+    return set(await connection.scalars(query))
+
+
 async def set_rotation(connection: AsyncConnection, room_id: str, content: dict[str, Any]) -> None:
     """Follow an `m.room.encryption` event; values that make no sense leave what was."""
     values = {

@@ -1,17 +1,21 @@
 """Who is in a consult room without taking part in it: put there with a stolen token or by a server's administrator.
 
+Those who take part no more count once the room has been made what it should be: then they were put back.
 Such a member gets no keys (bridge/rooms.py). The keeper takes them out as soon as they are seen, and the clinic
 is told, since a homeserver that lets this happen needs looking at.
 """
 
 import logging
 from dataclasses import dataclass
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Gauge
-from sqlalchemy import and_, exists, select
+from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from appointments.storage.care import care_relationships
 from appointments.storage.representation import representations
+from appointments.storage.taking_part import NOW, has_left, represents_in_messages
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.reviews import make_room_due
@@ -21,19 +25,26 @@ from bridge.storage.conversations import conversations, room_members
 
 log = logging.getLogger(__name__)
 
+# Not null where there is no next review: nothing that is null may let somebody pass.
+_IS_DUE = and_(conversations.c.review_at.is_not(None), conversations.c.review_at <= NOW)
 _REPRESENTS = exists().where(
-    and_(
-        representations.c.patient == conversations.c.patient,
-        representations.c.representative == room_members.c.user_id,
-    )
+    representations.c.patient == conversations.c.patient,
+    representations.c.representative == room_members.c.user_id,
+    or_(represents_in_messages(), _IS_DUE),
 )
+_HAS_LEFT = exists().where(
+    care_relationships.c.patient == conversations.c.patient,
+    care_relationships.c.professional == conversations.c.professional,
+    has_left(),
+)
+_IS_PROFESSIONAL = and_(room_members.c.user_id == conversations.c.professional, or_(~_HAS_LEFT, _IS_DUE))
 _STRANGERS = (
     select(room_members.c.room_id, room_members.c.user_id)
     .join(conversations, conversations.c.room_id == room_members.c.room_id)
     .where(
         room_members.c.membership.in_(PRESENT),
         room_members.c.user_id != conversations.c.patient,
-        room_members.c.user_id != conversations.c.professional,
+        ~_IS_PROFESSIONAL,
         ~_REPRESENTS,
     )
 )
@@ -41,15 +52,17 @@ _STRANGERS = (
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """A member of a consult room who never took part in its conversation."""
+    """A member of a consult room who doesn't take part in its conversation."""
 
     room_id: str
     user_id: str
 
 
-async def strangers(connection: AsyncConnection, *, bots: frozenset[str]) -> frozenset[Stranger]:
+async def strangers(
+    connection: AsyncConnection, *, bots: frozenset[str], now: datetime
+) -> frozenset[Stranger]:
     """Those there are now, the bots aside."""
-    rows = (await connection.execute(_STRANGERS)).all()
+    rows = (await connection.execute(_STRANGERS, {"now": now})).all()
     return frozenset(Stranger(row.room_id, row.user_id) for row in rows if row.user_id not in bots)
 
 
@@ -65,14 +78,14 @@ class StrangerWatch:
         self._told: frozenset[Stranger] = frozenset()
         self._gauge = Gauge(
             "videoconsulta_strangers",
-            "Members of consult rooms who never took part in the conversation.",
+            "Members of consult rooms who don't take part in the conversation.",
             registry=registry,
         )
 
     async def look(self) -> None:
         """Look once; whoever is new there is taken out with the room's next review, which is due at once."""
         async with self._database.read() as connection:
-            found = await strangers(connection, bots=self._bots)
+            found = await strangers(connection, bots=self._bots, now=self._now())
         self._gauge.set(len(found))
         for stranger in sorted(found - self._told, key=lambda one: (one.room_id, one.user_id)):
             log.warning("%s was put into %s, and is taken out", stranger.user_id, stranger.room_id)

@@ -15,16 +15,26 @@ NOW = bindparam("now", type_=Instant())
 def is_active_care() -> ColumnElement[bool]:
     """Whether a row of `care_relationships` is active: in its period, its professional still there."""
     care = care_relationships.c
-    has_left = exists().where(departures.c.user_id == care.professional, departures.c.at >= care.updated_at)
-    return and_(care.starts_at <= NOW, or_(care.ends_at.is_(None), care.ends_at > NOW), ~has_left)
+    return and_(care.starts_at <= NOW, or_(care.ends_at.is_(None), care.ends_at > NOW), ~has_left())
+
+
+def has_left() -> ColumnElement[bool]:
+    """Whether the professional of a row of `care_relationships` has left since it was entered."""
+    care = care_relationships.c
+    return exists().where(departures.c.user_id == care.professional, departures.c.at >= care.updated_at)
+
+
+def represents_in_messages() -> ColumnElement[bool]:
+    """Whether somebody acts for the patient of a row of `representations` in messages."""
+    acts = representations.c
+    return and_(acts.messages, acts.starts_at <= NOW, or_(acts.ends_at.is_(None), acts.ends_at > NOW))
 
 
 def taking_part() -> CompoundSelect[Any]:
     """One column, `person`: patients and professionals in active care, and who represents patients in messages."""
     care, acts = care_relationships.c, representations.c
-    acting = and_(acts.messages, acts.starts_at <= NOW, or_(acts.ends_at.is_(None), acts.ends_at > NOW))
     return union(
         select(care.patient.label("person")).where(is_active_care()),
         select(care.professional.label("person")).where(is_active_care()),
-        select(acts.representative.label("person")).where(acting),
+        select(acts.representative.label("person")).where(represents_in_messages()),
     )

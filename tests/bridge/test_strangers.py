@@ -1,13 +1,14 @@
 """bridge/strangers.py: who was put into a consult room past us gets no keys, and is taken out."""
 
 import logging
-from datetime import UTC, datetime
+from datetime import timedelta
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-from bridge import representation
+from bridge import departures, representation
 from bridge.database import Database
+from bridge.rooms import set_membership
 from bridge.strangers import StrangerWatch
 from tests.bridge.clinic import ASSISTANT, GARCIA, HOSPITAL, JUAN, KEEPER, LUCIA, PORTAL, Clinic
 
@@ -67,23 +68,64 @@ async def test_a_stranger_is_counted_told_and_taken_out(
     assert registry.get_sample_value("videoconsulta_strangers") == 0
 
 
-async def test_nobody_else_is_one(clinic: Clinic, room: str) -> None:
-    """Not the bots, nor a representative, nor who was one: ended representations are membership's matter."""
+async def acts(clinic: Clinic, person: str) -> None:
+    """She acts for Lucía in messages for an hour."""
     async with clinic.database.write() as connection:
         await representation.start_representation(
             connection,
             sealer=clinic.sealer,
             servers=[PORTAL, HOSPITAL],
             patient=LUCIA,
-            representative=JUAN,
+            representative=person,
             scopes=frozenset({"messages"}),
-            starts=datetime(2025, 1, 1, tzinfo=UTC),
-            ends=datetime(2025, 1, 2, tzinfo=UTC),
+            starts=clinic.clock(),
+            ends=clinic.clock() + timedelta(hours=1),
             reason=None,
             now=clinic.clock(),
         )
+
+
+async def count(clinic: Clinic) -> float | None:
+    """What a new watch shows."""
     registry = CollectorRegistry()
+    await watch(clinic, registry).look()
+    return registry.get_sample_value("videoconsulta_strangers")
+
+
+async def test_nobody_else_is_one(clinic: Clinic, room: str) -> None:
+    """Not the bots, nor a representative, nor who was one a moment ago: taking her out is due."""
+    await acts(clinic, JUAN)
     for person in (ASSISTANT, JUAN):
         await put_in(clinic, room, person)
-    await watch(clinic, registry).look()
-    assert registry.get_sample_value("videoconsulta_strangers") == 0
+    await clinic.process().conversations.reconcile_due()
+    assert await count(clinic) == 0
+    clinic.clock.pass_by(hours=1)
+    assert await count(clinic) == 0
+
+
+async def test_who_takes_part_no_more_and_is_put_back_is_one(clinic: Clinic, room: str) -> None:
+    """A representative whose time is over, and a professional who left."""
+    await acts(clinic, JUAN)
+    await clinic.process().conversations.reconcile_due()
+    clinic.clock.pass_by(hours=1)
+    async with clinic.database.write() as connection:
+        await departures.depart(connection, professional=GARCIA, now=clinic.clock())
+    clinic.clock.pass_by(seconds=1)
+    await clinic.process().conversations.reconcile_due()
+    members = clinic.homeserver.rooms[room]
+    for person in (JUAN, GARCIA):
+        assert members.membership(person) == "leave"
+        await put_in(clinic, room, person)
+    assert await count(clinic) == 2
+    await clinic.process().conversations.reconcile_due()
+    assert {members.membership(person) for person in (JUAN, GARCIA)} == {"leave"}
+    assert await count(clinic) == 0
+
+
+async def test_a_member_who_is_in_no_room_is_forgotten(clinic: Clinic, room: str) -> None:
+    """Pushed with a stolen token of the homeserver's: the room says otherwise."""
+    async with clinic.database.write() as connection:
+        await set_membership(connection, room, EVE, "join")
+    assert await count(clinic) == 1
+    await clinic.process().conversations.reconcile_due()
+    assert await count(clinic) == 0
