@@ -74,7 +74,7 @@ class HistoryQuery(RequestModel):
     """Which page of a conversation."""
 
     limit: Annotated[Count, Field(ge=1, le=100)] = 50
-    before: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    before: Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[!-~]+$")] | None = None
 
 
 class CarePath(RequestModel):

@@ -249,6 +249,7 @@ async def test_without_care_there_is_no_recipient(api, recipient) -> None:
         ("?limit=99999999999999999999", ["limit"]),
         ("?before=", ["before"]),
         ("?before=junk", ["before"]),
+        ("?before=%C3%B1", ["before"]),
         ("?other=1", ["other"]),
     ],
 )
