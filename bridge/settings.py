@@ -4,10 +4,10 @@ A wrong value ends the start with one clear line for each problem.
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from bots.clinic import ClinicSettings
 
@@ -120,6 +120,27 @@ class LimitSettings(_Section):
     )
 
 
+class SmtpSettings(_Section):
+    """The clinic's mail server, which takes what people are told by e-mail."""
+
+    host: str
+    port: int = Field(default=587, ge=1, le=65535)
+    security: Literal["tls", "starttls", "none"] = Field(
+        default="starttls", description="`tls` from the first byte (port 465); `none` on loopback only."
+    )
+    username: str | None = None
+    password: SecretStr | None = None
+    from_address: str = Field(pattern=r"^[^@\s<>]+@[^@\s<>]+$", description="The sender that people see.")
+    timeout_s: float = Field(default=30, gt=0, le=50)
+    ca_file: Path | None = Field(default=None, description="Authorities to trust besides the machine's own.")
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> Self:
+        if self.security == "none" and self.host not in ("localhost", "127.0.0.1", "::1"):
+            raise ValueError("security: none is for a server on loopback only")
+        return self
+
+
 class PushSettings(_Section):
     """Pushes to browsers, by way of their makers' push services."""
 
@@ -166,6 +187,7 @@ class Settings(_Section):
     sessions: SessionSettings = SessionSettings()
     limits: LimitSettings = LimitSettings()
     push: PushSettings = PushSettings()
+    smtp: SmtpSettings | None = None
     log: LogSettings = LogSettings()
     policy: PolicySettings | None = None
 

@@ -4,13 +4,15 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 import aiohttp
+import aiosmtplib
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge import migrations
 from bridge.clock import Now
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
-from bridge.settings import Settings
+from bridge.notifications.smtp import Smtp
+from bridge.settings import Settings, SmtpSettings
 
 _OLDEST_VERSION = "v1.9"
 _MAX_SKEW_S = 5
@@ -87,6 +89,18 @@ async def check_federation(matrix: MatrixClient, settings: Settings, server: str
             "federation_domain_whitelist"
         )
     return "our homeserver reaches it"
+
+
+async def check_smtp(settings: SmtpSettings) -> str:
+    """The mail server takes us; nothing is sent."""
+    try:
+        await Smtp(settings).check()
+    except (aiosmtplib.SMTPException, OSError) as error:
+        raise UnwellError(
+            f"{settings.host}:{settings.port} does not take us ({type(error).__name__}): check smtp.security, "
+            "its certificate, username and password"
+        ) from error
+    return f"{settings.host}:{settings.port} takes mail from us"
 
 
 async def check_clock(http: aiohttp.ClientSession, settings: Settings, now: Now) -> str:

@@ -14,6 +14,7 @@ from bridge.cli.checks import (
     check_federation,
     check_homeserver,
     check_registration,
+    check_smtp,
     check_transactions,
 )
 from bridge.cli.options import settings_option
@@ -47,6 +48,8 @@ async def _examine(settings: Settings) -> bool:
             (f"federation with {server}", check_federation(matrix, settings, server))
             for server in settings.homeserver.allowed_servers
         ]
+        if settings.smtp is not None:
+            checks.append(("SMTP", check_smtp(settings.smtp)))
         # One after the other: the lines stand in the order in which things depend on each other.
         return all([await _report(name, check) for name, check in checks])
 

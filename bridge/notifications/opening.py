@@ -6,9 +6,12 @@ from prometheus_client import CollectorRegistry
 
 from appointments.sealing import derive_key
 from bridge.app import Platform
-from bridge.notifications.courier import Courier
-from bridge.notifications.push_messages import PushMessages
+from bridge.notifications.courier import Courier, Sender
+from bridge.notifications.ledger import Channel
+from bridge.notifications.mail_sender import MailSender
+from bridge.notifications.message_news import MessageNews
 from bridge.notifications.push_sender import PushSender
+from bridge.notifications.smtp import Smtp
 from bridge.notifications.webpush import Vapid
 from bridge.openid.dns import SystemDns
 from bridge.openid.https import PinnedHttps, other_servers_session, tls_context
@@ -39,12 +42,26 @@ async def telling_jobs(
         vapid=vapid_of(settings),
         now=platform.now,
     )
+    senders: dict[Channel, Sender] = {"push": push}
+    if settings.smtp is not None:
+        smtp = Smtp(settings.smtp)
+        stack.push_async_callback(smtp.close)
+        senders["email"] = MailSender(
+            database=platform.database,
+            sealer=platform.sealer,
+            smtp=smtp,
+            from_address=settings.smtp.from_address,
+            public_url=settings.public_url,
+            now=platform.now,
+        )
     courier = Courier(
         database=platform.database,
         sealer=platform.sealer,
-        senders={"push": push},
+        senders=senders,
         now=platform.now,
         registry=registry,
     )
-    pushes = PushMessages(database=platform.database, sealer=platform.sealer, now=platform.now)
-    return [Job("push messages", 2, pushes.look), Job("tell people", 2, courier.deliver_due)]
+    news = MessageNews(
+        database=platform.database, sealer=platform.sealer, placing=platform.placing, now=platform.now
+    )
+    return [Job("news of messages", 2, news.look), Job("tell people", 2, courier.deliver_due)]

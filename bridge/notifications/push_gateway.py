@@ -16,7 +16,7 @@ from bridge.database import Database
 from bridge.http.problems import Problem, ProblemError
 from bridge.http.requests import read_json
 from bridge.notifications import ledger, subscriptions
-from bridge.notifications.push_messages import push_of
+from bridge.notifications.message_news import push_of
 from bridge.storage.conversations import conversations, room_members
 from bridge.storage.direct_chats import direct_chats
 

@@ -9,7 +9,7 @@ from yarl import URL
 from appointments.sealing import Sealer
 from bridge.clock import Now
 from bridge.database import Database
-from bridge.notifications import subscriptions
+from bridge.notifications import preferences, subscriptions
 from bridge.notifications.errors import NotNowError, NotWantedError, UndeliverableError
 from bridge.notifications.ledger import Claimed
 from bridge.notifications.webpush import Subscription, Vapid, encode, encrypted
@@ -51,8 +51,12 @@ class PushSender:
             subscription = await subscriptions.get(
                 connection, sealer=self._sealer, subscription_id=delivery.data["subscription_id"]
             )
-        if subscription is None:
+            wanted = await preferences.get(connection, sealer=self._sealer, person=delivery.person)
+        if subscription is None or (wanted is not None and not wanted.push):
             raise NotWantedError
+        quiet_until = None if wanted is None else wanted.quiet_until(self._now())
+        if quiet_until is not None:
+            raise NotNowError(quiet_until)
         try:
             reply = await self._post(subscription, delivery)
         except ServerRefusedError as error:

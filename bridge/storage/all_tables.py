@@ -18,6 +18,7 @@ import bridge.storage.facts
 import bridge.storage.idempotency
 import bridge.storage.inbox
 import bridge.storage.live_events
+import bridge.storage.notification_preferences
 import bridge.storage.people
 import bridge.storage.push_subscriptions
 import bridge.storage.sends

@@ -73,6 +73,8 @@ WALK: Mapping[str, tuple[str, str, Any, Expected]] = {
     "read_conversation": ("GET", "/api/messages/conversation/{room}", None, CONTENT),
     "mark_read": ("POST", "/api/messages/{message}/read", None, CONTENT),
     "stream_events": ("GET", "/api/events", None, MEETING),
+    "get_preferences": ("GET", "/api/notifications/preferences", None, MEETING),
+    "put_preferences": ("PUT", "/api/notifications/preferences", {"language": "es"}, MEETING),
     "get_push_key": ("GET", "/api/notifications/push-key", None, MEETING),
     "subscribe_to_pushes": ("POST", "/api/notifications/push-subscriptions", _PUSH, MEETING),
     "unsubscribe_from_pushes": ("DELETE", "/api/notifications/push-subscriptions/nobodys", None, MEETING),

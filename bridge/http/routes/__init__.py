@@ -5,6 +5,7 @@ from bridge.http.routes.care import CARE_ROUTES
 from bridge.http.routes.events import EVENTS_ROUTES
 from bridge.http.routes.health import HEALTH_ROUTES
 from bridge.http.routes.messages import MESSAGES_ROUTES
+from bridge.http.routes.notifications import NOTIFICATIONS_ROUTES
 from bridge.http.routes.push import PUSH_ROUTES
 from bridge.http.routes.sessions import SESSIONS_ROUTES
 
@@ -12,6 +13,7 @@ API_ROUTES = (
     *SESSIONS_ROUTES,
     *MESSAGES_ROUTES,
     *EVENTS_ROUTES,
+    *NOTIFICATIONS_ROUTES,
     *PUSH_ROUTES,
     *CARE_ROUTES,
     *APPOINTMENTS_ROUTES,

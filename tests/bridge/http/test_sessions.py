@@ -149,6 +149,8 @@ async def test_every_route_says_which_sessions_may_call() -> None:
         "list_conversations",
         "open_conversation",
         "stream_events",
+        "get_preferences",
+        "put_preferences",
         "get_push_key",
         "subscribe_to_pushes",
         "unsubscribe_from_pushes",

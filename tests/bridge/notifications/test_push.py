@@ -17,10 +17,11 @@ from sqlalchemy import insert
 from appointments.sealing import Sealer
 from bridge import people
 from bridge.database import Database
+from bridge.live.placing import Placing
 from bridge.notifications import subscriptions
 from bridge.notifications.courier import Courier
+from bridge.notifications.message_news import MessageNews
 from bridge.notifications.push_gateway import PATH, PushGateway
-from bridge.notifications.push_messages import PushMessages
 from bridge.notifications.push_sender import PushSender
 from bridge.notifications.webpush import Vapid
 from bridge.openid.fakes import FakeDns
@@ -149,7 +150,8 @@ def read(push: tuple[dict[str, str], bytes]) -> Any:
 async def test_a_managed_person_is_told_once(world: World) -> None:
     """Of others' messages only, without words; the push service verifies us, sees neither person nor conversation."""
     await world.subscribe(LUCIA)
-    pushes = PushMessages(database=world.database, sealer=world.sealer, now=lambda: world.now)
+    placing = Placing(database=world.database, portal_server="p", now=lambda: world.now)
+    pushes = MessageNews(database=world.database, sealer=world.sealer, placing=placing, now=lambda: world.now)
     await world.message(0)
     await pushes.look()  # from here on
     await world.message(1)

@@ -1,0 +1,131 @@
+"""News of messages, for the ledger: from what live events tell of, whose places are a cursor that skips nothing.
+
+Pushes to managed users too, since homeservers evaluate no push rules for our users. (Synapse leaves the users of an
+application service out: BulkPushRuleEvaluator.)
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from appointments.sealing import Sealer
+from bridge import people
+from bridge.clock import Now
+from bridge.database import Database
+from bridge.live.placing import Placing, last_place
+from bridge.notifications import ledger, preferences, subscriptions
+from bridge.notifications.ledger import Delivery
+from bridge.notifications.mail_sender import read_up_to
+from bridge.notifications.preferences import Preferences
+from bridge.storage.conversations import timeline
+from bridge.storage.live_events import live_events
+from bridge.storage.state import get_state, set_state
+
+_CURSOR = "notifications.place"
+_AT_ONCE = 500
+
+
+def push_of(
+    *, subscription_id: str, person: str, conversation_id: str, message_id: str, due_at: datetime
+) -> Delivery:
+    """What tells one browser of one message; the same message again is the same delivery."""
+    return Delivery(
+        id=f"push:{message_id}:{subscription_id}",
+        person=person,
+        channel="push",
+        kind="message",
+        subject=conversation_id,
+        due_at=due_at,
+        data={"subscription_id": subscription_id},
+    )
+
+
+def mail_of(*, person: str, conversation_id: str, read_up_to: int, due_at: datetime) -> Delivery:
+    """What tells her once of all that waits in a conversation, until she has read on."""
+    return Delivery(
+        id=f"email:{conversation_id}:{read_up_to}:{person}",
+        person=person,
+        channel="email",
+        kind="message",
+        subject=conversation_id,
+        due_at=due_at,
+        data={"read_up_to": read_up_to},
+    )
+
+
+class MessageNews:
+    """Follows live events; its cursor moves with what it enqueues, in one transaction."""
+
+    def __init__(self, *, database: Database, sealer: Sealer, placing: Placing, now: Now) -> None:
+        self._database = database
+        self._sealer = sealer
+        self._placing = placing
+        self._now = now
+
+    async def look(self) -> None:
+        """Everything that has happened up to now is enqueued afterwards, for who wants it."""
+        await self._placing.place()
+        while await self._look_at_some() == _AT_ONCE:
+            pass
+
+    async def _look_at_some(self) -> int:
+        query = select(live_events).order_by(live_events.c.place).limit(_AT_ONCE)
+        async with self._database.read() as connection:
+            cursor = await get_state(connection, _CURSOR)
+            if cursor is not None:
+                news = query.where(live_events.c.place > int(cursor))
+                if (await connection.execute(news.limit(1))).first() is None:
+                    return 0
+        async with self._database.write() as connection:
+            cursor = await get_state(connection, _CURSOR)
+            if cursor is None:  # what happened before is no news
+                await set_state(connection, _CURSOR, str(await last_place(connection)))
+                return 0
+            rows = (await connection.execute(query.where(live_events.c.place > int(cursor)))).all()
+            if rows:
+                await self._enqueue(connection, [row for row in rows if row.event == "message"])
+                await set_state(connection, _CURSOR, str(rows[-1].place))
+        return len(rows)
+
+    async def _enqueue(self, connection: AsyncConnection, rows: Sequence[Row[Any]]) -> None:
+        persons = {row.person for row in rows}
+        browsers = await subscriptions.ids_of(connection, await people.managed_among(connection, persons))
+        wanted = await preferences.get_all(connection, sealer=self._sealer, people=persons)
+        query = select(timeline.c.event_id, timeline.c.sender).where(
+            timeline.c.event_id.in_({row.data["message_id"] for row in rows})
+        )
+        senders = {row.event_id: row.sender for row in await connection.execute(query)}
+        for row in rows:
+            if senders.get(row.data["message_id"]) == row.person:
+                continue
+            for delivery in self._pushes(row, browsers):
+                await ledger.enqueue(connection, delivery, sealer=self._sealer)
+            await self._mail(connection, row, wanted.get(row.person))
+
+    def _pushes(self, row: Row[Any], browsers: Iterable[tuple[str, str]]) -> Iterable[Delivery]:
+        return [
+            push_of(
+                subscription_id=subscription_id,
+                person=person,
+                conversation_id=row.data["conversation_id"],
+                message_id=row.data["message_id"],
+                due_at=self._now(),
+            )
+            for person, subscription_id in browsers
+            if person == row.person
+        ]
+
+    async def _mail(self, connection: AsyncConnection, row: Row[Any], wanted: Preferences | None) -> None:
+        if wanted is None or not wanted.email:
+            return
+        conversation_id = row.data["conversation_id"]
+        delivery = mail_of(
+            person=row.person,
+            conversation_id=conversation_id,
+            read_up_to=await read_up_to(connection, row.person, conversation_id),
+            due_at=row.placed_at + timedelta(minutes=wanted.delay_minutes),
+        )
+        await ledger.enqueue(connection, delivery, sealer=self._sealer)

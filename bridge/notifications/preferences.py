@@ -1,0 +1,99 @@
+"""How each person wants to be told: her address, her language, after how long, and when not."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime, time, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import TypeAdapter
+from pydantic.dataclasses import dataclass
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from appointments.sealing import Sealer
+from bridge.storage.notification_preferences import notification_preferences
+from bridge.storage.statements import upsert
+
+DEFAULT_DELAY_MINUTES = 5
+_c = notification_preferences.c
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuietHours:
+    """From `start` to `end` on the clock of her zone, over midnight when `end` is the smaller one."""
+
+    start: time
+    end: time
+    timezone: str
+
+    def until(self, now: datetime) -> datetime | None:
+        """When the quiet hours end that it is now; None outside of them.
+
+        The end is where her clock shows it: an hour that clocks skip ends when they have skipped it.
+        """
+        zone = ZoneInfo(self.timezone)
+        local = now.astimezone(zone)
+        clock = local.time()
+        is_overnight = self.end <= self.start
+        is_quiet = clock >= self.start or clock < self.end if is_overnight else self.start <= clock < self.end
+        if not is_quiet:
+            return None
+        day = local.date() + timedelta(days=1 if is_overnight and clock >= self.start else 0)
+        return datetime.combine(day, self.end, tzinfo=zone).astimezone(now.tzinfo)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preferences:
+    """What a person wants. `minutes_before` None: the clinic's own reminders."""
+
+    address: str | None = None
+    email: bool = False
+    push: bool = True
+    language: Literal["es", "en"] = "es"
+    delay_minutes: int = DEFAULT_DELAY_MINUTES
+    quiet_hours: QuietHours | None = None
+    reminders: bool = True
+    minutes_before: tuple[int, ...] | None = None
+
+    def quiet_until(self, now: datetime) -> datetime | None:
+        """When she may be told again; None when she may be told now."""
+        return None if self.quiet_hours is None else self.quiet_hours.until(now)
+
+
+_JSON = TypeAdapter(Preferences)
+
+
+async def get(connection: AsyncConnection, *, sealer: Sealer, person: str) -> Preferences | None:
+    """What this person wants; None if she never said."""
+    return (await get_all(connection, sealer=sealer, people=[person])).get(person)
+
+
+async def get_all(
+    connection: AsyncConnection, *, sealer: Sealer, people: Collection[str]
+) -> dict[str, Preferences]:
+    """What those of these people want who said it."""
+    rows = await connection.execute(select(notification_preferences).where(_c.person.in_(people)))
+    return {
+        row.person: _JSON.validate_json(sealer.open(row.sealed, context=_context(row.person))) for row in rows
+    }
+
+
+async def put(
+    connection: AsyncConnection, preferences: Preferences, *, sealer: Sealer, person: str, now: datetime
+) -> None:
+    """From now on this is what she wants."""
+    sealed = sealer.seal(_JSON.dump_json(preferences), context=_context(person))
+    values = {"sealed": sealed, "updated_at": now}
+    await upsert(connection, notification_preferences, key={"person": person}, values=values)
+
+
+async def no_more_email(connection: AsyncConnection, *, sealer: Sealer, person: str, now: datetime) -> None:
+    """She wants no e-mail any more. May be repeated."""
+    known = await get(connection, sealer=sealer, person=person)
+    if known is not None:
+        await put(connection, replace(known, email=False), sealer=sealer, person=person, now=now)
+
+
+def _context(person: str) -> str:
+    return f"notification_preferences:{person}"

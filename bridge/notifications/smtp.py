@@ -1,0 +1,83 @@
+"""One connection to the clinic's mail server, kept for the messages that follow."""
+
+import asyncio
+from email.message import EmailMessage
+
+import aiosmtplib
+
+from bridge.notifications.errors import UndeliverableError
+from bridge.openid.https import tls_context
+from bridge.settings import SmtpSettings
+
+_PERMANENT = 500
+
+
+class Smtp:
+    """Hands messages over, over TLS (or STARTTLS), one after the other."""
+
+    def __init__(self, settings: SmtpSettings) -> None:
+        self._settings = settings
+        self._lock = asyncio.Lock()
+        self._client: aiosmtplib.SMTP | None = None
+
+    async def send(self, message: EmailMessage) -> None:
+        """The server has taken it.
+
+        Raises UndeliverableError when it never will (5xx for this message); aiosmtplib's errors and OSError when
+        another try may work, wrong credentials among them: the operator mends those.
+        """
+        async with self._lock:
+            try:
+                await (await self._connected()).send_message(message)
+            except aiosmtplib.SMTPRecipientsRefused as error:
+                await self._reset()
+                if all(one.code >= _PERMANENT for one in error.recipients):
+                    raise UndeliverableError("recipient refused") from error
+                raise
+            except aiosmtplib.SMTPAuthenticationError:
+                await self._reset()
+                raise
+            except aiosmtplib.SMTPResponseException as error:
+                await self._reset()
+                if error.code >= _PERMANENT and not isinstance(error, aiosmtplib.SMTPConnectError):
+                    raise UndeliverableError(str(error.code)) from error
+                raise
+            except BaseException:
+                await self._reset()
+                raise
+
+    async def check(self) -> None:
+        """It can be reached, and takes our credentials. Raises as `send`, and nothing is sent."""
+        async with self._lock:
+            try:
+                await (await self._connected()).noop()
+            finally:
+                await self._reset()
+
+    async def close(self) -> None:
+        """Say goodbye."""
+        async with self._lock:
+            await self._reset()
+
+    async def _connected(self) -> aiosmtplib.SMTP:
+        if self._client is not None and self._client.is_connected:
+            return self._client
+        settings = self._settings
+        client = aiosmtplib.SMTP(
+            hostname=settings.host,
+            port=settings.port,
+            username=settings.username,
+            password=None if settings.password is None else settings.password.get_secret_value(),
+            timeout=settings.timeout_s,
+            use_tls=settings.security == "tls",
+            start_tls=settings.security == "starttls",
+            tls_context=None if settings.security == "none" else tls_context(settings.ca_file),
+        )
+        self._client = client
+        await client.connect()
+        return client
+
+    async def _reset(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()

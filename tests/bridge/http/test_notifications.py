@@ -1,0 +1,76 @@
+"""How people want to be told, over HTTP, and the link that ends mails."""
+
+import pytest
+
+from bridge.notifications import preferences
+from bridge.notifications.message_mail import unsubscribe_token
+from tests.bridge.http.conftest import LUCIA
+
+PREFERENCES = "/api/notifications/preferences"
+WANTED = {
+    "email": {"address": "lucia@example.org", "enabled": True},
+    "push": {"enabled": False},
+    "language": "en",
+    "delay_minutes": 10,
+    "quiet_hours": {"start": "22:00", "end": "08:00", "timezone": "Europe/Madrid"},
+    "reminders": {"enabled": True, "minutes_before": [1440, 60]},
+}
+
+
+async def test_what_she_said_is_what_she_gets(api) -> None:
+    """Before she said anything the defaults, without e-mail; all of it is replaced at once."""
+    first = await (await api.call("GET", PREFERENCES)).json()
+    assert (first["email"], first["delay_minutes"]) == ({"address": None, "enabled": False}, 5)
+    assert (first["quiet_hours"], first["language"]) == (None, "es")
+    for said in (WANTED, first):
+        answer = await api.call("PUT", PREFERENCES, json=said)
+        assert (answer.status, await answer.json()) == (200, said)
+        assert await (await api.call("GET", PREFERENCES)).json() == said
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"email": {"address": "lucia", "enabled": True}}, "#/email/address"),
+        ({"email": {"address": "a@b.example\r\nBcc: x@y.example", "enabled": True}}, "#/email/address"),
+        ({"email": {"enabled": True}}, "#/email"),
+        ({"delay_minutes": 0}, "#/delay_minutes"),
+        ({"quiet_hours": {**WANTED["quiet_hours"], "timezone": "Europe/Atlantis"}}, "#/quiet_hours/timezone"),
+        ({"quiet_hours": {**WANTED["quiet_hours"], "start": "24:00"}}, "#/quiet_hours/start"),
+        ({"reminders": {"minutes_before": [0]}}, "#/reminders/minutes_before/0"),
+        ({"telephone": "1"}, "#/telephone"),
+    ],
+)
+async def test_what_makes_no_sense_is_refused(api, changes, pointer) -> None:
+    """422 that points at it."""
+    answer = await api.call("PUT", PREFERENCES, json=WANTED | changes)
+    assert answer.status == 422
+    assert [error["pointer"] for error in (await answer.json())["errors"]] == [pointer]
+
+
+async def test_the_link_of_a_mail(api) -> None:
+    """No login: looking changes nothing, one POST ends mails (RFC 8058) and nothing else; in her language."""
+    await api.call("PUT", PREFERENCES, json=WANTED)
+    path = f"/api/notifications/unsubscribe/{unsubscribe_token(LUCIA, sealer=api.services.sealer)}"
+    page = await api.client.get(path, headers={"Accept-Language": "es"})
+    assert (page.status, page.content_type) == (200, "text/html")
+    assert "No recibir más" in await page.text()
+    assert await _email(api)
+    for _ in range(2):
+        one_click = await api.client.post(path, data={"List-Unsubscribe": "One-Click"})
+        assert one_click.status == 200
+    assert not await _email(api)
+    assert (await (await api.call("GET", PREFERENCES)).json())["quiet_hours"] == WANTED["quiet_hours"]
+
+
+@pytest.mark.parametrize("token", ["made-up", "A" * 80, "%C3%B1"])
+async def test_a_made_up_link(api, token) -> None:
+    """404 for both."""
+    path = f"/api/notifications/unsubscribe/{token}"
+    assert [(await api.client.get(path)).status, (await api.client.post(path)).status] == [404, 404]
+
+
+async def _email(api) -> bool:
+    async with api.services.database.read() as connection:
+        wanted = await preferences.get(connection, sealer=api.services.sealer, person=LUCIA)
+    return wanted is not None and wanted.email
