@@ -1,0 +1,54 @@
+"""A process that delivers mails until nothing is due: DATABASE PORT CA_FILE MINUTES_LATER."""
+
+import asyncio
+import sys
+from datetime import UTC, datetime, timedelta
+
+from prometheus_client import CollectorRegistry
+
+from appointments.sealing import Sealer
+from bridge.database import Database
+from bridge.notifications.courier import Courier
+from bridge.notifications.mail_sender import MailSender
+from bridge.notifications.smtp import Smtp
+from bridge.settings import SmtpSettings
+
+
+async def main(url: str, port: str, ca_file: str, minutes: str) -> None:
+    """Deliver."""
+    now = datetime(2026, 3, 1, 12, tzinfo=UTC) + timedelta(minutes=int(minutes))
+    sealer = Sealer(b"k" * 32)
+    database = Database(url)
+    await database.open()
+    smtp = Smtp(
+        SmtpSettings(
+            host="127.0.0.1",
+            port=int(port),
+            username="clinic",
+            password="a password",
+            from_address="no-reply@clinic.example",
+            ca_file=ca_file,
+        )
+    )
+    sender = MailSender(
+        database=database,
+        sealer=sealer,
+        smtp=smtp,
+        from_address="no-reply@clinic.example",
+        public_url="https://portal.example/",
+        now=lambda: now,
+    )
+    courier = Courier(
+        database=database,
+        sealer=sealer,
+        senders={"email": sender},
+        now=lambda: now,
+        registry=CollectorRegistry(),
+    )
+    await courier.deliver_due()
+    await smtp.close()
+    await database.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
