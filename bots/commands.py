@@ -1,5 +1,6 @@
 """Text → command, Spanish and English alike. Nothing that anybody writes makes this fail."""
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from typing import Literal, get_args
 
 from bots.i18n import Language
 
-CommandName = Literal["help", "consult"]
+CommandName = Literal["help", "consult", "appointment", "late"]
 COMMAND_NAMES: tuple[CommandName, ...] = get_args(CommandName)
 
 MARK = "!"
@@ -15,12 +16,22 @@ MARK = "!"
 
 _MARKS = "!¡/"
 _PUNCTUATION = ".,:;!¡?¿"
+_SAYING_LATE: tuple[tuple[re.Pattern[str], Language], ...] = (
+    (re.compile(r"^\W*(?:voy|llego) con (\d{1,3}) min\w* de retraso\W*$"), "es"),
+    (re.compile(r"^\W*(?:i ?a?m |i'm )?running (\d{1,3}) min\w* late\W*$"), "en"),
+)
 _WORDS: Mapping[str, tuple[CommandName, Language]] = {
     "ayuda": ("help", "es"),
     "help": ("help", "en"),
     "consulta": ("consult", "es"),
     "consultar": ("consult", "es"),
     "consult": ("consult", "en"),
+    "cita": ("appointment", "es"),
+    "citas": ("appointment", "es"),
+    "appointment": ("appointment", "en"),
+    "appointments": ("appointment", "en"),
+    "retraso": ("late", "es"),
+    "late": ("late", "en"),
 }
 
 
@@ -41,6 +52,9 @@ def parse(text: str) -> Command:
     words = unicodedata.normalize("NFKC", text).lstrip().lstrip(_MARKS).split(maxsplit=1)
     if not words:
         return Command(None)
+    for pattern, spoken_in in _SAYING_LATE:
+        if said := pattern.search(plain(text)):
+            return Command("late", said[1], spoken_in)
     name, language = _WORDS.get(plain(words[0]).strip(_PUNCTUATION), (None, None))
     return Command(name, words[1].strip() if len(words) > 1 else "", language)
 

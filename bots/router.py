@@ -1,72 +1,80 @@
 """What was heard → the reply: the same for what people write and for what clients call."""
 
-from dataclasses import dataclass, field
-from typing import Any
-
 from appointments.errors import NotInCareTeamError
 from bots import dialogue
 from bots.assistant import short_help
+from bots.booking import Booking
+from bots.booking_calls import answer_call
+from bots.booking_ports import BookingDesk
 from bots.clinic import ClinicSettings
-from bots.commands import COMMAND_NAMES, Command, parse
-from bots.hearing import Called, Heard, Said, Unreadable
+from bots.commands import COMMAND_NAMES, Command, is_marked, parse
+from bots.hearing import Called, Heard, Reacted, Said, Unreadable
 from bots.i18n import DEFAULT_LANGUAGE, Language, translate
 from bots.ports import ConsultDesk, Contact, NotNowError
+from bots.replies import Asker, Reply, Turn
 from bots.rpc import Call, Status, read_call
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asks; `language` as far as we know hers."""
-
-    user_id: str
-    language: Language | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What the assistant answers: `text` for people, `status` and `data` for programs."""
-
-    status: Status
-    text: str
-    data: dict[str, Any] = field(default_factory=dict)
 
 
 class Router:
     """Answers everything that it is asked, once, and never with silence."""
 
-    def __init__(self, *, desk: ConsultDesk, clinic: ClinicSettings) -> None:
+    def __init__(self, *, desk: ConsultDesk, bookings: BookingDesk, clinic: ClinicSettings) -> None:
         self._desk = desk
+        self._bookings = bookings
+        self._booking = Booking(bookings)
         self._clinic = clinic
 
-    async def answer(self, heard: Heard, *, asker: Asker, is_private: bool = True) -> Reply:
-        """The reply to what was heard. Where it is not private others read it too: it tells of nobody then."""
+    async def answer(
+        self, heard: Heard, *, asker: Asker, turn: Turn, is_private: bool = True
+    ) -> Reply | None:
+        """The reply to what was heard; None for a reaction that chooses nothing.
+
+        Where it is not private others read it too: it tells of nobody then.
+        """
         language = asker.language or DEFAULT_LANGUAGE
+        if isinstance(heard, Reacted):
+            return await self._booking.react(heard.key, asker=asker, language=language, turn=turn)
         if isinstance(heard, Said):
-            return await self._answer_text(heard, asker, is_private=is_private)
+            return await self._answer_text(heard, asker, turn, is_private=is_private)
         if isinstance(heard, Called):
             call = read_call(heard.content)
             if call is None:
                 return Reply("malformed", translate(language, "assistant.malformed"))
-            return await self._answer_call(call, asker)
+            return await self._answer_call(call, asker, turn)
         if isinstance(heard, Unreadable):
             return Reply("unreadable", translate(language, "assistant.unreadable"))
         no_text = translate(language, "assistant.no-text")
         return Reply("unreadable", f"{no_text}\n\n{short_help(self._clinic, language)}")
 
-    async def _answer_text(self, said: Said, asker: Asker, *, is_private: bool) -> Reply:
+    async def _answer_text(self, said: Said, asker: Asker, turn: Turn, *, is_private: bool) -> Reply:
         command = parse(said.text)
         language = asker.language or command.language or DEFAULT_LANGUAGE
-        if command.name == "consult" and not is_private:
+        if is_private and not is_marked(said.text):
+            followed = await self._booking.follow(said.text, asker=asker, language=language, turn=turn)
+            if followed is not None:
+                return followed
+        if command.name not in (None, "help") and not is_private:
             return Reply("ok", translate(language, "assistant.in-private"))
         if command.name == "consult":
             wanted = said.mentioned or command.argument
             return await self._consult(asker.user_id, wanted, None, language)
+        if command.name == "appointment":
+            return await self._booking.command(command.argument, asker=asker, language=language, turn=turn)
+        if command.name == "late":
+            return await self._booking.delay(command.argument, asker=asker, language=language, turn=turn)
         return self._help(command, language)
 
-    async def _answer_call(self, call: Call, asker: Asker) -> Reply:
+    async def _answer_call(self, call: Call, asker: Asker, turn: Turn) -> Reply:
         language = call.language or asker.language or DEFAULT_LANGUAGE
         if call.command.name == "consult":
             return await self._consult(asker.user_id, call.person, call.on_behalf_of, language)
+        there = Asker(asker.user_id, asker.language, call.zone or asker.zone)
+        if call.appointment is not None:
+            return await answer_call(
+                self._bookings, call.appointment, asker=there, language=language, turn=turn
+            )
+        if call.minutes is not None:
+            return await self._booking.delay(str(call.minutes), asker=there, language=language, turn=turn)
         return self._help(call.command, language)
 
     def _help(self, command: Command, language: Language) -> Reply:

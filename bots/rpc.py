@@ -6,8 +6,9 @@ from these models.
 
 from dataclasses import dataclass
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from bots.commands import Command, parse
 from bots.hearing import COMMAND_EVENT
@@ -16,7 +17,16 @@ from bots.i18n import Language, choose_language
 RESULT_EVENT = "es.videoconsulta.result"
 
 Status = Literal[
-    "ok", "unknown-command", "malformed", "ambiguous", "not-in-care-team", "not-now", "unreadable"
+    "ok",
+    "unknown-command",
+    "malformed",
+    "ambiguous",
+    "not-in-care-team",
+    "not-now",
+    "unreadable",
+    "not-understood",
+    "not-found",
+    "slot-taken",
 ]
 
 
@@ -31,12 +41,42 @@ class ConsultArguments(BaseModel):
     )
 
 
+class AppointmentArguments(BaseModel):
+    """The arguments of `appointment`; without any it lists the sender's appointments to come."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, title="appointment arguments"
+    )
+
+    action: Literal["list", "slots", "book", "move", "cancel", "confirm"] = "list"
+    professional: str = Field(
+        default="", alias="with", max_length=255, description="For `slots` and `book`: a Matrix user id."
+    )
+    on_behalf_of: str | None = Field(
+        default=None, max_length=255, description="For `book`: the patient, if not the sender."
+    )
+    when: str = Field(default="", max_length=200, description="For `slots`: in words, «mañana por la tarde».")
+    start: AwareDatetime | None = Field(default=None, description="For `book` and `move`.")
+    appointment_id: str | None = Field(default=None, max_length=64)
+    version: int | None = Field(default=None, ge=1, description="Refused if it is another by now.")
+
+
+class LateArguments(BaseModel):
+    """The arguments of `late`: everybody who waits for the sender today is told."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", title="late arguments")
+
+    minutes: int = Field(ge=1, le=240)
+
+
 class CommandContent(BaseModel):
     """The content of `es.videoconsulta.command`. Sent by a person; the assistant answers each once."""
 
     model_config = ConfigDict(frozen=True, title=COMMAND_EVENT)
 
-    command: str = Field(max_length=64, description="`help` or `consult`, or their Spanish names.")
+    command: str = Field(
+        max_length=64, description="`help`, `consult`, `appointment` or `late`, or their Spanish names."
+    )
     arguments: dict[str, Any] = Field(default_factory=dict, description="What the command is about.")
     locale: str | None = Field(
         default=None, max_length=35, description="In which language `text` comes, as in BCP 47."
@@ -62,19 +102,23 @@ class ResultContent(BaseModel):
     text: str = Field(description="The same in words for a person.")
     data: dict[str, Any] = Field(
         description="help: `commands`. consult: `conversation_id`, `with` and `on_behalf_of`, or "
-        "`contacts` (each `user_id`, `name`, `on_behalf_of`) and `total`."
+        "`contacts` (each `user_id`, `name`, `on_behalf_of`) and `total`. appointment: `appointments`, `slots` "
+        "(starts) or `appointment`. late: `told` and `minutes`."
     )
     relates_to: Relation = Field(alias="m.relates_to")
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A command that was called; `person` and `on_behalf_of` are for `consult`."""
+    """A command that was called; `person` and `on_behalf_of` are for `consult`, `minutes` for `late`."""
 
     command: Command
     language: Language | None
     person: str = ""
     on_behalf_of: str | None = None
+    appointment: AppointmentArguments | None = None
+    minutes: int | None = None
+    zone: ZoneInfo | None = None
 
 
 def read_call(content: dict[str, Any]) -> Call | None:
@@ -82,16 +126,21 @@ def read_call(content: dict[str, Any]) -> Call | None:
     try:
         given = CommandContent.model_validate(content)
         command = parse(given.command)
+        zone = None if given.timezone is None else ZoneInfo(given.timezone)
         # What is no command of ours has no arguments that we could judge.
-        arguments = ConsultArguments.model_validate(given.arguments if command.name == "consult" else {})
-    except ValidationError:
+        consult = ConsultArguments.model_validate(given.arguments if command.name == "consult" else {})
+        is_late, is_appointment = command.name == "late", command.name == "appointment"
+        return Call(
+            command=command,
+            language=None if given.locale is None else choose_language(given.locale),
+            person=consult.person,
+            on_behalf_of=consult.on_behalf_of,
+            appointment=AppointmentArguments.model_validate(given.arguments) if is_appointment else None,
+            minutes=LateArguments.model_validate(given.arguments).minutes if is_late else None,
+            zone=zone,
+        )
+    except (ValidationError, ValueError, OSError, KeyError):  # a time zone that there is not, too
         return None
-    return Call(
-        command=command,
-        language=None if given.locale is None else choose_language(given.locale),
-        person=arguments.person,
-        on_behalf_of=arguments.on_behalf_of,
-    )
 
 
 def schemas() -> dict[str, dict[str, Any]]:
@@ -99,6 +148,8 @@ def schemas() -> dict[str, dict[str, Any]]:
     models: dict[str, type[BaseModel]] = {
         COMMAND_EVENT: CommandContent,
         f"{COMMAND_EVENT}.consult": ConsultArguments,
+        f"{COMMAND_EVENT}.appointment": AppointmentArguments,
+        f"{COMMAND_EVENT}.late": LateArguments,
         RESULT_EVENT: ResultContent,
     }
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}

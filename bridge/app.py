@@ -9,11 +9,13 @@ import aiohttp
 from appointments.sealing import Sealer, derive_key
 from bridge.assistant import Assistant
 from bridge.attendance import Attendance
+from bridge.booking_desk import BookingDesk
 from bridge.catchup import CatchUp
 from bridge.clock import Now, utc_now
 from bridge.consult_desk import ConsultDesk
 from bridge.conversations import Conversations
 from bridge.database import Database
+from bridge.dialogues import Dialogues
 from bridge.direct_chats import DirectChats
 from bridge.dispatch import Dispatcher
 from bridge.e2ee.machine import Encryption
@@ -121,7 +123,14 @@ def _compose(settings: Settings, *, now: Now, database: Database, http: aiohttp.
         now=now,
     )
     assistant = Assistant(
-        database=database, encryption=encryption, outbox=outbox, desk=desk, settings=settings
+        database=database,
+        encryption=encryption,
+        outbox=outbox,
+        desk=desk,
+        bookings=BookingDesk(database=database, sealer=sealer, now=now),
+        dialogues=Dialogues(sealer),
+        settings=settings,
+        now=now,
     )
     inbound = Inbound(
         database=database,

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from appointments.events import AppointmentChanged
 from appointments.storage import representation as representations
 from bridge.facts import Fact, append
+from bridge.reminding.notices import note_change
 
 
 async def record_appointment(connection: AsyncConnection, changed: AppointmentChanged) -> None:
@@ -14,6 +15,7 @@ async def record_appointment(connection: AsyncConnection, changed: AppointmentCh
 
     The last two are the waiting patient's alone, and about the appointment with which she waits: `offer_id` says
     which kept time it is. `audience` are those who represent the patient in appointments.
+    In the same transaction what was said of the appointment before becomes impossible (bridge/reminding/).
     """
     one = changed.appointment
     kind = f"appointment.{changed.kind}"
@@ -28,3 +30,4 @@ async def record_appointment(connection: AsyncConnection, changed: AppointmentCh
     await append(
         connection, Fact(id=fact_id, kind=kind, subject=data["appointment_id"], at=changed.at, data=data)
     )
+    await note_change(connection, changed)

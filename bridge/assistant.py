@@ -12,20 +12,25 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.errors import NotInCareTeamError
 from bots import assistant as words
+from bots.booking_dialogue import Dialogue
+from bots.booking_ports import BookingDesk
 from bots.commands import is_marked
-from bots.hearing import Called, Heard, Said, Unreadable, heard
+from bots.hearing import Called, Heard, Reacted, Said, Unreadable, heard
 from bots.i18n import DEFAULT_LANGUAGE
 from bots.ports import ConsultDesk
-from bots.router import Asker, Reply, Router
+from bots.replies import Asker, Reply, Turn
+from bots.router import Router
 from bots.rpc import RESULT_EVENT, Relation, ResultContent
+from bridge.clock import Now
 from bridge.database import Database
+from bridge.dialogues import Dialogues
 from bridge.e2ee.machine import Encryption
 from bridge.e2ee.model import Decrypted, EncryptedEvent
 from bridge.errors import ServiceError
 from bridge.matrix.events import RoomEvent
 from bridge.matrix.json import JsonObject
 from bridge.outbox import Outbox
-from bridge.people import language_of
+from bridge.people import language_of, zone_of
 from bridge.rooms import membership_of
 from bridge.settings import Settings
 
@@ -42,14 +47,16 @@ class Speech:
     room_id: str
     event_type: str
     content: JsonObject
+    dialogue: Dialogue | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Attended:
-    """What follows from an event for the assistant: what it says, what it read and has to forget."""
+    """What follows from an event of `person` for the assistant: what it says, what it read and has to forget."""
 
     speech: Speech | None = None
     forget: EncryptedEvent | None = None
+    person: str = ""
 
 
 class Assistant:
@@ -62,12 +69,17 @@ class Assistant:
         encryption: Encryption,
         outbox: Outbox,
         desk: ConsultDesk,
+        bookings: BookingDesk,
+        dialogues: Dialogues,
         settings: Settings,
+        now: Now,
     ) -> None:
         self._database = database
         self._encryption = encryption
         self._outbox = outbox
-        self._router = Router(desk=desk, clinic=settings.clinic)
+        self._router = Router(desk=desk, bookings=bookings, clinic=settings.clinic)
+        self._dialogues = dialogues
+        self._now = now
         self._settings = settings
         self._id = settings.assistant_id
 
@@ -76,10 +88,15 @@ class Assistant:
         if event.type == "m.room.member" and event.state_key == person:
             is_joined = event.content.get("membership") == "join"
             return Attended(await self._welcome(event.room_id, person)) if is_joined else Attended()
-        if event.sender != person or not _has_words(event):
+        if event.sender != person:
             return Attended()
-        said, _ = await self._read(event)
-        return Attended(None if said is None else await self._answer(event, said, is_private=True))
+        said: Heard | None = None
+        if event.type == "m.reaction":  # clients send them unencrypted
+            said = heard(event.type, event.content, listener=self._id)
+        elif _has_words(event):
+            said, _ = await self._read(event)
+        speech = None if said is None else await self._answer(event, said, is_private=True)
+        return Attended(speech, person=person)
 
     async def in_consult_room(self, event: RoomEvent) -> Attended:
         """The same in a consult room, if the clinic lets the assistant in: it answers marked commands only.
@@ -106,6 +123,8 @@ class Assistant:
         if attended.speech is None:
             return None
         speech = attended.speech
+        if speech.dialogue is not None:
+            await self._dialogues.save(connection, person=attended.person, dialogue=speech.dialogue)
         return await self._outbox.accept(
             connection,
             send_id=speech.send_id,
@@ -144,17 +163,31 @@ class Assistant:
             return (None if found.reason == "replayed" else Unreadable()), None
         return heard(found.event_type, found.content, listener=self._id), encrypted
 
-    async def _answer(self, event: RoomEvent, said: Heard, *, is_private: bool) -> Speech:
-        reply = await self._router.answer(said, asker=await self._asker(event.sender), is_private=is_private)
+    async def _answer(self, event: RoomEvent, said: Heard, *, is_private: bool) -> Speech | None:
+        turn = Turn(
+            event.event_id, self._now(), await self._dialogue(event.sender, said) if is_private else None
+        )
+        asker = await self._asker(event.sender)
+        reply = await self._router.answer(said, asker=asker, turn=turn, is_private=is_private)
+        if reply is None:
+            return None
         send_id = f"assistant:answer:{event.event_id}"
         if isinstance(said, Called):
             return Speech(send_id, event.room_id, RESULT_EVENT, _result(reply, event.event_id))
+        dialogue = None if reply.dialogue is None else reply.dialogue.model_copy(update={"send_id": send_id})
         thread = said.thread if isinstance(said, Said) else None
-        return Speech(send_id, event.room_id, _MESSAGE, _notice(reply.text) | _in_thread(thread, event))
+        return Speech(
+            send_id, event.room_id, _MESSAGE, _notice(reply.text) | _in_thread(thread, event), dialogue
+        )
 
     async def _asker(self, user_id: str) -> Asker:
         async with self._database.read() as connection:
-            return Asker(user_id, await language_of(connection, user_id))
+            return Asker(user_id, await language_of(connection, user_id), await zone_of(connection, user_id))
+
+    async def _dialogue(self, person: str, said: Heard) -> Dialogue | None:
+        answers = said.answers if isinstance(said, Said | Reacted) else None
+        async with self._database.read() as connection:
+            return await self._dialogues.find(connection, person=person, answers=answers)
 
     async def _is_in(self, room_id: str) -> bool:
         # As of this event: memberships are recorded in the room's order.

@@ -7,12 +7,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
-from bots.i18n import Language, choose_language
+from bots.i18n import DEFAULT_LANGUAGE, Language, choose_language
+from bots.reminders import Reader
+from bots.replies import DEFAULT_ZONE
 from bridge.errors import PersonNotFoundError
 from bridge.storage.people import people
 from bridge.storage.statements import upsert
@@ -128,6 +131,18 @@ async def language_of(connection: AsyncConnection, user_id: str) -> Language | N
     """The language that was entered for this person; None for somebody of whom we know nothing."""
     found = (await connection.execute(_LANGUAGE, {"user": user_id})).scalar_one_or_none()
     return None if found is None else choose_language(found)
+
+
+async def zone_of(connection: AsyncConnection, user_id: str) -> ZoneInfo:
+    """Where this person's clock is; the clinic's zone for somebody of whom we know nothing."""
+    found = (await connection.execute(_ONE, {"user": user_id})).one_or_none()
+    return DEFAULT_ZONE if found is None else ZoneInfo(found.timezone)
+
+
+async def reader_of(connection: AsyncConnection, user_id: str) -> Reader:
+    """How this person reads what we write."""
+    language = await language_of(connection, user_id)
+    return Reader(user_id, language or DEFAULT_LANGUAGE, await zone_of(connection, user_id))
 
 
 def _person(row: Row[*tuple[Any, ...]], sealer: Sealer) -> Person:

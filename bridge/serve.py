@@ -17,7 +17,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
-from bridge import idempotency, inbox, sessions
+from bridge import dialogues, idempotency, inbox, sessions
 from bridge.app import Platform, opened
 from bridge.bookings import pass_on_lapsed
 from bridge.delivery import Delivery
@@ -33,6 +33,7 @@ from bridge.notifications.push_gateway import PushGateway
 from bridge.openid.https import other_servers_session
 from bridge.openid.opening import openid_verifier
 from bridge.policy import policy_routes
+from bridge.reminding.opening import reminding_jobs
 from bridge.scheduler import Job, Scheduler
 from bridge.settings import Settings
 from bridge.strangers import StrangerWatch
@@ -65,7 +66,7 @@ async def run(settings: Settings, *, roles: Collection[Role] = ROLES) -> None:
             stack.push_async_callback(recovery.stop)
         jobs = _jobs(platform, recovery, roles, registry=registry)
         if "scheduler" in roles:
-            jobs += await telling_jobs(stack, platform, registry=registry)
+            jobs += [*reminding_jobs(platform), *await telling_jobs(stack, platform, registry=registry)]
         scheduler = Scheduler(jobs)
         scheduler.start()
         stack.callback(scheduler.stop)
@@ -145,6 +146,7 @@ def _jobs(
             await inbox.prune(connection, now=now)
             await idempotency.prune(connection, now=now)
             await sessions.prune(connection, now=now)
+            await dialogues.prune(connection, now=now)
             await placing.prune(connection, now=now)
             await ledger.prune(connection, now=now)
 

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from bots.clinic import ClinicSettings
+from bridge.reminding.settings import ReminderSettings
 
 
 class SettingsError(Exception):
@@ -181,6 +182,7 @@ class Settings(_Section):
     appservice: AppserviceSettings
     encryption: EncryptionSettings = EncryptionSettings()
     assistant: AssistantSettings = AssistantSettings()
+    reminders: ReminderSettings = ReminderSettings()
     clinic: ClinicSettings = ClinicSettings()
     http: HttpSettings = HttpSettings()
     federation: FederationSettings = FederationSettings()

@@ -15,6 +15,7 @@ from bridge.notifications.smtp import Smtp
 from bridge.notifications.webpush import Vapid
 from bridge.openid.dns import SystemDns
 from bridge.openid.https import PinnedHttps, other_servers_session, tls_context
+from bridge.reminding.opening import chat_sender
 from bridge.scheduler import Job
 from bridge.settings import Settings
 
@@ -58,6 +59,7 @@ async def telling_jobs(
         database=platform.database,
         sealer=platform.sealer,
         senders=senders,
+        senders={"push": push, "chat": chat_sender(platform)},
         now=platform.now,
         registry=registry,
     )

@@ -21,6 +21,7 @@ import bridge.storage.live_events
 import bridge.storage.notification_preferences
 import bridge.storage.people
 import bridge.storage.push_subscriptions
+import bridge.storage.reminding
 import bridge.storage.sends
 import bridge.storage.sessions
 import bridge.storage.state

@@ -51,7 +51,7 @@ def test_consult_takes_whom(text: str, command: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "!", "¡!", "hola", "!cita mañana", "ayudante", "😀", "\x00", "!ayuda!consulta"]
+    "text", ["", " ", "!", "¡!", "hola", "!receta", "ayudante", "😀", "\x00", "!ayuda!consulta"]
 )
 def test_what_is_no_command_of_ours(text: str) -> None:
     """It has no name, whatever it is."""

@@ -1,23 +1,27 @@
 """bots/router.py: what was heard → the reply."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bots.booking_fakes import FakeBookingDesk
 from bots.clinic import ClinicSettings
 from bots.commands import COMMAND_NAMES, parse
 from bots.fakes import FakeConsultDesk
-from bots.hearing import Called, NoText, Said, Unreadable
+from bots.hearing import Called, Heard, NoText, Said, Unreadable
 from bots.i18n import Language, translate
 from bots.ports import Contact
-from bots.router import Asker, Reply, Router
+from bots.replies import Asker, Reply, Turn
+from bots.router import Router
 from tests.bots.test_hearing import anything
 
 MARIA = "@maria:portal.example"
 GARCIA = Contact("@garcia:hospital.example", "Dra. García")
 LOPEZ = Contact("@lopez:hospital.example")
+TURN = Turn("$asked", datetime(2026, 11, 25, 11, 15, tzinfo=UTC))
 FOR_NINA = Contact("@garcia:hospital.example", "Dra. García", on_behalf_of="@nina:portal.example")
 
 
@@ -31,13 +35,22 @@ def desk() -> FakeConsultDesk:
 
 async def say(desk: FakeConsultDesk, text: str, *, language: Language | None = "es", **said: Any) -> Reply:
     """What Maria hears to this text."""
-    router = Router(desk=desk, clinic=ClinicSettings())
-    return await router.answer(Said(text, **said), asker=Asker(MARIA, language))
+    return await hear(desk, Said(text, **said), asker=Asker(MARIA, language))
 
 
 async def call(desk: FakeConsultDesk, **content: Any) -> Reply:
     """What Maria's program hears to this command."""
-    return await Router(desk=desk, clinic=ClinicSettings()).answer(Called(content), asker=Asker(MARIA))
+    return await hear(desk, Called(content))
+
+
+async def hear(
+    desk: FakeConsultDesk, heard: Heard, *, asker: Asker | None = None, is_private: bool = True
+) -> Reply:
+    """What she hears to this: something, always."""
+    router = Router(desk=desk, bookings=FakeBookingDesk(), clinic=ClinicSettings())
+    reply = await router.answer(heard, asker=asker or Asker(MARIA), turn=TURN, is_private=is_private)
+    assert reply is not None
+    return reply
 
 
 @pytest.mark.parametrize(
@@ -67,10 +80,10 @@ async def test_help_names_only_what_works(desk: FakeConsultDesk) -> None:
         words = [word for word in translate(language, "assistant.commands").split() if word.startswith("!")]
         assert words
         assert all(parse(word).name is not None for word in words)
-    assert (await say(desk, "!cita")).status == "unknown-command"
+    assert (await say(desk, "!receta")).status == "unknown-command"
 
 
-@pytest.mark.parametrize("text", ["hola", "!cita mañana a las 9", "", "me duele el pecho", "!grabar"])
+@pytest.mark.parametrize("text", ["hola", "!receta", "", "me duele el pecho", "!grabar"])
 async def test_what_is_unknown_gets_a_short_help(desk: FakeConsultDesk, text: str) -> None:
     """Never silence, and who wrote to a doctor learns that no doctor reads it."""
     reply = await say(desk, text)
@@ -82,9 +95,8 @@ async def test_what_is_unknown_gets_a_short_help(desk: FakeConsultDesk, text: st
 
 async def test_what_is_no_text_or_unreadable_is_said_so(desk: FakeConsultDesk) -> None:
     """A picture reaches nobody; what could not be decrypted is asked for again."""
-    router = Router(desk=desk, clinic=ClinicSettings())
-    picture = await router.answer(NoText(), asker=Asker(MARIA, "en"))
-    unreadable = await router.answer(Unreadable(), asker=Asker(MARIA, None))
+    picture = await hear(desk, NoText(), asker=Asker(MARIA, "en"))
+    unreadable = await hear(desk, Unreadable(), asker=Asker(MARIA, None))
     assert picture.status == unreadable.status == "unreadable"
     assert "reaches nobody" in picture.text
     assert "descifrar" in unreadable.text
@@ -165,9 +177,8 @@ async def test_trouble_is_told(desk: FakeConsultDesk) -> None:
 
 async def test_where_others_read_it_tells_of_nobody(desk: FakeConsultDesk) -> None:
     """In a consult room a doctor's list would show her patients to a patient."""
-    router = Router(desk=desk, clinic=ClinicSettings())
     for text in ("!consulta", "!consulta 1", "!consult garcia"):
-        reply = await router.answer(Said(text), asker=Asker(MARIA, "es"), is_private=False)
+        reply = await hear(desk, Said(text), asker=Asker(MARIA, "es"), is_private=False)
         assert reply == Reply("ok", translate("es", "assistant.in-private"))
     assert desk.opened == []
 
@@ -214,8 +225,7 @@ async def test_any_text_gives_exactly_one_reply(*, text: str, is_private: bool) 
     """And an unknown one opens nothing."""
     desk = FakeConsultDesk()
     desk.known[MARIA] = [GARCIA, LOPEZ]
-    router = Router(desk=desk, clinic=ClinicSettings())
-    reply = await router.answer(Said(text), asker=Asker(MARIA), is_private=is_private)
+    reply = await hear(desk, Said(text), asker=Asker(MARIA), is_private=is_private)
     assert reply.text.strip()
     assert (reply.status == "unknown-command") is (parse(text).name is None)
     if parse(text).name != "consult" or not is_private:
@@ -225,7 +235,5 @@ async def test_any_text_gives_exactly_one_reply(*, text: str, is_private: bool) 
 @given(st.dictionaries(st.sampled_from(["command", "arguments", "locale", "timezone", "x"]), anything))
 async def test_any_call_gives_exactly_one_reply(content: dict[str, Any]) -> None:
     """Whatever a program sends."""
-    reply = await Router(desk=FakeConsultDesk(), clinic=ClinicSettings()).answer(
-        Called(content), asker=Asker(MARIA)
-    )
+    reply = await hear(FakeConsultDesk(), Called(content), asker=Asker(MARIA))
     assert reply.text.strip()

@@ -15,9 +15,11 @@ from appointments.sealing import Sealer
 from bridge import care, people
 from bridge.assistant import Assistant
 from bridge.attendance import Attendance
+from bridge.booking_desk import BookingDesk
 from bridge.consult_desk import ConsultDesk
 from bridge.conversations import Conversations
 from bridge.database import Database
+from bridge.dialogues import Dialogues
 from bridge.direct_chats import DirectChats
 from bridge.e2ee.fake_key_server import FakeKeyServer
 from bridge.e2ee.machine import Encryption
@@ -325,5 +327,8 @@ class Process:
             encryption=self.encryption,
             outbox=self.outbox,
             desk=desk,
+            bookings=BookingDesk(database=self.database, sealer=clinic.sealer, now=clinic.clock),
+            dialogues=Dialogues(clinic.sealer),
             settings=clinic.settings,
+            now=clinic.clock,
         )

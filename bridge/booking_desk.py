@@ -1,0 +1,219 @@
+"""Appointments for people in a chat: the use cases behind bots/booking_ports.py."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, time, timedelta
+from hashlib import sha256
+from zoneinfo import ZoneInfo
+
+from appointments import booking_services as booking
+from appointments.access import standings_of
+from appointments.appointment_access import require_slots_shown
+from appointments.appointment_permissions import APPOINTMENT_TABLE
+from appointments.booking import Appointment, Status
+from appointments.errors import VersionChangedError
+from appointments.intervals import Interval
+from appointments.sealing import Sealer
+from appointments.storage import schedules
+from bots.booking_ports import Bookable, Booked
+from bridge.appointment_facts import record_appointment
+from bridge.clock import Now
+from bridge.database import Database
+from bridge.facts import Fact, append
+from bridge.people import names_of
+from bridge.reminding.delays import tell_of_delay
+
+_TO_COME: tuple[Status, ...] = ("booked",)
+_STILL_WAITING = timedelta(hours=1)
+
+
+class BookingDesk:
+    """Books for whoever asks, as the table of permissions allows."""
+
+    def __init__(self, *, database: Database, sealer: Sealer, now: Now) -> None:
+        self._database = database
+        self._sealer = sealer
+        self._now = now
+
+    async def bookable(self, person: str) -> Sequence[Bookable]:
+        """For whom this person may book now, by name."""
+        async with self._database.read() as connection:
+            standings = await standings_of(connection, person, now=self._now(), scope="appointments")
+            pairs = [
+                (one.care.patient, one.care.professional)
+                for one in standings
+                if APPOINTMENT_TABLE[one.relation]["book"] == "allowed"
+                and await schedules.find(connection, one.care.professional) is not None
+            ]
+            names = await names_of(connection, {user for pair in pairs for user in pair}, sealer=self._sealer)
+        found = [
+            Bookable(professional, patient, label(person, patient, professional, names))
+            for patient, professional in pairs
+        ]
+        return sorted(found, key=lambda one: (one.patient != person, one.label, one.professional))
+
+    async def slots(
+        self, person: str, *, professional: str, within: Interval, most: int, moving: str | None
+    ) -> Sequence[datetime]:
+        """The first free times. Raises NotInCareTeamError, NoAppointmentError."""
+        async with self._database.read() as connection:
+            now, kind = self._now(), None
+            await require_slots_shown(connection, person=person, professional=professional, now=now)
+            if moving is not None:
+                known = await booking.appointment_for(
+                    connection, appointment_id=moving, person=person, now=now
+                )
+                professional, kind = known.professional, known.visit_type
+            found = await booking.offered_slots(
+                connection,
+                professional=professional,
+                now=now,
+                visit_type=kind,
+                start=within.start,
+                end=within.end,
+                limit=most,
+                besides=[] if moving is None else [moving],
+            )
+        return [one.start for one in found]
+
+    async def visits(self, person: str) -> Sequence[Booked]:
+        """Those still to come."""
+        async with self._database.read() as connection:
+            found = await booking.appointments_of(
+                connection, person=person, now=self._now(), start=self._now(), statuses=_TO_COME
+            )
+            users = {user for one in found for user in (one.patient, one.professional)}
+            names = await names_of(connection, users, sealer=self._sealer)
+        return [as_booked(one, person=person, names=names) for one in found]
+
+    async def visit(self, person: str, appointment_id: str) -> Booked:
+        """One of them."""
+        async with self._database.read() as connection:
+            found = await booking.appointment_for(
+                connection, appointment_id=appointment_id, person=person, now=self._now()
+            )
+        return await self._shown(found, person)
+
+    async def book(
+        self, person: str, *, operation_id: str, professional: str, patient: str, start: datetime
+    ) -> Booked:
+        """Book it, once for one event."""
+        async with self._database.write() as connection:
+            booked = await booking.book(
+                connection,
+                appointment_id=appointment_id_of(operation_id),
+                professional=professional,
+                patient=patient,
+                start=start,
+                booked_by=person,
+                now=self._now(),
+                record=record_appointment,
+            )
+        return await self._shown(booked, person)
+
+    async def move(self, person: str, *, appointment_id: str, version: int | None, start: datetime) -> Booked:
+        """Move it."""
+        async with self._database.write() as connection:
+            moved = await booking.move(
+                connection,
+                appointment_id=appointment_id,
+                start=start,
+                by=person,
+                version=version,
+                now=self._now(),
+                record=record_appointment,
+            )
+        return await self._shown(moved, person)
+
+    async def cancel(self, person: str, *, appointment_id: str, version: int | None) -> Booked:
+        """Cancel it."""
+        async with self._database.write() as connection:
+            cancelled = await booking.cancel(
+                connection,
+                appointment_id=appointment_id,
+                by=person,
+                version=version,
+                now=self._now(),
+                record=record_appointment,
+            )
+        return await self._shown(cancelled, person)
+
+    async def confirm(self, person: str, *, appointment_id: str, version: int | None) -> Booked:
+        """The fact `appointment.confirmed`, which the professional is told: the person says that she comes."""
+        now = self._now()
+        async with self._database.write() as connection:
+            found = await booking.appointment_for(
+                connection, appointment_id=appointment_id, person=person, now=now
+            )
+            if found.status != "booked" or version not in (None, found.version):
+                raise VersionChangedError(appointment_id)
+            data = {"appointment_id": found.id, "version": found.version, "by": person}
+            await append(
+                connection,
+                Fact(
+                    id=f"appointment.confirmed:{found.id}:{found.version}:{person}",
+                    kind="appointment.confirmed",
+                    subject=found.id,
+                    at=now,
+                    data={**data, "professional": found.professional, "status": found.status},
+                ),
+            )
+        return await self._shown(found, person)
+
+    async def announce_delay(self, person: str, *, operation_id: str, minutes: int) -> int:
+        """Tell everybody whose visit with this professional is still to come today."""
+        now = self._now()
+        async with self._database.write() as connection:
+            stored = await schedules.find(connection, person)
+            if stored is None:
+                return 0
+            found = await booking.appointments_of(
+                connection,
+                person=person,
+                now=now,
+                start=now - _STILL_WAITING,
+                end=_end_of_day(now, stored.schedule.zone_info),
+                statuses=("booked", "arrived"),
+            )
+            waiting = [one for one in found if one.professional == person]
+            for one in waiting:
+                await tell_of_delay(
+                    connection, one, operation_id=operation_id, minutes=minutes, sealer=self._sealer, now=now
+                )
+        return len(waiting)
+
+    async def _shown(self, found: Appointment, person: str) -> Booked:
+        async with self._database.read() as connection:
+            names = await names_of(connection, {found.patient, found.professional}, sealer=self._sealer)
+        return as_booked(found, person=person, names=names)
+
+
+def as_booked(appointment: Appointment, *, person: str, names: Mapping[str, str]) -> Booked:
+    """The appointment as this person sees it."""
+    return Booked(
+        id=appointment.id,
+        version=appointment.version,
+        professional=appointment.professional,
+        patient=appointment.patient,
+        start=appointment.start,
+        end=appointment.end,
+        status=appointment.status,
+        label=label(person, appointment.patient, appointment.professional, names),
+    )
+
+
+def label(person: str, patient: str, professional: str, names: Mapping[str, str]) -> str:
+    """With whom it is, for this person; somebody who acts for the patient reads for whom, too."""
+    if person == professional:
+        return names.get(patient, patient)
+    other = names.get(professional, professional)
+    return other if person == patient else f"{other} · {names.get(patient, patient)}"
+
+
+def appointment_id_of(event_id: str) -> str:
+    """The id of the appointment that this event books: always the same, and nobody's but this event's."""
+    return sha256(f"appointment:{event_id}".encode()).hexdigest()[:32]
+
+
+def _end_of_day(now: datetime, zone: ZoneInfo) -> datetime:
+    tomorrow = now.astimezone(zone).date() + timedelta(days=1)
+    return datetime.combine(tomorrow, time(0), zone)

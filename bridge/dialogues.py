@@ -1,0 +1,86 @@
+"""What each person can choose now in her chat with the assistant: kept sealed, so that it survives a restart."""
+
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from appointments.sealing import Sealer
+from appointments.storage.appointments import find
+from bots.booking_dialogue import Dialogue
+from bots.booking_talk import reminder_dialogue
+from bridge.booking_desk import as_booked
+from bridge.reminding.notices import SEND_PREFIX
+from bridge.storage.deliveries import deliveries
+from bridge.storage.reminding import dialogues
+from bridge.storage.sends import sends
+from bridge.storage.statements import upsert
+
+_EVENT_SUFFIX = ":event"
+
+
+class Dialogues:
+    """Reads and keeps them."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        self._sealer = sealer
+
+    async def find(self, connection: AsyncConnection, *, person: str, answers: str | None) -> Dialogue | None:
+        """What this person can choose by saying something, or by answering the event `answers`.
+
+        An answer to a reminder is about its appointment, whatever was said since; one to anything but the last list
+        chooses nothing.
+        """
+        last = await self._last(connection, person)
+        if answers is None:
+            return last
+        send_id = await connection.scalar(select(sends.c.id).where(sends.c.event_id == answers))
+        if send_id is None:
+            return None
+        if last is not None and send_id == last.send_id:
+            return last
+        return await self._of_delivery(connection, person, str(send_id))
+
+    async def save(self, connection: AsyncConnection, *, person: str, dialogue: Dialogue) -> None:
+        """From now on this is what she can choose."""
+        sealed = self._sealer.seal(dialogue.model_dump_json().encode(), context=_context(person))
+        values = {"send_id": dialogue.send_id, "sealed": sealed, "expires_at": dialogue.expires_at}
+        await upsert(connection, dialogues, key={"person": person}, values=values)
+
+    async def save_unless_open(
+        self, connection: AsyncConnection, *, person: str, dialogue: Dialogue, now: datetime
+    ) -> None:
+        """The same, unless she is choosing from something else."""
+        last = await self._last(connection, person)
+        if last is None or last.expires_at <= now:
+            await self.save(connection, person=person, dialogue=dialogue)
+
+    async def _last(self, connection: AsyncConnection, person: str) -> Dialogue | None:
+        sealed = await connection.scalar(select(dialogues.c.sealed).where(dialogues.c.person == person))
+        if sealed is None:
+            return None
+        return Dialogue.model_validate_json(self._sealer.open(sealed, context=_context(person)))
+
+    async def _of_delivery(self, connection: AsyncConnection, person: str, send_id: str) -> Dialogue | None:
+        delivery_id = send_id.removeprefix(SEND_PREFIX).removesuffix(_EVENT_SUFFIX)
+        row = (
+            await connection.execute(
+                select(deliveries.c.subject).where(
+                    deliveries.c.id == delivery_id, deliveries.c.person == person
+                )
+            )
+        ).one_or_none()
+        appointment = None if row is None else await find(connection, row.subject)
+        if appointment is None:
+            return None
+        dialogue = reminder_dialogue(as_booked(appointment, person=person, names={}))
+        return dialogue.model_copy(update={"send_id": send_id})
+
+
+async def prune(connection: AsyncConnection, *, now: datetime) -> int:
+    """Forget what can't be chosen any more; how many that were."""
+    return (await connection.execute(delete(dialogues).where(dialogues.c.expires_at <= now))).rowcount
+
+
+def _context(person: str) -> str:
+    return f"dialogues:{person}"

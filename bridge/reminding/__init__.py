@@ -1,0 +1,1 @@
+"""What people are told about their appointments: changes, reminders, delays, the professional's day."""

@@ -1,0 +1,175 @@
+"""The ledger's channel `chat`: what the assistant says of its own accord, in each person's direct chat, once.
+
+The id in the outbox is made of the delivery's, so a delivery that is tried again says nothing twice. What is due is
+judged again right before it is said: an appointment that was moved or cancelled meanwhile is not reminded of.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NoReturn
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from appointments.booking import Appointment
+from appointments.errors import NotInCareTeamError
+from appointments.reminders import Reminder, is_worth_sending
+from appointments.sealing import Sealer
+from appointments.storage.appointments import find
+from bots import reminders as words
+from bots.booking_talk import reminder_dialogue
+from bridge.booking_desk import as_booked
+from bridge.clock import Now
+from bridge.database import Database
+from bridge.dialogues import Dialogues
+from bridge.errors import MessageRefusedError, ServiceError
+from bridge.notifications.errors import NotWantedError, UndeliverableError
+from bridge.notifications.ledger import Claimed
+from bridge.outbox import Outbox
+from bridge.people import names_of, reader_of
+from bridge.reminding.digest import lines_of_the_day
+from bridge.reminding.notices import SEND_PREFIX
+from bridge.storage.direct_chats import direct_chats
+from bridge.storage.people import people
+from bridge.storage.sends import sends
+
+APPOINTMENT_EVENT = "es.videoconsulta.appointment"
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What to say: a text, an event for programs, or both."""
+
+    text: str | None
+    event: dict[str, Any] | None = None
+    about: Appointment | None = None
+
+
+class ChatSender:
+    """Says what the ledger has for the chat."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        outbox: Outbox,
+        dialogues: Dialogues,
+        sealer: Sealer,
+        assistant_id: str,
+        now: Now,
+    ) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._dialogues = dialogues
+        self._sealer = sealer
+        self._assistant_id = assistant_id
+        self._now = now
+
+    async def send(self, delivery: Claimed) -> None:
+        """Say it. Raises NotWantedError, UndeliverableError, and others when it may work later."""
+        async with self._database.write() as connection:
+            said = await self._judged(connection, delivery)
+            room_id = await _room_of(connection, delivery.person)
+            accepted = [
+                (
+                    send_id,
+                    await self._outbox.accept(
+                        connection,
+                        send_id=send_id,
+                        room_id=room_id,
+                        sender=self._assistant_id,
+                        event_type=event_type,
+                        content=content,
+                    ),
+                )
+                for send_id, event_type, content in _messages(delivery, said)
+            ]
+            if delivery.kind == "appointment.reminder" and said.about is not None:
+                await self._let_answer(connection, delivery, said.about)
+        for send_id, seq in accepted:
+            await self._deliver(send_id, room_id, seq)
+
+    async def _judged(self, connection: AsyncConnection, delivery: Claimed) -> _Said:
+        """What is to be said now. Raises NotWantedError."""
+        reader = await reader_of(connection, delivery.person)
+        if delivery.kind == "appointment.digest":
+            lines = await lines_of_the_day(connection, delivery, reader=reader, sealer=self._sealer)
+            return _Said(words.digest(lines, language=reader.language))
+        appointment = await find(connection, delivery.subject)
+        if appointment is None or appointment.version != delivery.data.get("version"):
+            raise NotWantedError
+        if delivery.kind == "appointment.reminder" and not _is_wanted(delivery, appointment, self._now()):
+            raise NotWantedError
+        names = await names_of(
+            connection, {appointment.patient, appointment.professional}, sealer=self._sealer
+        )
+        visit = as_booked(appointment, person=delivery.person, names=names)
+        if delivery.kind == "appointment.reminder":
+            return _Said(words.reminder(visit, reader=reader, now=self._now()), about=appointment)
+        if delivery.kind == "appointment.delay":
+            return _Said(words.delay(visit, minutes=int(delivery.data["minutes"]), reader=reader))
+        kind = delivery.kind.removeprefix("appointment.")
+        text = None if delivery.data.get("is_own") else words.changed(kind, visit, reader=reader)
+        return _Said(text, words.appointment_content(appointment))
+
+    async def _let_answer(
+        self, connection: AsyncConnection, delivery: Claimed, appointment: Appointment
+    ) -> None:
+        # A number alone, without a reply, means the reminder unless a list is open.
+        names = await names_of(
+            connection, {appointment.patient, appointment.professional}, sealer=self._sealer
+        )
+        dialogue = reminder_dialogue(as_booked(appointment, person=delivery.person, names=names))
+        named = dialogue.model_copy(update={"send_id": SEND_PREFIX + delivery.id})
+        await self._dialogues.save_unless_open(
+            connection, person=delivery.person, dialogue=named, now=self._now()
+        )
+
+    async def _deliver(self, send_id: str, room_id: str, seq: int) -> None:
+        try:
+            await self._outbox.deliver(send_id=send_id, room_id=room_id, seq=seq)
+        except (NotInCareTeamError, MessageRefusedError) as error:
+            raise UndeliverableError(type(error).__name__) from error
+        except ServiceError as error:
+            await self._take_back(send_id, error)
+
+    async def _take_back(self, send_id: str, error: ServiceError) -> NoReturn:
+        """What never left is judged anew when it is tried again, so that nothing is said too late."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(sends).where(sends.c.id == send_id, sends.c.state == "accepted"))
+        raise error
+
+
+def _is_wanted(delivery: Claimed, appointment: Appointment, now: datetime) -> bool:
+    if appointment.status != "booked":
+        return False
+    at, later = datetime.fromisoformat(delivery.data["at"]), delivery.data["later"]
+    reminder = Reminder(at, timedelta(minutes=delivery.data["before"]))
+    times = [datetime.fromisoformat(one) for one in later]
+    return is_worth_sending(reminder, start=appointment.start, now=now, later=times)
+
+
+def _messages(delivery: Claimed, said: _Said) -> list[tuple[str, str, dict[str, Any]]]:
+    send_id = SEND_PREFIX + delivery.id
+    made: list[tuple[str, str, dict[str, Any]]] = []
+    if said.event is not None:
+        made.append((f"{send_id}:event", APPOINTMENT_EVENT, said.event))
+    if said.text is not None:
+        content = {"msgtype": "m.notice", "body": said.text, "m.mentions": {"user_ids": [delivery.person]}}
+        made.append((send_id, "m.room.message", content))
+    return made
+
+
+async def _room_of(connection: AsyncConnection, person: str) -> str:
+    """Her chat. Raises NotWantedError for whoever has none of her own, LookupError when it is not made yet."""
+    managed = await connection.scalar(select(people.c.managed).where(people.c.user_id == person))
+    if managed:
+        raise NotWantedError
+    room_id = await connection.scalar(
+        select(direct_chats.c.room_id).where(
+            direct_chats.c.person == person, direct_chats.c.invited_at.is_not(None)
+        )
+    )
+    if room_id is None:
+        raise LookupError("no direct chat yet")
+    return str(room_id)

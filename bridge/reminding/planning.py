@@ -1,0 +1,120 @@
+"""From changes of appointments to what the ledger of deliveries has to say, to whom and when.
+
+A change's row goes in the transaction that enters its deliveries, whose ids are made of what they announce: a crash
+or a second process repeats nothing.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from appointments.booking import Appointment
+from appointments.reminders import QuietHours, ReminderRules, reminders
+from appointments.sealing import Sealer
+from appointments.storage import representation as representations
+from appointments.storage.appointments import find
+from bridge.clock import Now
+from bridge.database import Database
+from bridge.notifications.ledger import Delivery, enqueue
+from bridge.people import zone_of
+from bridge.reminding.settings import ReminderSettings
+from bridge.storage.reminding import appointment_notices as notices
+
+_AT_ONCE = 100
+_NEXT = select(notices).order_by(notices.c.at).limit(_AT_ONCE).with_for_update(skip_locked=True)
+
+
+class Planning:
+    """Plans; several processes share the work."""
+
+    def __init__(self, *, database: Database, sealer: Sealer, settings: ReminderSettings, now: Now) -> None:
+        self._database = database
+        self._sealer = sealer
+        self._settings = settings
+        self._now = now
+
+    async def plan(self) -> int:
+        """Plan until nothing is left; how many changes that were."""
+        total = 0
+        while done := await self._some():
+            total += done
+        return total
+
+    async def _some(self) -> int:
+        async with self._database.write() as connection:
+            rows = (await connection.execute(_NEXT)).all()
+            for row in rows:
+                await self._one(connection, row)
+            await connection.execute(delete(notices).where(notices.c.id.in_([row.id for row in rows])))
+        return len(rows)
+
+    async def _one(self, connection: AsyncConnection, row: Row[Any]) -> None:
+        appointment = await find(connection, row.appointment_id)
+        if appointment is None or not row.id.endswith(f":{appointment.version}"):
+            return  # changed again since: that change has a row of its own
+        for person in await concerned(connection, appointment, now=self._now()):
+            await self._enqueue(
+                connection, appointment, person, f"appointment.{row.kind}", row.at, is_own=person == row.by
+            )
+            if row.kind != "cancelled" and person != appointment.professional:
+                await self._remind(connection, appointment, person, since=row.at)
+
+    async def _remind(
+        self, connection: AsyncConnection, appointment: Appointment, person: str, *, since: datetime
+    ) -> None:
+        planned = reminders(
+            start=appointment.start,
+            before=self._rules.for_person(appointment.visit_type),
+            now=since,
+            quiet=await self._quiet(connection, person),
+        )
+        for one in planned:
+            minutes = one.before // timedelta(minutes=1)
+            await self._enqueue(
+                connection,
+                appointment,
+                person,
+                "appointment.reminder",
+                one.at,
+                before=minutes,
+                at=one.at.isoformat(),
+                later=[other.at.isoformat() for other in planned if other.at > one.at],
+            )
+
+    async def _enqueue(
+        self,
+        connection: AsyncConnection,
+        appointment: Appointment,
+        person: str,
+        kind: str,
+        due_at: datetime,
+        **data: Any,
+    ) -> None:
+        which = f"{kind}:{data['before']}" if "before" in data else kind
+        delivery = Delivery(
+            id=f"{which}:{appointment.id}:{appointment.version}:{person}:chat",
+            person=person,
+            channel="chat",
+            kind=kind,
+            subject=appointment.id,
+            due_at=due_at,
+            data={"version": appointment.version, **data},
+        )
+        await enqueue(connection, delivery, sealer=self._sealer)
+
+    @property
+    def _rules(self) -> ReminderRules:
+        return self._settings.rules()
+
+    async def _quiet(self, connection: AsyncConnection, person: str) -> QuietHours | None:
+        return self._settings.quiet_hours_in(await zone_of(connection, person))
+
+
+async def concerned(connection: AsyncConnection, appointment: Appointment, *, now: datetime) -> Sequence[str]:
+    """Who hears of it: the patient, who acts for her in appointments, the professional."""
+    acts = await representations.find_all(connection, patient=appointment.patient)
+    acting = [one.representative for one in acts if one.covers("appointments", now)]
+    return [appointment.patient, *acting, appointment.professional]

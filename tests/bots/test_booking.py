@@ -1,0 +1,252 @@
+"""bots/booking.py: booking, moving and cancelling in a chat, by what people write."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bots.booking_dialogue import LASTS, Dialogue
+from bots.booking_fakes import FakeBookingDesk
+from bots.booking_ports import Bookable
+from bots.booking_talk import reminder_dialogue
+from bots.clinic import ClinicSettings
+from bots.fakes import FakeConsultDesk
+from bots.hearing import Called, Heard, Reacted, Said
+from bots.replies import Asker, Reply, Turn
+from bots.router import Router
+
+MADRID = ZoneInfo("Europe/Madrid")
+MARIA, NINA, GARCIA, LOPEZ = "@maria:p", "@nina:p", "@garcia:h", "@lopez:h"
+NOW = datetime(2026, 11, 25, 11, 15, tzinfo=MADRID)
+THURSDAY = datetime(2026, 11, 26, 10, 0, tzinfo=MADRID)
+
+
+class Chat:
+    """A person's chat with the assistant, who remembers what it offered as the bridge does."""
+
+    def __init__(self, desk: FakeBookingDesk, person: str = MARIA) -> None:
+        self.desk = desk
+        self.person = person
+        self.now = NOW
+        self.dialogue: Dialogue | None = None
+        self.events = 0
+
+    async def hear(self, heard: Heard, *, event_id: str | None = None) -> Reply | None:
+        """The answer to this."""
+        self.events += 1
+        router = Router(desk=FakeConsultDesk(), bookings=self.desk, clinic=ClinicSettings())
+        turn = Turn(event_id or f"$event{self.events}", self.now, self.dialogue)
+        reply = await router.answer(heard, asker=Asker(self.person, "es"), turn=turn)
+        if reply is not None and reply.dialogue is not None:
+            self.dialogue = reply.dialogue
+        return reply
+
+    async def say(self, text: str, **said: Any) -> Reply:
+        """The answer to this text: there always is one."""
+        reply = await self.hear(Said(text), **said)
+        assert reply is not None
+        return reply
+
+
+@pytest.fixture
+def desk() -> FakeBookingDesk:
+    """Maria may book with Garcia, who has eight free times tomorrow."""
+    made = FakeBookingDesk()
+    made.pairs[MARIA] = [Bookable(GARCIA, MARIA, "con Dra. García")]
+    made.pairs[GARCIA] = [Bookable(GARCIA, MARIA, "con María")]
+    made.free = [THURSDAY + number * timedelta(hours=1) for number in range(8)]
+    return made
+
+
+async def test_a_number_books_what_stood_beside_it(desk: FakeBookingDesk) -> None:
+    """!cita shows the next five; «2» books the second."""
+    chat = Chat(desk)
+    offered = await chat.say("!cita")
+    assert "1. jueves 26 de noviembre, 10:00" in offered.text
+    assert "5. jueves 26 de noviembre, 14:00" in offered.text
+    booked = await chat.say("2")
+    assert "jueves 26 de noviembre, 11:00 — con Dra. García" in booked.text
+    assert [one.start for one in desk.booked.values()] == [THURSDAY + timedelta(hours=1)]
+
+
+@pytest.mark.parametrize("key", ["1️⃣", "1", "el 1", "1.", "la primera", "opción 1"])
+async def test_other_ways_to_choose(desk: FakeBookingDesk, key: str) -> None:
+    """A reaction with a number, and how people write one."""
+    chat = Chat(desk)
+    await chat.say("!cita")
+    reply = await chat.hear(Reacted(key, "$list"))
+    assert reply is not None
+    assert [one.start for one in desk.booked.values()] == [THURSDAY]
+
+
+async def test_a_time_instead_of_a_number_shows_others(desk: FakeBookingDesk) -> None:
+    """With the command or after the list; a time at which nothing is free shows the next ones."""
+    chat = Chat(desk)
+    assert "1. jueves 26 de noviembre, 14:00" in (await chat.say("!cita mañana por la tarde")).text
+    assert "1. jueves 26 de noviembre, 12:00" in (await chat.say("el jueves a las 12")).text
+    none = await chat.say("el viernes")
+    assert "no hay nada libre" in none.text
+    assert "1. jueves 26 de noviembre, 10:00" in none.text
+    await chat.say("1")
+    assert [one.start for one in desk.booked.values()] == [THURSDAY]
+
+
+async def test_the_same_event_books_once(desk: FakeBookingDesk) -> None:
+    """An event that is handled again after a crash gives the same answer."""
+    chat = Chat(desk)
+    await chat.say("!cita")
+    first = await chat.say("1", event_id="$same")
+    assert await chat.say("1", event_id="$same") == first
+    assert len(desk.booked) == 1
+
+
+async def test_a_time_that_is_gone_shows_others(desk: FakeBookingDesk) -> None:
+    """Somebody was faster: said so, with a new list that can be answered."""
+    chat = Chat(desk)
+    await chat.say("!cita")
+    desk.free.remove(THURSDAY)
+    taken = await chat.say("1")
+    assert taken.status == "slot-taken"
+    assert "1. jueves 26 de noviembre, 11:00" in taken.text
+    await chat.say("1")
+    assert [one.start for one in desk.booked.values()] == [THURSDAY + timedelta(hours=1)]
+
+
+async def test_cancelling_asks_first(desk: FakeBookingDesk) -> None:
+    """«no» keeps it, «sí» cancels it."""
+    chat = Chat(desk)
+    await chat.say("!cita")
+    await chat.say("1")
+    assert "No se puede deshacer" in (await chat.say("!cita cancelar")).text
+    await chat.say("no")
+    assert [one.status for one in desk.booked.values()] == ["booked"]
+    await chat.say("!cita cancelar 1")
+    assert "cancelada" in (await chat.say("Sí.")).text
+    assert [one.status for one in desk.booked.values()] == ["cancelled"]
+
+
+async def test_moving(desk: FakeBookingDesk) -> None:
+    """!cita mover shows other times than its own, for the one of several that is chosen."""
+    chat = Chat(desk)
+    for number in (1, 2):
+        await chat.say("!cita")
+        await chat.say(str(number))
+    which = await chat.say("!cita mover")
+    assert which.status == "ambiguous"
+    others = await chat.say("1")
+    assert "10:00" not in others.text
+    moved = await chat.say("el jueves a las 16")
+    assert "1. jueves 26 de noviembre, 16:00" in moved.text
+    assert "cambiada" in (await chat.say("1")).text
+    assert THURSDAY + timedelta(hours=6) in {one.start for one in desk.booked.values()}
+
+
+async def test_several_professionals_and_whom_she_acts_for(desk: FakeBookingDesk) -> None:
+    """It asks which, and keeps what was said of the time."""
+    desk.pairs[MARIA] += [
+        Bookable(LOPEZ, MARIA, "con Dr. López"),
+        Bookable(GARCIA, NINA, "con Dra. García, en nombre de Nina"),
+    ]
+    chat = Chat(desk)
+    asked = await chat.say("!cita mañana por la tarde")
+    assert "3. con Dra. García, en nombre de Nina" in asked.text
+    assert "1. jueves 26 de noviembre, 14:00" in (await chat.say("3")).text
+    await chat.say("1")
+    assert [(one.professional, one.patient) for one in desk.booked.values()] == [(GARCIA, NINA)]
+
+
+async def test_a_list_does_not_last(desk: FakeBookingDesk) -> None:
+    """Two hours later its numbers mean nothing any more, and that is said."""
+    chat = Chat(desk)
+    await chat.say("!cita")
+    chat.now += LASTS
+    assert "ya no vale" in (await chat.say("1")).text
+    assert not desk.booked
+
+
+async def test_a_reminder_is_answered(desk: FakeBookingDesk) -> None:
+    """1 or ✅ confirms, 2 or a time moves, 3 or ❌ asks whether to cancel; other reactions are no answers."""
+    chat = Chat(desk)
+    await chat.say("!cita")
+    await chat.say("1")
+    (visit,) = desk.booked.values()
+    for text, expected in (
+        ("✅", "Contamos con usted"),
+        ("mover", "Están libres"),
+        ("❌", "No se puede deshacer"),
+    ):
+        chat.dialogue = reminder_dialogue(visit)
+        reply = await chat.hear(Reacted(text, "$reminder"))
+        assert reply is not None
+        assert expected in reply.text
+    chat.dialogue = reminder_dialogue(visit)
+    assert await chat.hear(Reacted("🎉", "$reminder")) is None
+    assert "1. jueves 26 de noviembre, 15:00" in (await chat.say("mañana después de las 15")).text
+
+
+async def test_what_is_not_understood_is_answered(desk: FakeBookingDesk) -> None:
+    """Never silence: examples for a time, help for the rest; a list that stands there stays valid."""
+    chat = Chat(desk)
+    assert "!cita el jueves a las 10" in (await chat.say("!cita cuando la luna esté llena")).text
+    await chat.say("!cita")
+    assert "No he entendido" in (await chat.say("me duele la cabeza")).text
+    assert "reservada" in (await chat.say("1")).text
+
+
+async def test_nobody_to_book_with(desk: FakeBookingDesk) -> None:
+    """Somebody without care hears so."""
+    assert (await Chat(desk, LOPEZ).say("!cita")).status == "not-in-care-team"
+    assert "ninguna cita" in (await Chat(desk).say("!cita lista")).text
+
+
+@pytest.mark.parametrize(
+    "text", ["!retraso 15", "!late 15 min", "voy con 15 minutos de retraso", "I'm running 15 minutes late"]
+)
+async def test_a_delay_is_announced(desk: FakeBookingDesk, text: str) -> None:
+    """By command or in words, once for one event."""
+    chat = Chat(desk)
+    await chat.say("!cita")
+    await chat.say("1")
+    told = await Chat(desk, GARCIA).say(text)
+    assert told.data == {"told": 1, "minutes": 15}
+    assert list(desk.delays.values()) == [15]
+    assert "Cuántos" in (await Chat(desk, GARCIA).say("!retraso mucho")).text
+
+
+async def test_programs_get_the_same_with_data(desk: FakeBookingDesk) -> None:
+    """Slots, book, list, move and cancel by `es.videoconsulta.command`."""
+    chat = Chat(desk)
+
+    async def call(**arguments: Any) -> Reply:
+        reply = await chat.hear(Called({"command": "appointment", "arguments": arguments}))
+        assert reply is not None
+        return reply
+
+    slots = (await call(action="slots", when="mañana por la tarde", **{"with": GARCIA})).data["slots"]
+    assert datetime.fromisoformat(slots[0]) == THURSDAY + timedelta(hours=4)
+    made = (await call(action="book", start=slots[0], **{"with": GARCIA})).data["appointment"]
+    assert [one["id"] for one in (await call()).data["appointments"]] == [made["id"]]
+    moved = await call(action="move", appointment_id=made["id"], start=slots[1])
+    assert moved.data["appointment"]["version"] == 2
+    stale = await call(action="cancel", appointment_id=made["id"], version=1)
+    assert stale.status == "not-found"
+    assert (await call(action="cancel", appointment_id=made["id"])).data["appointment"][
+        "status"
+    ] == "cancelled"
+    assert (await call(action="book", start=slots[1], **{"with": LOPEZ})).status == "not-in-care-team"
+    assert (await call(action="fly")).status == "malformed"
+
+
+@given(st.text(max_size=40))
+async def test_anything_may_be_answered(text: str) -> None:
+    """No text makes this fail, whatever is on offer."""
+    made = FakeBookingDesk()
+    made.pairs[MARIA] = [Bookable(GARCIA, MARIA, "con Dra. García")]
+    made.free = [THURSDAY]
+    chat = Chat(made)
+    await chat.say("!cita")
+    assert (await chat.say(text)).text
+    assert (await chat.say(f"!cita {text}")).text

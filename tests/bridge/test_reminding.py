@@ -1,0 +1,334 @@
+"""bridge/reminding/ and the booking dialogue in the bridge: said once, when it is due, to whom it concerns."""
+
+import itertools
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from appointments import booking_services as booking
+from appointments.booking import Appointment
+from appointments.schedule_services import put_schedule
+from appointments.storage.appointments import find_between
+from bridge.appointment_facts import record_appointment
+from bridge.dialogues import Dialogues
+from bridge.matrix.errors import HomeserverUnreachableError
+from bridge.notifications.courier import Courier
+from bridge.reminding.chat import ChatSender
+from bridge.reminding.digest import Digests
+from bridge.reminding.planning import Planning
+from bridge.reminding.settings import ReminderSettings
+from bridge.storage.deliveries import deliveries
+from bridge.storage.reminding import dialogues
+from tests.appointments.diary import schedule
+from tests.bridge.clinic import ASSISTANT, GARCIA, LUCIA, PORTAL, Clinic, Killed, Process
+from tests.bridge.visitor import Visitor
+
+MARIA = f"@maria:{PORTAL}"
+MONDAY = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+TUESDAY_10 = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
+
+
+class Reminders:
+    """A clinic in which Maria and Garcia have joined their chats, and the jobs of its scheduler."""
+
+    def __init__(self, clinic: Clinic) -> None:
+        self.clinic = clinic
+        self.maria = Visitor(clinic, MARIA)
+        self.garcia = Visitor(clinic, GARCIA)
+        self.rooms: dict[str, str] = {}
+
+    async def open(self) -> None:
+        """Care, office hours, chats."""
+        self.clinic.clock.at = MONDAY
+        await self.clinic.start_care(MARIA, GARCIA)
+        async with self.clinic.database.write() as connection:
+            await put_schedule(connection, professional=GARCIA, schedule=schedule(), now=MONDAY)
+        for visitor in (self.maria, self.garcia):
+            await visitor.log_in()
+        await self.clinic.main.direct_chats.complete()
+        for visitor in (self.maria, self.garcia):
+            self.rooms[visitor.user_id] = await visitor.join()
+
+    async def tick(self, process: Process | None = None) -> None:
+        """What the scheduler does on each beat."""
+        running, clock = process or self.clinic.main, self.clinic.clock
+        sealer = self.clinic.sealer
+        settings = ReminderSettings()
+        database: Any = running.database
+        await Planning(database=database, sealer=sealer, settings=settings, now=clock).plan()
+        await Digests(database=database, sealer=sealer, at=settings.digest_at, now=clock).enter()
+        chat = ChatSender(
+            database=database,
+            outbox=running.outbox,
+            dialogues=Dialogues(sealer),
+            sealer=sealer,
+            assistant_id=ASSISTANT,
+            now=clock,
+        )
+        courier = Courier(
+            database=database, sealer=sealer, senders={"chat": chat}, now=clock, registry=CollectorRegistry()
+        )
+        await courier.deliver_due()
+
+    async def book(self, start: datetime = TUESDAY_10, *, by: str = MARIA) -> Appointment:
+        """Book a visit of Maria's."""
+        async with self.clinic.database.write() as connection:
+            return await booking.book(
+                connection,
+                appointment_id=uuid4().hex,
+                professional=GARCIA,
+                patient=MARIA,
+                start=start,
+                booked_by=by,
+                now=self.clinic.clock(),
+                record=record_appointment,
+            )
+
+    async def move(self, one: Appointment, start: datetime) -> None:
+        """Move it, as the professional."""
+        async with self.clinic.database.write() as connection:
+            await booking.move(
+                connection,
+                appointment_id=one.id,
+                start=start,
+                by=GARCIA,
+                now=self.clinic.clock(),
+                record=record_appointment,
+            )
+
+    async def heard(self, visitor: Visitor) -> list[str]:
+        """The words of everything that was said to this person, events by their status."""
+        said = (await visitor.hears(self.rooms[visitor.user_id]))[1:]
+        return [str(one.content.get("body") or one.content.get("status")) for one in said]
+
+    async def say(self, text: str, **content: Any) -> str:
+        """Maria writes; the answer."""
+        await self.maria.say(self.rooms[MARIA], text, **content)
+        return (await self.heard(self.maria))[-1]
+
+    async def last_event(self) -> str:
+        """The id of the last thing that was said to Maria."""
+        events = self.clinic.homeserver.rooms[self.rooms[MARIA]].events
+        return [str(event["event_id"]) for event in events if event["sender"] == ASSISTANT][-1]
+
+    async def visits(self) -> list[Appointment]:
+        """Garcia's diary."""
+        async with self.clinic.database.read() as connection:
+            return list(await find_between(connection, professional=GARCIA))
+
+
+@pytest.fixture
+async def reminders(clinic: Clinic) -> Reminders:
+    """Monday morning."""
+    made = Reminders(clinic)
+    await made.open()
+    return made
+
+
+async def test_reminders_come_when_they_are_due_and_once(reminders: Reminders) -> None:
+    """A day, two hours and ten minutes before, none early; each once, however often the scheduler beats."""
+    clock = reminders.clinic.clock
+    await reminders.book(TUESDAY_10 + timedelta(hours=2))
+    for _ in range(2):
+        await reminders.tick()
+    assert await reminders.heard(reminders.maria) == ["CONFIRMED"]
+    seen = []
+    for before in (timedelta(days=1), timedelta(hours=2), timedelta(minutes=10)):
+        for early, expected in ((timedelta(seconds=1), len(seen)), (timedelta(0), len(seen) + 1)):
+            clock.at = TUESDAY_10 + timedelta(hours=2) - before - early
+            for _ in range(2):
+                await reminders.tick()
+            seen = (await reminders.heard(reminders.maria))[1:]
+            assert len(seen) == expected
+    assert "martes 3 de marzo, 12:00" in seen[0]
+    assert "Faltan 24 horas" in seen[0]
+    assert "Faltan 2 horas" in seen[1]
+    assert "Faltan 10 minutos" in seen[2]
+
+
+async def test_the_professional_hears_of_bookings_and_of_her_day(reminders: Reminders) -> None:
+    """Alerts on what others did, and in the morning who comes."""
+    clock = reminders.clinic.clock
+    one = await reminders.book()
+    await reminders.tick()
+    clock.at = datetime(2026, 3, 3, 6, 29, tzinfo=UTC)
+    await reminders.tick()
+    booked = (await reminders.heard(reminders.garcia))[-1]
+    assert f"Cita reservada: martes 3 de marzo, 10:00 — {MARIA}" in booked
+    clock.at += timedelta(minutes=1)
+    for _ in range(2):
+        await reminders.tick()
+    heard = await reminders.heard(reminders.garcia)
+    assert heard[-1] == f"Sus citas de hoy: 1\n10:00 — {MARIA}"
+    assert heard[-2] == booked
+    assert one.professional == GARCIA
+
+
+async def test_what_was_moved_or_cancelled_is_not_reminded_of(reminders: Reminders) -> None:
+    """The old reminders are gone in the transaction that moves; the new ones come at their own time."""
+    clock = reminders.clinic.clock
+    one = await reminders.book()
+    await reminders.tick()
+    await reminders.move(one, TUESDAY_10 + timedelta(hours=4))
+    await reminders.tick()
+    assert "Cita cambiada" in (await reminders.heard(reminders.maria))[-1]
+    clock.at = TUESDAY_10 - timedelta(hours=2)
+    await reminders.tick()
+    clock.at = TUESDAY_10 + timedelta(hours=2)
+    await reminders.tick()
+    said = [text for text in await reminders.heard(reminders.maria) if "Recordatorio" in text]
+    assert len(said) == 2
+    assert all("14:00" in text for text in said)
+
+
+async def test_a_reminder_that_waits_for_the_homeserver_dies_with_its_appointment(
+    reminders: Reminders,
+) -> None:
+    """Due while the homeserver is down, then moved: it never arrives."""
+    clinic = reminders.clinic
+    one = await reminders.book()
+    await reminders.tick()
+    clinic.clock.at = TUESDAY_10 - timedelta(hours=2)
+
+    def down(call: Any) -> None:
+        if call.method == "send_event":
+            raise HomeserverUnreachableError
+
+    before, clinic.homeserver.before = clinic.homeserver.before, down
+    await reminders.tick()
+    await reminders.move(one, TUESDAY_10 + timedelta(hours=4))
+    clinic.homeserver.before = before
+    clinic.clock.pass_by(minutes=6)
+    await clinic.main.outbox.deliver_waiting()
+    await reminders.tick()
+    assert not [text for text in await reminders.heard(reminders.maria) if "10:00" in text]
+
+
+async def test_after_a_long_sleep_the_last_reminder_speaks_or_none(reminders: Reminders) -> None:
+    """Awake an hour before: one reminder that says so. Awake after the start: nothing."""
+    clock = reminders.clinic.clock
+    await reminders.book()
+    await reminders.book(TUESDAY_10 + timedelta(minutes=20))
+    clock.at = TUESDAY_10 + timedelta(minutes=10)
+    await reminders.tick()
+    said = [text for text in await reminders.heard(reminders.maria) if "Recordatorio" in text]
+    assert len(said) == 1
+    assert "10:20" in said[0]
+    assert "Faltan 10 minutos" in said[0]
+
+
+async def test_a_visit_is_booked_in_the_chat_and_moved_and_cancelled_by_its_reminder(
+    reminders: Reminders,
+) -> None:
+    """!cita, a number; the reminder is answered with a time, a number, and at last with a cancellation."""
+    clock = reminders.clinic.clock
+    offered = await reminders.say("!cita mañana a las 12")
+    assert "1. martes 3 de marzo, 12:00" in offered
+    assert "reservada" in await reminders.say("1")
+    await reminders.tick()
+    clock.at = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
+    await reminders.tick()
+    reminder = await reminders.last_event()
+    answering = {"m.relates_to": {"m.in_reply_to": {"event_id": reminder}}}
+    assert "1. martes 3 de marzo, 16:00" in await reminders.say("hoy a las 16", **answering)
+    assert "Cita cambiada" in await reminders.say("1")
+    assert [one.start for one in await reminders.visits()] == [datetime(2026, 3, 3, 15, 0, tzinfo=UTC)]
+    assert "No se puede deshacer" in await reminders.say("3", **answering)
+    assert "Cita cancelada" in await reminders.say("sí")
+    assert [one.status for one in await reminders.visits()] == ["cancelled"]
+
+
+async def test_reactions_choose_but_cancel_nothing(reminders: Reminders) -> None:
+    """1️⃣ books; ❌ on the reminder asks, and another reaction is not enough, since reactions are not encrypted."""
+    clinic, room = reminders.clinic, reminders.rooms[MARIA]
+
+    async def react(key: str) -> str:
+        relation = {"rel_type": "m.annotation", "event_id": await reminders.last_event(), "key": key}
+        await clinic.homeserver.send_event(
+            user_id=MARIA,
+            device_id="D",
+            room_id=room,
+            event_type="m.reaction",
+            txn_id=uuid4().hex,
+            content={"m.relates_to": relation},
+        )
+        return (await reminders.heard(reminders.maria))[-1]
+
+    await reminders.say("!cita mañana a las 12")
+    assert "reservada" in await react("1️⃣")
+    await reminders.tick()
+    clinic.clock.at = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
+    await reminders.tick()
+    assert "No se puede deshacer" in await react("❌")
+    assert "escríbalo" in await react("✅")
+    assert [one.status for one in await reminders.visits()] == ["booked"]
+
+
+async def test_a_delay_reaches_who_waits_today(reminders: Reminders) -> None:
+    """Once for one message; tomorrow's patients hear nothing."""
+    await reminders.book(datetime(2026, 3, 2, 15, 0, tzinfo=UTC))
+    await reminders.book(TUESDAY_10)
+    await reminders.tick()
+    await reminders.garcia.say(reminders.rooms[GARCIA], "voy con 15 minutos de retraso")
+    assert "a las que afecta: 1" in (await reminders.heard(reminders.garcia))[-1]
+    for _ in range(2):
+        await reminders.tick()
+    told = [text for text in await reminders.heard(reminders.maria) if "15 minutos de retraso" in text]
+    assert len(told) == 1
+    assert "16:00" in told[0]
+
+
+async def test_what_is_kept_of_a_dialogue_is_sealed(reminders: Reminders) -> None:
+    """Neither times nor people can be read in the database."""
+    await reminders.say("!cita")
+    (row,) = await reminders.clinic.rows(dialogues)
+    assert row.person == MARIA
+    assert GARCIA.encode() not in row.sealed
+    assert b"2026" not in row.sealed
+
+
+async def test_who_has_no_chat_of_her_own_is_told_nothing_there(reminders: Reminders) -> None:
+    """A managed patient reads in the portal; her deliveries end without an alert."""
+    clinic = reminders.clinic
+    await clinic.manage(LUCIA)
+    await clinic.start_care(LUCIA, GARCIA)
+    async with clinic.database.write() as connection:
+        await booking.book(
+            connection,
+            appointment_id="a",
+            professional=GARCIA,
+            patient=LUCIA,
+            start=TUESDAY_10,
+            booked_by=LUCIA,
+            now=clinic.clock(),
+            record=record_appointment,
+        )
+    await reminders.tick()
+    states = {row.state for row in await clinic.rows(deliveries) if row.person == LUCIA and row.done_at}
+    assert states == {"cancelled"}
+    assert not await clinic.facts("delivery.given_up")
+
+
+async def test_wherever_a_process_dies_each_thing_is_said_once(reminders: Reminders) -> None:
+    """Planning and sending, killed before or after each commit and request; another process goes on."""
+    clinic = reminders.clinic
+    for dies_at in itertools.count(1):
+        await reminders.book(
+            TUESDAY_10 + timedelta(minutes=20) * (dies_at % 12) + timedelta(weeks=dies_at // 12)
+        )
+        process = clinic.process(dies_at=dies_at)
+        with suppress(Killed):
+            await reminders.tick(process)
+        clinic.clock.pass_by(minutes=6)
+        await clinic.main.outbox.deliver_waiting()
+        await reminders.tick()
+        if process.fate.steps < dies_at:
+            break
+    assert dies_at > 10
+    assert (await reminders.heard(reminders.maria)).count("CONFIRMED") == dies_at
+    alerts = [text for text in await reminders.heard(reminders.garcia) if "Cita reservada" in text]
+    assert len(alerts) == len(set(alerts)) == dies_at
