@@ -11,8 +11,9 @@ from typing import Any, NoReturn
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from appointments.appointment_access import require_allowed_on
 from appointments.booking import Appointment
-from appointments.errors import NotInCareTeamError
+from appointments.errors import NoAppointmentError, NotInCareTeamError
 from appointments.reminders import Reminder, is_worth_sending
 from appointments.sealing import Sealer
 from appointments.storage.appointments import find
@@ -98,6 +99,7 @@ class ChatSender:
         appointment = await find(connection, delivery.subject)
         if appointment is None or appointment.version != delivery.data.get("version"):
             raise NotWantedError
+        await _require_seen(connection, appointment, delivery.person, now=self._now())
         if delivery.kind == "appointment.reminder" and not _is_wanted(delivery, appointment, self._now()):
             raise NotWantedError
         names = await names_of(
@@ -147,6 +149,16 @@ def _is_wanted(delivery: Claimed, appointment: Appointment, now: datetime) -> bo
     reminder = Reminder(at, timedelta(minutes=delivery.data["before"]))
     times = [datetime.fromisoformat(one) for one in later]
     return is_worth_sending(reminder, start=appointment.start, now=now, later=times)
+
+
+async def _require_seen(
+    connection: AsyncConnection, appointment: Appointment, person: str, *, now: datetime
+) -> None:
+    """That this person may still know of it. Raises NotWantedError."""
+    try:
+        await require_allowed_on(connection, appointment, person=person, action="see", now=now)
+    except (NoAppointmentError, NotInCareTeamError) as error:
+        raise NotWantedError from error
 
 
 def _messages(delivery: Claimed, said: _Said) -> list[tuple[str, str, dict[str, Any]]]:

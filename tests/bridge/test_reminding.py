@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from appointments import booking_services as booking
 from appointments.booking import Appointment
 from appointments.schedule_services import put_schedule
+from appointments.services import start_representation
 from appointments.storage.appointments import find_between
 from bridge.appointment_facts import record_appointment
 from bridge.dialogues import Dialogues
@@ -24,7 +25,7 @@ from bridge.reminding.settings import ReminderSettings
 from bridge.storage.deliveries import deliveries
 from bridge.storage.reminding import dialogues
 from tests.appointments.diary import schedule
-from tests.bridge.clinic import ASSISTANT, GARCIA, LUCIA, PORTAL, Clinic, Killed, Process
+from tests.bridge.clinic import ASSISTANT, GARCIA, LOPEZ, LUCIA, PORTAL, Clinic, Killed, Process
 from tests.bridge.visitor import Visitor
 
 MARIA = f"@maria:{PORTAL}"
@@ -311,6 +312,31 @@ async def test_who_has_no_chat_of_her_own_is_told_nothing_there(reminders: Remin
     states = {row.state for row in await clinic.rows(deliveries) if row.person == LUCIA and row.done_at}
     assert states == {"cancelled"}
     assert not await clinic.facts("delivery.given_up")
+
+
+async def test_who_acts_no_more_is_told_no_more(reminders: Reminders) -> None:
+    """A representation that ended after the booking: her reminders are dropped when they are due."""
+    clinic = reminders.clinic
+    async with clinic.database.write() as connection:
+        await start_representation(
+            connection,
+            patient=MARIA,
+            representative=LOPEZ,
+            scopes=frozenset({"appointments"}),
+            starts=MONDAY - timedelta(days=1),
+            ends=MONDAY + timedelta(hours=1),
+            reason_sealed=None,
+            now=MONDAY,
+        )
+    await reminders.book()
+    await reminders.tick()
+    planned = [row.id for row in await clinic.rows(deliveries) if row.person == LOPEZ]
+    assert len([one for one in planned if "reminder" in one]) == 3
+    clinic.clock.at = TUESDAY_10 - timedelta(hours=2)
+    await reminders.tick()
+    told = {row.id: row.state for row in await clinic.rows(deliveries) if row.person == LOPEZ}
+    assert {state for one, state in told.items() if ":1440:" in one or ":120:" in one} == {"cancelled"}
+    assert "Recordatorio" in (await reminders.heard(reminders.maria))[-1]
 
 
 async def test_wherever_a_process_dies_each_thing_is_said_once(reminders: Reminders) -> None:
