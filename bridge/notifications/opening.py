@@ -55,11 +55,11 @@ async def telling_jobs(
             public_url=settings.public_url,
             now=platform.now,
         )
+    senders["chat"] = chat_sender(platform)
     courier = Courier(
         database=platform.database,
         sealer=platform.sealer,
         senders=senders,
-        senders={"push": push, "chat": chat_sender(platform)},
         now=platform.now,
         registry=registry,
     )
