@@ -1,6 +1,9 @@
 """Sending and reading messages as managed users: permission first, then the room, the keys, the message."""
 
-from sqlalchemy import bindparam, select
+import asyncio
+from typing import Any
+
+from sqlalchemy import Row, bindparam, select
 
 from appointments.access import require_speaker
 from appointments.services import list_representations
@@ -13,7 +16,7 @@ from bridge.history import Parties, present, read_page
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.matrix.json import JsonObject
-from bridge.messages_model import History, SentMessage
+from bridge.messages_model import ConversationSummary, History, SentMessage
 from bridge.outbox import Outbox
 from bridge.receipts import read_states
 from bridge.speaking import require_speaking
@@ -86,33 +89,40 @@ class Messages:
         """
         row = await self._conversations.of_room(room_id=conversation_id, member=reader)
         await self._conversations.make_current(row)
+        page = read_page(
+            matrix=self._matrix,
+            encryption=self._encryption,
+            reader=reader,
+            room_id=conversation_id,
+            limit=limit,
+            before=before,
+        )
         try:
-            raw, token = await read_page(
-                matrix=self._matrix,
-                encryption=self._encryption,
-                reader=reader,
-                room_id=conversation_id,
-                limit=limit,
-                before=before,
-            )
+            # The homeserver takes longer than we do: what does not depend on its answer is read meanwhile.
+            (raw, token), (parties, summary) = await asyncio.gather(page, self._around(row, reader))
         except (HomeserverUnreachableError, MatrixError) as error:
             raise HomeserverUnavailableError from error
         async with self._database.read() as connection:
-            acts = await list_representations(connection, patient=row.patient)
             read = await read_states(connection, conversation_id, [one.event.event_id for one in raw])
-            summary = await summary_of(connection, room_id=conversation_id, reader=reader, now=self._now())
-        parties = Parties(
-            patient=row.patient,
-            professional=row.professional,
-            representatives=frozenset(one.representative for one in acts if "messages" in one.scopes),
-            portal_server=self._portal_server,
-        )
         shown = (present(one, parties=parties, read=read) for one in raw)
         return History(
             conversation=summary,
             messages=tuple(message for message in shown if message is not None),
             next=token,
         )
+
+    async def _around(self, row: Row[Any], reader: str) -> tuple[Parties, ConversationSummary]:
+        """Who takes part in this conversation, and the conversation as this reader sees it."""
+        async with self._database.read() as connection:
+            acts = await list_representations(connection, patient=row.patient)
+            summary = await summary_of(connection, room_id=row.room_id, reader=reader, now=self._now())
+        parties = Parties(
+            patient=row.patient,
+            professional=row.professional,
+            representatives=frozenset(one.representative for one in acts if "messages" in one.scopes),
+            portal_server=self._portal_server,
+        )
+        return parties, summary
 
     async def _room(self, *, sender: str, conversation_id: str | None, recipient: str | None) -> str:
         if conversation_id is not None:

@@ -8,6 +8,7 @@ is taken for a change is not: if the transaction fails, memory must not be ahead
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import vodozemac
 from sqlalchemy import ColumnElement, Row, select, update
@@ -18,6 +19,8 @@ from bridge.e2ee.account import add_fallback_key
 from bridge.e2ee.model import Device
 from bridge.matrix.json import JsonObject
 from bridge.storage.e2ee import own_devices
+
+FIRST_VERSION = 1
 
 _IDENTITY = (
     own_devices.c.user_id,
@@ -75,7 +78,10 @@ class Devices:
 
     async def account(self, connection: AsyncConnection, user_id: str) -> vodozemac.Account:
         """The account of a device of ours, for reading only."""
-        row = await self._row(connection, user_id, lock=False)
+        return self.opened(user_id, await self._row(connection, user_id, lock=False))
+
+    def opened(self, user_id: str, row: Row[*tuple[Any, ...]]) -> vodozemac.Account:
+        """The account in this row of own_devices, for reading only."""
         loaded = self._accounts.get(user_id)
         version = (row.curve25519, row.account_version)
         if loaded is None or loaded.version != version:
@@ -84,11 +90,17 @@ class Devices:
         loaded.used_at = self._now()
         return loaded.account
 
+    def made(self, user_id: str, account: vodozemac.Account) -> None:
+        """This account was just stored as this user's first one, unless another process was faster."""
+        version = (account.curve25519_key.to_base64(), FIRST_VERSION)
+        self._accounts[user_id] = _Loaded(account, version, self._now())
+
     async def take_account(self, connection: AsyncConnection, user_id: str) -> vodozemac.Account:
         """The account to be changed and saved in this write transaction; its row is locked."""
-        self._accounts.pop(user_id, None)
+        loaded = self._accounts.pop(user_id, None)
         row = await self._row(connection, user_id, lock=True)
-        return self.unpickle(row.account)
+        is_current = loaded is not None and loaded.version == (row.curve25519, row.account_version)
+        return loaded.account if loaded is not None and is_current else self.unpickle(row.account)
 
     async def save_account(
         self, connection: AsyncConnection, user_id: str, account: vodozemac.Account
@@ -137,9 +149,7 @@ class Devices:
         before = self._now() - self._idle
         self._accounts = {user: kept for user, kept in self._accounts.items() if kept.used_at >= before}
 
-    async def _row(
-        self, connection: AsyncConnection, user_id: str, *, lock: bool
-    ) -> Row[*tuple[object, ...]]:
+    async def _row(self, connection: AsyncConnection, user_id: str, *, lock: bool) -> Row[*tuple[Any, ...]]:
         columns = (own_devices.c.account, own_devices.c.account_version, own_devices.c.curve25519)
         query = select(*columns).where(own_devices.c.user_id == user_id)
         return (await connection.execute(query.with_for_update() if lock else query)).one()

@@ -21,7 +21,7 @@ from bridge.database import Database
 from bridge.e2ee import tracking
 from bridge.e2ee.account import add_fallback_key, device_keys, new_account, signer, unpublished_keys
 from bridge.e2ee.cross_signing import CrossSigning
-from bridge.e2ee.devices import Devices
+from bridge.e2ee.devices import FIRST_VERSION, Devices
 from bridge.e2ee.errors import KeysRefusedError
 from bridge.e2ee.identities import DeviceIdentity
 from bridge.e2ee.ports import KeyServer
@@ -123,11 +123,12 @@ class KeyUpload:
                 ed25519=account.ed25519_key.to_base64(),
                 device_keys=identity.sign_device(keys),
                 account=self._devices.pickle(account),
-                account_version=1,
+                account_version=FIRST_VERSION,
                 cross_signing_sealed=self._sealer.seal(identity.to_bytes(), context=_seeds_context(user_id)),
                 fallback_at=self._now(),
                 published_at=None,
             )
+        self._devices.made(user_id, account)
 
     async def _kept_identity(self, connection: AsyncConnection, user_id: str) -> CrossSigning | None:
         """Who comes back after her device was forgotten is still the same person."""
@@ -139,7 +140,7 @@ class KeyUpload:
 
     async def _publish(self, row: Row[Any]) -> None:
         user_id, device_id = row.user_id, row.device_id
-        account = self._devices.unpickle(row.account)
+        account = self._devices.opened(user_id, row)
         seeds = self._sealer.open(row.cross_signing_sealed, context=_seeds_context(user_id))
         identity = CrossSigning.from_bytes(seeds)
         await self._key_server.register(user_id=user_id)
