@@ -8,13 +8,26 @@ no sender's clock decides.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.database import Database
 from bridge.e2ee.rows import insert_missing_rows
 from bridge.storage.conversations import timeline
 from bridge.storage.e2ee import inbound_sessions, message_indexes
+
+_OWN_SENDER_KEYS = select(inbound_sessions.c.sender_key).where(
+    inbound_sessions.c.user_id == bindparam("reader"),
+    inbound_sessions.c.session_id == bindparam("session"),
+    inbound_sessions.c.sender == bindparam("reader"),
+    inbound_sessions.c.room_id == bindparam("room"),
+)
+_TAKEN = select(
+    message_indexes.c.session_id,
+    message_indexes.c.sender_key,
+    message_indexes.c.message_index,
+    message_indexes.c.event_id,
+).where(message_indexes.c.session_id.in_(bindparam("sessions", expanding=True)))
 
 Use = tuple[str, str, int]
 """Session id, sender key, message index."""
@@ -30,15 +43,10 @@ async def claim_own(
     event_id: str,
 ) -> None:
     """Note the event that an index of our user's own session was used for: nothing read before it takes that."""
-    query = select(inbound_sessions.c.sender_key).where(
-        inbound_sessions.c.user_id == user_id,
-        inbound_sessions.c.session_id == session_id,
-        inbound_sessions.c.sender == user_id,
-        inbound_sessions.c.room_id == room_id,
-    )
+    own = {"reader": user_id, "session": session_id, "room": room_id}
     rows = [
         _row((session_id, sender_key, message_index), event_id)
-        for sender_key in await connection.scalars(query)
+        for sender_key in await connection.scalars(_OWN_SENDER_KEYS, own)
     ]
     await insert_missing_rows(connection, message_indexes, rows)
 
@@ -96,13 +104,8 @@ def _row(use: Use, event_id: str) -> dict[str, Any]:
 
 
 async def _taken(connection: AsyncConnection, uses: Iterable[Use]) -> dict[Use, str]:
-    query = select(
-        message_indexes.c.session_id,
-        message_indexes.c.sender_key,
-        message_indexes.c.message_index,
-        message_indexes.c.event_id,
-    ).where(message_indexes.c.session_id.in_({session_id for session_id, _, _ in uses}))
+    sessions = {"sessions": list({session_id for session_id, _, _ in uses})}
     return {
         (session_id, sender_key, index): event_id
-        for session_id, sender_key, index, event_id in await connection.execute(query)
+        for session_id, sender_key, index, event_id in await connection.execute(_TAKEN, sessions)
     }

@@ -1,6 +1,7 @@
-"""Writing many rows with one statement."""
+"""Writing many rows with one statement, built once for its table."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Table
@@ -10,12 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 async def upsert_rows(connection: AsyncConnection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
     """Insert these rows, or overwrite those with the same primary key. Every row has every column."""
-    if not rows:
-        return
-    statement = _insert(connection, table)
-    keys = [column.name for column in table.primary_key]
-    values = {column.name: statement.excluded[column.name] for column in table.c if column.name not in keys}
-    await connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=values), list(rows))
+    if rows:
+        await connection.execute(_upsert(connection.dialect.name, table), list(rows))
 
 
 async def insert_missing_rows(
@@ -23,8 +20,21 @@ async def insert_missing_rows(
 ) -> None:
     """Insert those of these rows whose primary key is not taken."""
     if rows:
-        await connection.execute(_insert(connection, table).on_conflict_do_nothing(), list(rows))
+        await connection.execute(_insert_missing(connection.dialect.name, table), list(rows))
 
 
-def _insert(connection: AsyncConnection, table: Table) -> Any:
-    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
+def _insert(dialect: str, table: Table) -> Any:
+    return (sqlite if dialect == "sqlite" else postgresql).insert(table)
+
+
+@cache
+def _insert_missing(dialect: str, table: Table) -> Any:
+    return _insert(dialect, table).on_conflict_do_nothing()
+
+
+@cache
+def _upsert(dialect: str, table: Table) -> Any:
+    statement = _insert(dialect, table)
+    keys = [column.name for column in table.primary_key]
+    values = {column.name: statement.excluded[column.name] for column in table.c if column.name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=values)

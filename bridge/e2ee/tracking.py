@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import asdict
 
-from sqlalchemy import case, false, func, literal, select, true, update
+from sqlalchemy import bindparam, case, false, func, literal, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.e2ee import sessions
@@ -11,6 +11,17 @@ from bridge.e2ee.identities import DeviceIdentity
 from bridge.e2ee.rows import insert_missing_rows, upsert_rows
 from bridge.storage.e2ee import known_devices, tracked_users
 from bridge.storage.statements import insert_once
+
+# Built once: every message asks.
+_CHANGED = (
+    select(tracked_users.c.user_id)
+    .where(
+        tracked_users.c.pinned_master.is_not(None),
+        tracked_users.c.master_key.is_distinct_from(tracked_users.c.pinned_master),
+    )
+    .order_by(tracked_users.c.user_id)
+)
+_CHANGED_AMONG = _CHANGED.where(tracked_users.c.user_id.in_(bindparam("users", expanding=True)))
 
 
 async def follow(connection: AsyncConnection, users: Collection[str], *, ask_again: bool = False) -> None:
@@ -96,13 +107,9 @@ async def changed_identities(
     connection: AsyncConnection, *, among: Collection[str] | None = None
 ) -> list[str]:
     """Users, of these where given, whose published identity is no longer the one we saw first."""
-    query = select(tracked_users.c.user_id).where(
-        tracked_users.c.pinned_master.is_not(None),
-        tracked_users.c.master_key.is_distinct_from(tracked_users.c.pinned_master),
-    )
-    if among is not None:
-        query = query.where(tracked_users.c.user_id.in_(among))
-    return list((await connection.scalars(query.order_by(tracked_users.c.user_id))).all())
+    if among is None:
+        return list((await connection.scalars(_CHANGED)).all())
+    return list((await connection.scalars(_CHANGED_AMONG, {"users": list(among)})).all())
 
 
 async def pin_again(connection: AsyncConnection, user_id: str) -> None:

@@ -7,7 +7,7 @@ The payload (ciphertext, or state without words of people) is dropped once the i
 
 from datetime import datetime
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, Table, Text, update
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, Table, Text, bindparam, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.storage.schema import Instant, metadata
@@ -29,7 +29,11 @@ Index(
     postgresql_where=inbox.c.processed_at.is_(None),
 )
 
+_MARK_PROCESSED = (
+    update(inbox).where(inbox.c.seq == bindparam("item")).values(processed_at=bindparam("at"), payload=None)
+)
+
 
 async def mark_processed(connection: AsyncConnection, seq: int, *, at: datetime) -> None:
     """Say, in the transaction that holds its effects, that an item is done; forget its payload."""
-    await connection.execute(update(inbox).where(inbox.c.seq == seq).values(processed_at=at, payload=None))
+    await connection.execute(_MARK_PROCESSED, {"item": seq, "at": at})
