@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appointments.availability import hours_of, times_showing, working_times
@@ -54,6 +54,7 @@ def test_what_half_past_two_means(day: date, opens: str, closes: str, instants: 
     assert madrid(day, opens, closes) == instants
 
 
+@settings(deadline=None)
 @given(
     zone=st.sampled_from(ZONES),
     day=st.dates(date(2024, 1, 1), date(2030, 12, 31)),

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appointments.intervals import Interval
@@ -43,6 +43,7 @@ def test_a_night_with_a_clock_change_has_its_real_length() -> None:
     assert lengths == [timedelta(hours=2), timedelta(hours=4)]
 
 
+@settings(deadline=None)
 @given(INTERVALS, INTERVALS)
 def test_overlapping_is_having_an_instant_in_common(one: Interval, other: Interval) -> None:
     """As counting the minutes says; what is common is in both."""

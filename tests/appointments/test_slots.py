@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appointments.errors import BadScheduleError, NotOfferedError, SlotTakenError
@@ -50,6 +50,7 @@ def blocks(now: datetime, booked: list[tuple[int, int]]) -> list[Interval]:
     return [Interval(now + start * MINUTE, now + (start + length) * MINUTE) for start, length in booked]
 
 
+@settings(deadline=None)
 @given(zone=st.sampled_from(ZONES), week=weeks(), kind=KINDS, now=NOWS, booked=BOOKED)
 def test_what_is_offered_can_be_booked_and_overlaps_nothing(zone, week, kind, now, booked) -> None:
     """No slot, nor its buffers, meets a booking; each lies within hours, notice and horizon, and passes the check."""
@@ -70,6 +71,7 @@ def test_what_is_offered_can_be_booked_and_overlaps_nothing(zone, week, kind, no
         assert one.end <= other.start
 
 
+@settings(deadline=None)
 @given(week=weeks(), kind=KINDS, now=NOWS, booked=BOOKED, start=st.integers(0, 3 * 1440))
 def test_what_is_not_offered_is_refused(week, kind, now, booked, start) -> None:
     """The check and the list are of one mind about any minute."""
@@ -85,6 +87,7 @@ def test_what_is_not_offered_is_refused(week, kind, now, booked, start) -> None:
         assert is_offered or at >= now - MINUTE + 3 * DAY
 
 
+@settings(deadline=None)
 @given(week=weeks(), kind=KINDS, now=NOWS, booked=BOOKED, viewer=st.sampled_from(["Asia/Tokyo", *ZONES]))
 def test_slots_do_not_depend_on_who_looks_from_where(week, kind, now, booked, viewer) -> None:
     """The same instants, in whatever zone the question is put."""
@@ -94,6 +97,7 @@ def test_slots_do_not_depend_on_who_looks_from_where(week, kind, now, booked, vi
     assert seen == offered(made, kind, blocks(now, booked), now=now)
 
 
+@settings(deadline=None)
 @given(
     week=weeks(), kind=KINDS, now=NOWS, cuts=st.lists(st.integers(1, 3 * 1440 - 1), unique=True, max_size=3)
 )

@@ -1,5 +1,10 @@
 """Schedules and free slots over HTTP."""
 
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
 import pytest
 
 from bridge.http.schedule_models import ScheduleModel
@@ -154,3 +159,12 @@ async def test_nothing_is_free_without_a_schedule(api) -> None:
     body = {"professional": GARCIA, "start": "2026-11-23T09:20:00Z", "patient": LUCIA}
     response = await api.call("POST", "/api/appointments", json=body)
     assert await problem(response) == (422, "/problems/slot-not-offered")
+
+
+async def test_the_guide_is_right(api) -> None:
+    """What docs/integrators.md enters is taken, and then the times of its examples are free."""
+    guide = (Path(__file__).parents[3] / "docs" / "integrators.md").read_text(encoding="utf-8")
+    body = json.loads(re.search(r"-d '({\"zone\".*?)'\n", guide, re.DOTALL)[1])
+    assert (await put_schedule(api, **body)).status == 201
+    api.now = datetime(2026, 11, 25, 12, tzinfo=UTC)
+    assert (await starts(api, query="limit=2")) == ["2026-11-30T08:00:00.000Z", "2026-11-30T08:25:00.000Z"]
