@@ -56,6 +56,12 @@ class Preferences:
     reminders: bool = True
     minutes_before: tuple[int, ...] | None = None
 
+    @property
+    def spans_before(self) -> tuple[timedelta, ...] | None:
+        """How long before an appointment she is reminded; None: as the clinic does."""
+        own = self.minutes_before
+        return None if own is None else tuple(timedelta(minutes=minutes) for minutes in own)
+
     def quiet_until(self, now: datetime) -> datetime | None:
         """When she may be told again; None when she may be told now."""
         return None if self.quiet_hours is None else self.quiet_hours.until(now)

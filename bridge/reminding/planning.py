@@ -7,18 +7,21 @@ or a second process repeats nothing.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.booking import Appointment
-from appointments.reminders import QuietHours, ReminderRules, reminders
+from appointments.reminders import QuietHours, reminders
 from appointments.sealing import Sealer
 from appointments.storage import representation as representations
 from appointments.storage.appointments import find
 from bridge.clock import Now
 from bridge.database import Database
+from bridge.notifications import preferences
 from bridge.notifications.ledger import Delivery, enqueue
+from bridge.notifications.preferences import Preferences
 from bridge.people import zone_of
 from bridge.reminding.settings import ReminderSettings
 from bridge.storage.reminding import appointment_notices as notices
@@ -65,11 +68,14 @@ class Planning:
     async def _remind(
         self, connection: AsyncConnection, appointment: Appointment, person: str, *, since: datetime
     ) -> None:
+        wanted = await preferences.get(connection, sealer=self._sealer, person=person) or Preferences()
+        if not wanted.reminders:
+            return
         planned = reminders(
             start=appointment.start,
-            before=self._rules.for_person(appointment.visit_type),
+            before=self._settings.rules().for_person(appointment.visit_type, own=wanted.spans_before),
             now=since,
-            quiet=await self._quiet(connection, person),
+            quiet=await self._quiet(connection, person, wanted),
         )
         for one in planned:
             minutes = one.before // timedelta(minutes=1)
@@ -105,11 +111,12 @@ class Planning:
         )
         await enqueue(connection, delivery, sealer=self._sealer)
 
-    @property
-    def _rules(self) -> ReminderRules:
-        return self._settings.rules()
-
-    async def _quiet(self, connection: AsyncConnection, person: str) -> QuietHours | None:
+    async def _quiet(
+        self, connection: AsyncConnection, person: str, wanted: Preferences
+    ) -> QuietHours | None:
+        own = wanted.quiet_hours
+        if own is not None:
+            return QuietHours(own.start, own.end, ZoneInfo(own.timezone))
         return self._settings.quiet_hours_in(await zone_of(connection, person))
 
 

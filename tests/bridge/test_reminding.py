@@ -2,7 +2,7 @@
 
 import itertools
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -17,7 +17,10 @@ from appointments.storage.appointments import find_between
 from bridge.appointment_facts import record_appointment
 from bridge.dialogues import Dialogues
 from bridge.matrix.errors import HomeserverUnreachableError
+from bridge.notifications import preferences
 from bridge.notifications.courier import Courier
+from bridge.notifications.preferences import Preferences
+from bridge.notifications.preferences import QuietHours as PersonsQuietHours
 from bridge.reminding.chat import ChatSender
 from bridge.reminding.digest import Digests
 from bridge.reminding.planning import Planning
@@ -312,6 +315,26 @@ async def test_who_has_no_chat_of_her_own_is_told_nothing_there(reminders: Remin
     states = {row.state for row in await clinic.rows(deliveries) if row.person == LUCIA and row.done_at}
     assert states == {"cancelled"}
     assert not await clinic.facts("delivery.given_up")
+
+
+async def test_a_persons_own_choice_is_above_the_clinics(reminders: Reminders) -> None:
+    """Her minutes and her quiet hours when she booked; none when she wants none."""
+    clinic = reminders.clinic
+
+    async def planned(wanted: Preferences, start: datetime) -> list[str]:
+        async with clinic.database.write() as connection:
+            await preferences.put(connection, wanted, sealer=clinic.sealer, person=MARIA, now=clinic.clock())
+        one = await reminders.book(start)
+        await reminders.tick()
+        rows = [row for row in await clinic.rows(deliveries) if row.subject == one.id]
+        return sorted(f"{row.due_at:%d %H:%M}" for row in rows if row.kind == "appointment.reminder")
+
+    own = Preferences(minutes_before=(30,))
+    assert await planned(own, TUESDAY_10) == ["03 08:30"]
+    quiet = PersonsQuietHours(start=time(9), end=time(10), timezone="Europe/Madrid")
+    own = Preferences(minutes_before=(30,), quiet_hours=quiet)
+    assert await planned(own, TUESDAY_10 + timedelta(minutes=20)) == ["03 07:59"]
+    assert await planned(Preferences(reminders=False), TUESDAY_10 + timedelta(hours=1)) == []
 
 
 async def test_who_acts_no_more_is_told_no_more(reminders: Reminders) -> None:
