@@ -14,10 +14,21 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import clinic, devices, events, guard, history, mautrix_peer, memory, profiles, sends
+from benchmarks import (
+    attachments,
+    clinic,
+    devices,
+    events,
+    guard,
+    history,
+    mautrix_peer,
+    memory,
+    profiles,
+    sends,
+)
 from benchmarks.table import Row, show
 
-PARTS = ("sends", "history", "devices", "memory", "profiles", "guard", "events")
+PARTS = ("sends", "history", "attachments", "devices", "memory", "profiles", "guard", "events")
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,7 @@ class Size:
     messages: int
     history_rooms: int
     history_rounds: int
+    attachment_rounds: int
     devices: int
     loaded: int
     profile_rounds: int
@@ -41,6 +53,7 @@ FULL = Size(
     messages=40,
     history_rooms=5,
     history_rounds=40,
+    attachment_rounds=20,
     devices=103,
     loaded=1000,
     profile_rounds=12,
@@ -53,6 +66,7 @@ QUICK = Size(
     messages=15,
     history_rooms=1,
     history_rounds=6,
+    attachment_rounds=6,
     devices=23,
     loaded=200,
     profile_rounds=3,
@@ -106,7 +120,7 @@ def main() -> None:
 async def _measure(directory: Path, plan: Plan) -> list[Row]:
     size = plan.size
     rows: list[Row] = []
-    if plan.parts & {"sends", "history", "devices", "events"}:
+    if plan.parts & {"sends", "history", "attachments", "devices", "events"}:
         rows += await _measure_clinic(directory, plan)
     if "memory" in plan.parts:
         _say(f"memory: loading {size.loaded} devices")
@@ -152,6 +166,9 @@ async def _measure_clinic(directory: Path, plan: Plan) -> list[Row]:
             rows += await events.measure(
                 place, rooms=rooms, messages=size.event_messages, streams=size.event_streams
             )
+        if "attachments" in plan.parts:
+            _say("attachments: 20 MiB up and down, through us and without")
+            rows += await attachments.measure(place, room=rooms[0], rounds=size.attachment_rounds)
         if "devices" in plan.parts:
             _say(f"devices: making {size.devices}")
             rows += await devices.measure(place, peer=peer, devices=size.devices)

@@ -8,6 +8,11 @@ import aiohttp
 
 from appointments.sealing import Sealer, derive_key
 from bridge.assistant import Assistant
+from bridge.attachments.downloading import Downloading
+from bridge.attachments.pictures import Pictures
+from bridge.attachments.receiving import Receiving
+from bridge.attachments.slots import Slots
+from bridge.attachments.uploading import Uploading
 from bridge.attendance import Attendance
 from bridge.booking_desk import BookingDesk
 from bridge.catchup import CatchUp
@@ -27,6 +32,7 @@ from bridge.live.recent import RecentEvents
 from bridge.live.streams import Streams
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.delivered import DeliveredClient
+from bridge.matrix.media import MediaClient
 from bridge.messages import Messages
 from bridge.migrations import is_current
 from bridge.outbox import Outbox
@@ -56,6 +62,8 @@ class Platform:
     deliveries: DeliveredClient | None
     placing: Placing
     live: Streams
+    uploading: Uploading
+    downloading: Downloading
     direct_chats: DirectChats
     attendance: Attendance
 
@@ -156,10 +164,21 @@ def _compose(settings: Settings, *, now: Now, database: Database, http: aiohttp.
         encryption=encryption,
         conversations=conversations,
         outbox=outbox,
+        sealer=sealer,
         portal_server=settings.homeserver.server_name,
         now=now,
     )
     read_marks = ReadMarks(database=database, matrix=matrix, conversations=conversations, now=now)
+    uploading, downloading = _attachments(
+        settings,
+        http=http,
+        database=database,
+        matrix=matrix,
+        encryption=encryption,
+        conversations=conversations,
+        sealer=sealer,
+        now=now,
+    )
     return Platform(
         settings=settings,
         now=now,
@@ -181,6 +200,8 @@ def _compose(settings: Settings, *, now: Now, database: Database, http: aiohttp.
             words=Bodies(matrix=matrix, encryption=encryption, recent=recent),
             now=now,
         ),
+        uploading=uploading,
+        downloading=downloading,
         direct_chats=direct_chats,
         attendance=attendance,
     )
@@ -192,3 +213,42 @@ def _deliveries(settings: Settings, *, http: aiohttp.ClientSession) -> Delivered
         return None
     secret = settings.policy.secret.get_secret_value()
     return DeliveredClient(base_url=settings.homeserver.url, secret=secret, http=http)
+
+
+def _attachments(
+    settings: Settings,
+    *,
+    http: aiohttp.ClientSession,
+    database: Database,
+    matrix: MatrixClient,
+    encryption: Encryption,
+    conversations: Conversations,
+    sealer: Sealer,
+    now: Now,
+) -> tuple[Uploading, Downloading]:
+    media = MediaClient(
+        base_url=settings.homeserver.url,
+        as_token=settings.appservice.as_token.get_secret_value(),
+        http=http,
+    )
+    uploading = Uploading(
+        database=database,
+        media=media,
+        conversations=conversations,
+        receiving=Receiving(settings=settings.attachments, pictures=Pictures()),
+        slots=Slots(
+            per_person=settings.attachments.uploads_at_once,
+            in_all=settings.attachments.uploads_at_once_in_all,
+        ),
+        sealer=sealer,
+        now=now,
+    )
+    downloading = Downloading(
+        database=database,
+        matrix=matrix,
+        media=media,
+        encryption=encryption,
+        conversations=conversations,
+        sealer=sealer,
+    )
+    return uploading, downloading

@@ -2,13 +2,16 @@
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import Field, ValidationError
 
 from bots.consult import server_of
+from bridge.attachments.content import MESSAGE_TYPES, SharedFile, shared_file
+from bridge.attachments.ids import Shared
 from bridge.e2ee.machine import Encryption
 from bridge.e2ee.model import Decrypted, EncryptedEvent, Undecryptable
 from bridge.errors import BadCursorError
@@ -16,7 +19,7 @@ from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import MatrixError
 from bridge.matrix.events import RoomEvent
 from bridge.matrix.json import JsonObject
-from bridge.messages_model import Message, MessageStatus, MessageType, SenderRole
+from bridge.messages_model import Attachment, Message, MessageStatus, MessageType, SenderRole
 from bridge.receipts import ReadStates
 from bridge.rooms import is_edit
 
@@ -112,7 +115,7 @@ async def read_page(
             if before is not None and error.status == 400:  # noqa: PLR2004
                 raise BadCursorError from error
             raise
-        parsed = (_parse(raw, room_id) for raw in page.chunk)
+        parsed = (parse_event(raw, room_id) for raw in page.chunk)
         events += [event for event in parsed if event is not None and not is_edit(event.content)]
         token = page.end
         if token is None or len(events) == limit:
@@ -120,7 +123,8 @@ async def read_page(
     return await _decrypt(encryption, reader, events), token
 
 
-def _parse(raw: Any, room_id: str) -> StoredEvent | None:
+def parse_event(raw: Any, room_id: str) -> StoredEvent | None:
+    """The event as the homeserver gave it; None when it is malformed."""
     try:
         return StoredEvent.model_validate({**raw, "room_id": room_id})
     except (TypeError, ValidationError):
@@ -160,12 +164,17 @@ def _last_edit(event: StoredEvent) -> StoredEvent | None:
     """The edit that the homeserver bundled with this event, if its own sender made it (section 11.6.2)."""
     relations = event.unsigned.get("m.relations")
     raw = relations.get("m.replace") if isinstance(relations, dict) else None
-    edit = None if raw is None else _parse(raw, event.room_id)
+    edit = None if raw is None else parse_event(raw, event.room_id)
     return edit if edit is not None and edit.sender == event.sender and edit.type == ENCRYPTED else None
 
 
-def present(raw: RawMessage, *, parties: Parties, read: ReadStates) -> Message | None:
-    """The message as callers see it; None for what is no message (a call's signalling, a verification)."""
+def present(
+    raw: RawMessage, *, parties: Parties, read: ReadStates, uploads: Mapping[str, str] = MappingProxyType({})
+) -> Message | None:
+    """The message as callers see it; None for what is no message (a call's signalling, a verification).
+
+    `uploads`: the ids of files that were uploaded through our API, by event id.
+    """
     event = raw.event
     shown = _shown(raw)
     if shown is None or (raw.plain is None and not read.is_message(event.event_id)):
@@ -188,6 +197,7 @@ def present(raw: RawMessage, *, parties: Parties, read: ReadStates) -> Message |
         status=at_once if known == "sent" else known,
         read_by=read_by,
         reason=shown.reason,
+        attachments=_attachments(event, shown.file, uploads),
     )
 
 
@@ -197,6 +207,7 @@ class _Shown:
     body: str | None = None
     edited_at: datetime | None = None
     reason: str | None = None
+    file: SharedFile | None = None
 
 
 def _shown(raw: RawMessage) -> _Shown | None:
@@ -208,10 +219,32 @@ def _shown(raw: RawMessage) -> _Shown | None:
     body = raw.plain.content.get("body")
     if raw.plain.event_type != "m.room.message" or message_type is None or not isinstance(body, str):
         return None
+    if raw.plain.content["msgtype"] in MESSAGE_TYPES:
+        file = shared_file(raw.plain.content)
+        return _Shown(message_type, body if file is None else file.caption, file=file)
     new_body = _new_body(raw.edited)
     if raw.edit is not None and new_body is not None:
         return _Shown(message_type, new_body, edited_at=raw.edit.sent_at)
     return _Shown(message_type, body)
+
+
+def _attachments(
+    event: StoredEvent, file: SharedFile | None, uploads: Mapping[str, str]
+) -> tuple[Attachment, ...]:
+    if file is None:
+        return ()
+    place = Shared(event.room_id, event.event_id)
+    return (
+        Attachment(
+            attachment_id=uploads.get(event.event_id, place.id),
+            name=file.name,
+            mime_type=file.mime_type,
+            size=file.size,
+            width=file.width,
+            height=file.height,
+            thumbnail=None if file.thumbnail is None else replace(place, kind="thumbnail").id,
+        ),
+    )
 
 
 def _new_body(edited: Decrypted | Undecryptable | None) -> str | None:

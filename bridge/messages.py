@@ -1,23 +1,27 @@
 """Sending and reading messages as managed users: permission first, then the room, the keys, the message."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row, bindparam, select
 
 from appointments.access import require_speaker
+from appointments.sealing import Sealer
 from appointments.services import list_representations
+from bridge.attachments.sending import claimed_contents, send_ids
+from bridge.attachments.store import ids_of_events
 from bridge.clock import Now
 from bridge.conversations import Conversations
 from bridge.database import Database
 from bridge.e2ee.machine import Encryption
-from bridge.errors import HomeserverUnavailableError, MessageNotFoundError
+from bridge.errors import HomeserverUnavailableError, MessageNotFoundError, MessageRefusedError
 from bridge.history import Parties, present, read_page
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.matrix.json import JsonObject
 from bridge.messages_model import ConversationSummary, History, SentMessage
-from bridge.outbox import Outbox
+from bridge.outbox import Outbox, Sent
 from bridge.receipts import read_states
 from bridge.speaking import require_speaking
 from bridge.storage.conversations import timeline
@@ -39,6 +43,7 @@ class Messages:
         encryption: Encryption,
         conversations: Conversations,
         outbox: Outbox,
+        sealer: Sealer,
         portal_server: str,
         now: Now,
     ) -> None:
@@ -47,6 +52,7 @@ class Messages:
         self._encryption = encryption
         self._conversations = conversations
         self._outbox = outbox
+        self._sealer = sealer
         self._portal_server = portal_server
         self._now = now
 
@@ -59,27 +65,42 @@ class Messages:
         body: str,
         reply_to: str | None,
         operation_id: str,
+        attachments: Sequence[str] = (),
     ) -> SentMessage:
-        """Send a text message to one of `conversation_id` and `recipient`.
+        """Send a message to one of `conversation_id` and `recipient`.
+
+        With attachments there is one event for each; `body` is the caption of the first.
 
         Idempotent by `operation_id`: called again, after a crash even, it gives the first call's message.
         Raises NotInCareTeamError, AmbiguousPatientError, ConversationNotFoundError, MessageNotFoundError
-        (`reply_to`), IdentityChangedError, HomeserverUnavailableError (the message is kept and goes out later),
-        MessageRefusedError.
+        (`reply_to`), AttachmentUnusableError, IdentityChangedError, HomeserverUnavailableError (the message is
+        kept and goes out later), MessageRefusedError.
         """
+        ids = send_ids(operation_id, files=len(attachments))
         known = await self._outbox.find(operation_id)
         if known is not None:
-            room_id, seq = known.room_id, known.seq
+            room_id = known.room_id
             await self._conversations.of_room(room_id=room_id, member=sender, action="send")
         else:
             room_id = await self._room(sender=sender, conversation_id=conversation_id, recipient=recipient)
             await self._check_speaking(room_id, sender)
             if reply_to is not None:
                 await self._check_message(room_id, reply_to, reader=sender)
-            seq = await self._accept(operation_id, room_id, sender, body, reply_to)
-        sent = await self._outbox.deliver(send_id=operation_id, room_id=room_id, seq=seq)
+            await self._accept(
+                ids,
+                room_id=room_id,
+                sender=sender,
+                body=body,
+                attachments=attachments,
+                reply_to=reply_to,
+            )
+        sent = [await self._deliver(send_id, room_id) for send_id in ids]
         return SentMessage(
-            message_id=sent.event_id, conversation_id=sent.room_id, status="sent", sent_at=sent.sent_at
+            message_id=sent[0].event_id,
+            conversation_id=room_id,
+            status="sent",
+            sent_at=sent[0].sent_at,
+            message_ids=tuple(one.event_id for one in sent),
         )
 
     async def history(self, *, reader: str, conversation_id: str, limit: int, before: str | None) -> History:
@@ -104,7 +125,10 @@ class Messages:
             raise HomeserverUnavailableError from error
         async with self._database.read() as connection:
             read = await read_states(connection, conversation_id, [one.event.event_id for one in raw])
-        shown = (present(one, parties=parties, read=read) for one in raw)
+            uploads = await ids_of_events(
+                connection, conversation_id=conversation_id, event_ids=[one.event.event_id for one in raw]
+            )
+        shown = (present(one, parties=parties, read=read, uploads=uploads) for one in raw)
         return History(
             conversation=summary,
             messages=tuple(message for message in shown if message is not None),
@@ -140,20 +164,44 @@ class Messages:
             await require_speaking(connection, room_id=room_id, sender=sender, now=self._now())
 
     async def _accept(
-        self, operation_id: str, room_id: str, sender: str, body: str, reply_to: str | None
-    ) -> int:
-        content: JsonObject = {"msgtype": "m.text", "body": body}
-        if reply_to is not None:
-            content |= {"m.relates_to": {"m.in_reply_to": {"event_id": reply_to}}}
+        self,
+        ids: Sequence[str],
+        *,
+        room_id: str,
+        sender: str,
+        body: str,
+        attachments: Sequence[str],
+        reply_to: str | None,
+    ) -> None:
         async with self._database.write() as connection:
-            return await self._outbox.accept(
-                connection,
-                send_id=operation_id,
-                room_id=room_id,
-                sender=sender,
-                event_type="m.room.message",
-                content=content,
-            )
+            contents: list[JsonObject] = [{"msgtype": "m.text", "body": body}]
+            if attachments:
+                contents = await claimed_contents(
+                    connection,
+                    sealer=self._sealer,
+                    attachments=attachments,
+                    conversation_id=room_id,
+                    owner=sender,
+                    caption=body,
+                    ids=ids,
+                )
+            if reply_to is not None:
+                contents[0] |= {"m.relates_to": {"m.in_reply_to": {"event_id": reply_to}}}
+            for send_id, content in zip(ids, contents, strict=True):
+                await self._outbox.accept(
+                    connection,
+                    send_id=send_id,
+                    room_id=room_id,
+                    sender=sender,
+                    event_type="m.room.message",
+                    content=content,
+                )
+
+    async def _deliver(self, send_id: str, room_id: str) -> Sent:
+        row = await self._outbox.find(send_id)
+        if row is None:
+            raise MessageRefusedError
+        return await self._outbox.deliver(send_id=send_id, room_id=room_id, seq=row.seq)
 
     async def _check_message(self, room_id: str, event_id: str, *, reader: str) -> None:
         """Raises MessageNotFoundError unless the event is in the room; HomeserverUnavailableError."""

@@ -11,14 +11,27 @@ ConversationState = Literal["active", "ended"]
 
 
 @dataclass(frozen=True, slots=True)
-class Attachment:
-    """A file that a message carries; `size` in bytes and `sha256` in hexadecimal are the plain file's."""
+class UploadedAttachment:
+    """A file that was taken in; `size` in bytes and `sha256` in hexadecimal are the plain file's."""
 
     attachment_id: str
     name: str
     mime_type: str
     size: int
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that a message carries, as its sender describes it; `size` in bytes, `thumbnail` an attachment id."""
+
+    attachment_id: str
+    name: str
+    mime_type: str
+    size: int | None
+    width: int | None = None
+    height: int | None = None
+    thumbnail: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +69,16 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
-    """What is known of a message right after it was sent; `status` is always `sent`."""
+    """What is known of a message right after it was sent; `status` is always `sent`.
+
+    Several files are several events: `message_ids` has all, `message_id` is the first.
+    """
 
     message_id: str
     conversation_id: str
     status: MessageStatus
     sent_at: datetime
+    message_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from sqlalchemy import text
 
 from bridge import dialogues, idempotency, inbox, sessions
 from bridge.app import Platform, opened
+from bridge.attachments import store as attachments
 from bridge.bookings import pass_on_lapsed
 from bridge.delivery import Delivery
 from bridge.http.limits import LoginLimits, RequestLimits
@@ -100,6 +101,8 @@ async def _listen(
         read_marks=platform.read_marks,
         live=platform.live,
         conversations=platform.conversations,
+        uploads=platform.uploading,
+        downloads=platform.downloading,
         settings=platform.settings,
         sealer=platform.sealer,
         openid=openid_verifier(
@@ -149,6 +152,7 @@ def _jobs(
             await dialogues.prune(connection, now=now)
             await placing.prune(connection, now=now)
             await ledger.prune(connection, now=now)
+            await attachments.prune(connection, now=now)
 
     async def lapse_offers() -> None:
         await pass_on_lapsed(platform.database, now=platform.now())

@@ -7,9 +7,18 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from bots.clinic import ClinicSettings
+from bridge.attachments.types import KNOWN_TYPES
 from bridge.reminding.settings import ReminderSettings
 
 
@@ -83,6 +92,32 @@ class HttpSettings(_Section):
         pattern=r"^https?://[^?#]+/$",
         description="Where people's browsers reach the web page and the API; http://host:port/ when left out.",
     )
+
+
+class AttachmentSettings(_Section):
+    """Files in messages."""
+
+    max_bytes: int = Field(
+        default=52_428_800, ge=1024, description="Not more than the homeserver's max_upload_size."
+    )
+    allowed_types: list[str] = Field(
+        default=list(KNOWN_TYPES), description="MIME types, of those that we can tell by their content."
+    )
+    uploads_at_once: int = Field(default=4, ge=1, description="Of one person.")
+    uploads_at_once_in_all: int = Field(default=32, ge=1, description="Of this process.")
+    clamd: str | None = Field(
+        default=None,
+        pattern=r"^(tcp://[^/]+:[0-9]+|unix:///.+)$",
+        description="Virus scanner: tcp://host:port or unix:///path. While it doesn't answer nothing is taken.",
+    )
+
+    @field_validator("allowed_types")
+    @classmethod
+    def _are_known(cls, value: list[str]) -> list[str]:
+        unknown = sorted(set(value) - set(KNOWN_TYPES))
+        if unknown:
+            raise ValueError(f"not among the types that can be told by content: {', '.join(unknown)}")
+        return value
 
 
 class FederationSettings(_Section):
@@ -185,6 +220,7 @@ class Settings(_Section):
     reminders: ReminderSettings = ReminderSettings()
     clinic: ClinicSettings = ClinicSettings()
     http: HttpSettings = HttpSettings()
+    attachments: AttachmentSettings = AttachmentSettings()
     federation: FederationSettings = FederationSettings()
     sessions: SessionSettings = SessionSettings()
     limits: LimitSettings = LimitSettings()

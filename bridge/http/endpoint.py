@@ -7,6 +7,7 @@ import hmac
 import re
 import uuid
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -44,7 +45,8 @@ def endpoint(route: Route, services: Services) -> Callable[[web.Request], Awaita
     """The aiohttp handler of this route. It raises what bridge.http.refusals knows."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        answer = await (_log_in if route.logs_in else _run)(request, route, services)
+        async with AsyncExitStack() as stack:
+            answer = await (_log_in if route.logs_in else _run)(request, route, services, stack)
         if isinstance(answer, StreamAnswer):
             return await streamed(request, answer)
         return web.Response(
@@ -56,20 +58,26 @@ def endpoint(route: Route, services: Services) -> Callable[[web.Request], Awaita
     return handle
 
 
-async def _run(request: web.Request, route: Route, services: Services) -> Answer | StreamAnswer:
+async def _run(
+    request: web.Request, route: Route, services: Services, stack: AsyncExitStack
+) -> Answer | StreamAnswer:
     work = await _understand(request, route, services)
+    if route.receive is not None:
+        work.models["body"] = await stack.enter_async_context(route.receive(work.context, request))
     if IDEMPOTENCY_KEY in request.headers and route.takes_idempotency_key:
         return await _run_once(request, route, work)
     return await route.handler(work.context, **work.models)
 
 
-async def _log_in(request: web.Request, route: Route, services: Services) -> Answer | StreamAnswer:
+async def _log_in(
+    request: web.Request, route: Route, services: Services, stack: AsyncExitStack
+) -> Answer | StreamAnswer:
     """As any request, but only so often."""
     address = address_of(request, proxies=services.settings.sessions.proxies_in_front)
     if AUTHORIZATION not in request.headers:
         services.logins.attempt(address)
     try:
-        return await _run(request, route, services)
+        return await _run(request, route, services, stack)
     except Exception as error:
         if as_problem(error).problem is Problem.UNAUTHORIZED:
             services.logins.failed(address)

@@ -1,9 +1,11 @@
 """Fakes of the ports: conversations in memory, enough to test the handlers against the same promises."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from appointments.care import CareRelationship
 from appointments.errors import NotInCareTeamError
+from bridge.attachments.errors import AttachmentUnusableError
 from bridge.clock import Now
 from bridge.errors import BadCursorError, ConversationNotFoundError, MessageNotFoundError
 from bridge.messages_model import ConversationSummary, History, Message, SentMessage
@@ -67,12 +69,15 @@ class FakeMessages:
         body: str,
         reply_to: str | None,
         operation_id: str,
+        attachments: Sequence[str] = (),
     ) -> SentMessage:
         """Append the message to the history, once for each operation."""
         if self._clinic.failure is not None:
             raise self._clinic.failure
         if operation_id in self._clinic.sent:
             return self._clinic.sent[operation_id]
+        if attachments:
+            raise AttachmentUnusableError(0, reason="unknown")
         conversation = self._target(sender, conversation_id, recipient)
         history = self._clinic.messages[conversation.conversation_id]
         if reply_to is not None and all(message.message_id != reply_to for message in history):
@@ -96,6 +101,7 @@ class FakeMessages:
             conversation_id=conversation.conversation_id,
             status="sent",
             sent_at=message.sent_at,
+            message_ids=(message.message_id,),
         )
         self._clinic.sent[operation_id] = sent
         return sent

@@ -8,7 +8,14 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 MAX_MESSAGE_BYTES = 32 * 1024
@@ -55,6 +62,10 @@ def _check_message(value: str) -> str:
     return check_words(value)
 
 
+def _check_caption(value: str) -> str:
+    return value and _check_message(value)
+
+
 def parse_instant(value: Any) -> datetime:
     """The instant in this RFC 3339 text, in UTC. A time without an offset is refused."""
     if not isinstance(value, str) or _RFC3339.fullmatch(value.upper()) is None:
@@ -95,10 +106,23 @@ def _id_schema(pattern: str, example: str) -> WithJsonSchema:
 UserId = Annotated[str, _matching(USER_ID, "user-id"), _id_schema(USER_ID, "@garcia:hospital.example")]
 RoomId = Annotated[str, _matching(ROOM_ID, "room-id"), _id_schema(ROOM_ID, "!abc:portal.example")]
 EventId = Annotated[str, _matching(EVENT_ID, "event-id"), _id_schema(EVENT_ID, "$abc")]
-MessageBody = Annotated[
+Caption = Annotated[
     str,
-    AfterValidator(_check_message),
-    _words_schema(MAX_MESSAGE_BYTES, "At most 32 KiB of UTF-8; no control characters but \\n and \\t."),
+    AfterValidator(_check_caption),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "maxLength": MAX_MESSAGE_BYTES,
+            "pattern": f"^$|^[^{_CONTROL}]*[^\\s{_CONTROL}][^{_CONTROL}]*$",
+            "description": "At most 32 KiB of UTF-8; no control characters but \\n and \\t. "
+            "Empty only with attachments.",
+        }
+    ),
+]
+AttachmentId = Annotated[
+    str,
+    Field(min_length=1, max_length=800, examples=["a0c5f3d2b1e94c6f8a7b6c5d4e3f2a1b"]),
+    StringConstraints(pattern="^[A-Za-z0-9_-]+$"),
 ]
 Role = Annotated[
     str,

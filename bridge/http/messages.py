@@ -33,6 +33,7 @@ async def send_message(context: Context, *, body: SendMessage) -> Answer:
             recipient=body.recipient,
             body=body.body,
             reply_to=body.reply_to,
+            attachments=body.attachments,
             operation_id=context.operation_id,
         )
     except AmbiguousPatientError as error:

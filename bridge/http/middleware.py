@@ -17,7 +17,12 @@ from bridge.http.refusals import as_problem
 from bridge.logs import request_id
 
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_UNREAD = {Problem.BODY_TOO_LARGE, Problem.BAD_REQUEST}
+_UNREAD = {
+    Problem.BODY_TOO_LARGE,
+    Problem.BAD_REQUEST,
+    Problem.ATTACHMENT_TOO_LARGE,
+    Problem.ATTACHMENT_TYPE,
+}
 _ERRCODES = {
     Problem.NOT_FOUND: "M_UNRECOGNIZED",
     Problem.METHOD_NOT_ALLOWED: "M_UNRECOGNIZED",

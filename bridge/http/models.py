@@ -2,23 +2,34 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from appointments.representation import SCOPES, Scope
 from bots.i18n import Language
 from bridge.http.fields import (
+    AttachmentId,
+    Caption,
     Count,
     EventId,
     InstantIn,
     InstantOut,
-    MessageBody,
     Reason,
     Role,
     RoomId,
     UserId,
 )
 from bridge.messages_model import ConversationState, MessageStatus, MessageType, SenderRole
+
+MOST_ATTACHMENTS = 10
 
 
 class RequestModel(BaseModel):
@@ -46,16 +57,31 @@ def _one_target(schema: dict[str, Any]) -> None:
     ]
 
 
-class SendMessage(RequestModel):
-    """A text message to a conversation, or to a recipient: exactly one of the two."""
+def _message_schema(schema: dict[str, Any]) -> None:
+    _one_target(schema)
+    schema["anyOf"] = [
+        {"required": ["body"], "properties": {"body": {"type": "string", "minLength": 1}}},
+        {"required": ["attachments"], "properties": {"attachments": {"type": "array", "minItems": 1}}},
+    ]
 
-    model_config = ConfigDict(json_schema_extra=_one_target)
+
+class SendMessage(RequestModel):
+    """A message to a conversation, or to a recipient: exactly one of the two; a text, or files with a caption."""
+
+    model_config = ConfigDict(json_schema_extra=_message_schema)
 
     conversation_id: RoomId | None = None
     recipient: UserId | None = None
-    body: MessageBody
+    attachments: Annotated[list[AttachmentId], Field(max_length=MOST_ATTACHMENTS)] = []
+    body: Annotated[Caption, Field(validate_default=True)] = ""
     reply_to: EventId | None = None
-    attachments: list[str] = Field(default=[], max_length=0, description="Not available yet.")
+
+    @field_validator("body")
+    @classmethod
+    def _says_something(cls, value: str, info: ValidationInfo) -> str:
+        if not value and info.data.get("attachments") == []:
+            raise PydanticCustomError("blank", "is blank")
+        return value
 
     @model_validator(mode="after")
     def _has_one_target(self) -> Self:
@@ -129,12 +155,15 @@ class PageQuery(RequestModel):
 
 
 class SentMessageAnswer(AnswerModel):
-    """What is known of a message right after it was sent."""
+    """What is known of a message right after it was sent. `message_ids` is there when files made it several."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
 
     message_id: str
     conversation_id: str
     status: MessageStatus
     sent_at: InstantOut
+    message_ids: list[str] = Field(default=[], exclude_if=lambda ids: len(ids) < 2)  # noqa: PLR2004
 
 
 class ConversationAnswer(AnswerModel):
@@ -155,13 +184,15 @@ class ConversationsAnswer(AnswerModel):
 
 
 class AttachmentAnswer(AnswerModel):
-    """A file of a message; `size` in bytes."""
+    """A file of a message, as its sender describes it; `size` in bytes, `thumbnail` the id of a small version."""
 
     attachment_id: str
     name: str
     mime_type: str
-    size: Annotated[int, Field(ge=0)]
-    sha256: str
+    size: Annotated[int, Field(ge=0)] | None
+    width: Annotated[int, Field(ge=0)] | None
+    height: Annotated[int, Field(ge=0)] | None
+    thumbnail: str | None
 
 
 class ReadByAnswer(AnswerModel):

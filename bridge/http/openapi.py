@@ -74,6 +74,8 @@ def problems_of(route: Route) -> list[Problem]:
             Problem.BODY_TOO_LARGE,
             Problem.UNSUPPORTED_MEDIA_TYPE,
         }
+    if route.receive is not None:
+        found |= {Problem.BAD_REQUEST, Problem.UNSUPPORTED_MEDIA_TYPE, Problem.VALIDATION}
     if route.path_model or route.query_model or route.body_model:
         found.add(Problem.VALIDATION)
     if route.takes_idempotency_key:
@@ -97,6 +99,9 @@ def _operation(route: Route, language: Language) -> Document:
             "required": not route.body_is_optional,
             "content": {JSON: {"schema": _ref(route.body_model)}},
         }
+    if route.receive is not None:
+        content = {"multipart/form-data": {"schema": dict(route.form)}}
+        operation["requestBody"] = {"required": True, "content": content}
     return operation
 
 

@@ -1,6 +1,7 @@
 """What the HTTP handlers need from the rest of the bridge, and a fake of it beside (fakes.py)."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -9,11 +10,13 @@ from prometheus_client import CollectorRegistry
 
 from appointments.care import CareRelationship
 from appointments.sealing import Sealer
+from bridge.attachments.downloading import Download
+from bridge.attachments.receiving import Received
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.http.limits import LoginLimits, RequestLimits
 from bridge.live.streams import Streams
-from bridge.messages_model import ConversationSummary, History, SentMessage
+from bridge.messages_model import ConversationSummary, History, SentMessage, UploadedAttachment
 from bridge.openid.verifier import OpenId
 from bridge.settings import Settings
 
@@ -30,12 +33,15 @@ class Messages(Protocol):
         body: str,
         reply_to: str | None,
         operation_id: str,
+        attachments: Sequence[str] = (),
     ) -> SentMessage:
-        """Send a text message to one of `conversation_id` and `recipient` (exactly one is given).
+        """Send a message to one of `conversation_id` and `recipient` (exactly one is given).
+
+        With attachments: one event each, `body` is the caption of the first, and may be empty.
 
         Idempotent by `operation_id`: a second call, in another process even, gives the first one's message.
         Raises NotInCareTeamError, ConversationNotFoundError, MessageNotFoundError (`reply_to`),
-        HomeserverUnavailableError.
+        AttachmentUnusableError, HomeserverUnavailableError.
         """
 
     async def history(self, *, reader: str, conversation_id: str, limit: int, before: str | None) -> History:
@@ -76,6 +82,37 @@ class Conversations(Protocol):
         """
 
 
+class Uploads(Protocol):
+    """Takes files in that managed users are about to send."""
+
+    async def admit(self, *, owner: str, conversation_id: str) -> None:
+        """Raises ConversationNotFoundError, NotInCareTeamError, IdentityChangedError unless they may send there."""
+
+    def received(
+        self, pieces: AsyncIterable[bytes], *, owner: str, name: str, declared: str | None
+    ) -> AbstractAsyncContextManager[Received]:
+        """The file that these pieces are, for the length of the block.
+
+        Raises EmptyFileError, TypeNotAllowedError, TypeMismatchError, TooLargeError, InfectedError,
+        ScannerUnavailableError, TooManyAttemptsError.
+        """
+
+    async def keep(
+        self, received: Received, *, owner: str, conversation_id: str, operation_id: str
+    ) -> UploadedAttachment:
+        """Keep a file that was admitted. Idempotent by `operation_id`. Raises HomeserverUnavailableError."""
+
+
+class Downloads(Protocol):
+    """Opens attachments for those who may read them."""
+
+    def opened(self, *, reader: str, attachment_id: str) -> AbstractAsyncContextManager[Download]:
+        """The file, for the length of the block.
+
+        Raises AttachmentNotFoundError, ConversationNotFoundError, HomeserverUnavailableError.
+        """
+
+
 Check = Callable[[], Awaitable[bool]]
 """Whether something we depend on answers now. It should not raise; if it does, the answer is no."""
 
@@ -93,6 +130,8 @@ class Services:
     read_marks: ReadMarks
     live: Streams
     conversations: Conversations
+    uploads: Uploads
+    downloads: Downloads
     settings: Settings
     sealer: Sealer
     openid: OpenId

@@ -37,13 +37,17 @@ class Problem(Enum):
     VERSION_CHANGED = ("version-changed", 409)
     NO_OFFER = ("no-offer", 409)
     BODY_TOO_LARGE = ("body-too-large", 413)
+    ATTACHMENT_TOO_LARGE = ("attachment-too-large", 413)
     MESSAGE_TOO_LARGE = ("message-too-large", 413)
     UNSUPPORTED_MEDIA_TYPE = ("unsupported-media-type", 415)
+    ATTACHMENT_TYPE = ("attachment-type", 415)
+    ATTACHMENT_INFECTED = ("attachment-infected", 422)
     VALIDATION = ("validation", 422)
     SLOT_NOT_OFFERED = ("slot-not-offered", 422)
     IDEMPOTENCY_KEY_REUSED = ("idempotency-key-reused", 422)
     TOO_MANY_REQUESTS = ("too-many-requests", 429)
     INTERNAL = ("internal", 500)
+    ATTACHMENT_BROKEN = ("attachment-broken", 502)
     UNAVAILABLE = ("unavailable", 503)
 
     def __init__(self, slug: str, status: int) -> None:

@@ -21,6 +21,17 @@ from appointments.errors import (
     VersionChangedError,
     WrongStateError,
 )
+from bridge.attachments.errors import (
+    AttachmentBrokenError,
+    AttachmentNotFoundError,
+    AttachmentUnusableError,
+    EmptyFileError,
+    InfectedError,
+    ScannerUnavailableError,
+    TooLargeError,
+    TypeMismatchError,
+    TypeNotAllowedError,
+)
 from bridge.errors import (
     BadCredentialsError,
     BadCursorError,
@@ -40,7 +51,13 @@ from bridge.openid.errors import ServerRefusedError, ServerUnreachableError
 _DATABASE_RETRY_S = 5
 _RUNNING_RETRY_S = 1
 _OTHER_SERVER_RETRY_S = 10
+_SCANNER_RETRY_S = 30
 _PLAIN = {
+    AttachmentNotFoundError: Problem.NOT_FOUND,
+    AttachmentBrokenError: Problem.ATTACHMENT_BROKEN,
+    InfectedError: Problem.ATTACHMENT_INFECTED,
+    TooLargeError: Problem.ATTACHMENT_TOO_LARGE,
+    TypeNotAllowedError: Problem.ATTACHMENT_TYPE,
     ConversationNotFoundError: Problem.NOT_FOUND,
     NotInCareTeamError: Problem.NOT_IN_CARE_TEAM,
     MessageRefusedError: Problem.MESSAGE_REFUSED,
@@ -55,6 +72,8 @@ _PLAIN = {
     NoOfferError: Problem.NO_OFFER,
 }
 _OF_FIELDS = {
+    EmptyFileError: FieldError("pointer", "#/file", "file-empty"),
+    TypeMismatchError: FieldError("pointer", "#/file", "file-mismatch"),
     MessageNotFoundError: FieldError("pointer", "#/reply_to", "reply-to-unknown"),
     BadCursorError: FieldError("parameter", "before", "cursor"),
     SamePersonError: FieldError("parameter", "professional", "same-person"),
@@ -62,6 +81,10 @@ _OF_FIELDS = {
     AmbiguousPatientError: FieldError("pointer", "#/on_behalf_of", "ambiguous-patient"),
     EmptyCarePeriodError: FieldError("pointer", "#/until", "empty-period"),
     UnknownVisitTypeError: FieldError("pointer", "#/visit_type", "visit-type-unknown"),
+}
+_ELSEWHERE: dict[type[Exception], tuple[int, str]] = {
+    ServerUnreachableError: (_OTHER_SERVER_RETRY_S, "server"),
+    ScannerUnavailableError: (_SCANNER_RETRY_S, "scanner"),
 }
 _OF_STATUS = {404: Problem.NOT_FOUND, 405: Problem.METHOD_NOT_ALLOWED, 413: Problem.BODY_TOO_LARGE}
 
@@ -95,6 +118,9 @@ def _of_the_rest(error: Exception) -> ProblemError:
             return ProblemError(Problem.VALIDATION, errors=[refused])
         case NotOfferedError(reason=why):
             return ProblemError(Problem.SLOT_NOT_OFFERED, detail_key=f"problem.slot-not-offered.{why}")
+        case AttachmentUnusableError(index=index, reason=reason):
+            wrong = FieldError("pointer", f"#/attachments/{index}", f"attachment-{reason}")
+            return ProblemError(Problem.VALIDATION, errors=[wrong])
         case _:
             return _to_repeat(error)
 
@@ -108,10 +134,9 @@ def _to_repeat(error: Exception) -> ProblemError:
             return _with_retry(Problem.TOO_MANY_REQUESTS, seconds)
         case HomeserverUnavailableError(retry_after_s=seconds):
             return _with_retry(Problem.UNAVAILABLE, seconds)
-        case ServerUnreachableError():
-            return _with_retry(
-                Problem.UNAVAILABLE, _OTHER_SERVER_RETRY_S, detail_key="problem.unavailable.server"
-            )
+        case ServerUnreachableError() | ScannerUnavailableError():
+            seconds, who = _ELSEWHERE[type(error)]
+            return _with_retry(Problem.UNAVAILABLE, seconds, detail_key=f"problem.unavailable.{who}")
         case OperationalError() | InterfaceError() | OSError():
             return _with_retry(Problem.UNAVAILABLE, _DATABASE_RETRY_S)
         case _:

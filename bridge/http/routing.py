@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from aiohttp import web
 from pydantic import BaseModel
 
 from bots.i18n import Language
@@ -88,6 +89,10 @@ class StreamAnswer:
 Handler = Callable[..., Awaitable[Answer | StreamAnswer]]
 """Called with a Context and, by name, the route's models."""
 
+Receive = Callable[[Context, web.Request], AbstractAsyncContextManager[BaseModel]]
+"""Reads a body that is no JSON, for as long as the request runs. The model's own JSON is what makes two requests
+with one Idempotency-Key the same."""
+
 
 def json_answer(model: BaseModel, *, status: int = 200) -> Answer:
     """An answer with this model as its JSON body."""
@@ -103,7 +108,8 @@ class Route:
     `logs_in`: whoever has no credentials yet may call too, so often only as the settings say.
 
     The handler is called with a Context and, where the route has a model for it, `path`, `query` and `body`
-    (`body_is_optional`: none is the same as an empty object).
+    (`body_is_optional`: none is the same as an empty object); `body` is what `receive` gives where the route has
+    that, of which `form` is the schema.
     `refuse` is asked when a request is invalid, with the raw values: it raises what comes before validation
     in the order of refusals. `answers` holds a model, or a content type, or None for no content.
     """
@@ -121,6 +127,8 @@ class Route:
     query_model: type[BaseModel] | None = None
     body_model: type[BaseModel] | None = None
     body_is_optional: bool = False
+    receive: Receive | None = None
+    form: Mapping[str, Any] = field(default_factory=dict)
     refuse: Callable[[Context, Mapping[str, Any]], Awaitable[None]] | None = None
     answers: Mapping[int, type[BaseModel] | str | None]
     problems: tuple[Problem, ...] = ()

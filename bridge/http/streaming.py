@@ -35,10 +35,9 @@ async def _send(request: web.Request, response: web.StreamResponse, first: bytes
         async for piece in stream.pieces:
             await _write(response, piece)
         await response.write_eof()
-    except ConnectionError:  # whoever listened has left
-        return
     except Exception as error:  # noqa: BLE001 - the status has been sent: only the connection can still say no
-        _log.warning("an answer was broken off: %s", type(error).__name__)
+        if not isinstance(error, ConnectionError):  # that is: whoever listened has left
+            _log.warning("an answer was broken off: %s", type(error).__name__)
         if request.transport is not None:
             request.transport.abort()
 

@@ -21,6 +21,12 @@ class RoomCreated(_Answer):
     room_id: str
 
 
+class MediaUploaded(_Answer):
+    """The file is in the media repository."""
+
+    content_uri: str
+
+
 class KeysUploaded(_Answer):
     """How many one-time keys of each algorithm the homeserver holds now."""
 

@@ -101,6 +101,11 @@ def _parse(raw: bytes) -> Any:
         return None
 
 
+def refusal_of(status: int, headers: Mapping[str, str], raw: bytes) -> MatrixError:
+    """What a refused request raises."""
+    return _refusal(status, headers, _parse(raw))
+
+
 def _not_ours(method: str, path: str) -> HomeserverUnreachableError:
     return HomeserverUnreachableError(f"{method} {path}: what answered is no homeserver")
 

@@ -8,6 +8,7 @@ import appointments.storage.representation
 import appointments.storage.schedules
 import appointments.storage.waiting
 import bridge.storage.apikeys
+import bridge.storage.attachments
 import bridge.storage.catch_up
 import bridge.storage.conversations
 import bridge.storage.deliveries

@@ -14,6 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from appointments.sealing import Sealer
 from bridge import care, people
 from bridge.assistant import Assistant
+from bridge.attachments.downloading import Downloading
+from bridge.attachments.pictures import Pictures
+from bridge.attachments.receiving import Receiving
+from bridge.attachments.slots import Slots
+from bridge.attachments.uploading import Uploading
 from bridge.attendance import Attendance
 from bridge.booking_desk import BookingDesk
 from bridge.consult_desk import ConsultDesk
@@ -28,6 +33,7 @@ from bridge.inbound import Inbound
 from bridge.live.recent import RecentEvents
 from bridge.matrix.events import RoomEvent, ToDeviceEvent
 from bridge.matrix.fake import FakeHomeserver
+from bridge.matrix.fake_media import FakeMedia
 from bridge.messages import Messages
 from bridge.outbox import Outbox
 from bridge.rooms import Reading
@@ -135,6 +141,7 @@ class Clinic:
     def __post_init__(self) -> None:
         """Start the homeserver, and a process that lives on."""
         self.homeserver = FakeHomeserver(now_ms=lambda: int(self.clock().timestamp() * 1000))
+        self.media = FakeMedia()
         self.main = self.process()
         self._pushed: set[str] = set()
         self._numbers = itertools.count(1)
@@ -310,8 +317,27 @@ class Process:
             encryption=self.encryption,
             conversations=self.conversations,
             outbox=self.outbox,
+            sealer=clinic.sealer,
             portal_server=PORTAL,
             now=clinic.clock,
+        )
+
+        self.uploading = Uploading(
+            database=self.database,
+            media=MortalClient(clinic.media, fate),
+            conversations=self.conversations,
+            receiving=Receiving(settings=SETTINGS.attachments, pictures=Pictures()),
+            slots=Slots(per_person=4, in_all=32),
+            sealer=clinic.sealer,
+            now=clinic.clock,
+        )
+        self.downloading = Downloading(
+            database=self.database,
+            matrix=self.matrix,
+            media=clinic.media,
+            encryption=self.encryption,
+            conversations=self.conversations,
+            sealer=clinic.sealer,
         )
 
     def _assistant(self, clinic: Clinic) -> Assistant:

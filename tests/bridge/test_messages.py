@@ -62,6 +62,7 @@ async def test_a_first_message_opens_the_conversation(clinic: Clinic) -> None:
         conversation_id=room.room_id,
         status="sent",
         sent_at=clinic.clock(),
+        message_ids=(event["event_id"],),
     )
     assert await clinic.texts(room.room_id) == ["¿puedo tomar ibuprofeno? 🙏"]
     assert "ibuprofeno" not in str(room.events)

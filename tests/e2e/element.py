@@ -1,6 +1,7 @@
 """An independent Matrix client with Element's crypto (tests/clients/element), as an object of the tests."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -132,6 +133,24 @@ class ElementClient:
             "send_event", room_id=room_id, event_type=event_type, content=content
         )
         return str(answer)
+
+    async def send_file(self, room_id: str, path: Path, *, mime_type: str, caption: str | None = None) -> str:
+        """Encrypt a file, upload and send it as Element does; returns its event id."""
+        answer = await self._process.command(
+            "send_file",
+            room_id=room_id,
+            path=str(path),
+            name=path.name,
+            mime_type=mime_type,
+            caption=caption,
+        )
+        return str(answer)
+
+    async def save_file(self, room_id: str, event_id: str, path: Path, *, thumbnail: bool = False) -> None:
+        """Fetch the file of a loaded message and decrypt it into `path`; ElementError when it isn't whole."""
+        await self._process.command(
+            "save_file", room_id=room_id, event_id=event_id, path=str(path), thumbnail=thumbnail
+        )
 
     async def edit(self, room_id: str, event_id: str, body: str) -> str:
         """Replace the text of an own message; returns the id of the replacing event."""

@@ -40,6 +40,8 @@ def _with_real_ids(generated: Any) -> Any:
     }
     if all(name in real for name in _EITHER) and number % 2:
         real[_EITHER[number // 4 % 2]] = None
+    if real.get("body"):
+        real.pop("attachments", None)  # made-up ones are never there; with a text none is needed
     if "start" in real:
         real = {name: value for name, value in real.items() if name not in _IN_THE_WAY}
         real |= {"professional": _SEEDS["recipient"][0]} if "professional" in real else {}

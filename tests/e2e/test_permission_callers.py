@@ -70,6 +70,13 @@ WALK: Mapping[str, tuple[str, str, Any, Expected]] = {
     "create_session": ("POST", "/api/session", {"ttl_s": 60}, LOGIN),
     "end_session": ("DELETE", "/api/session", None, LOGOUT),
     "send_message": ("POST", "/api/messages/send", {"recipient": "{doctor}", "body": "hola"}, CONTENT),
+    "upload_attachment": (
+        "POST",
+        "/api/messages/upload-attachment",
+        {"conversation_id": "{room}", "file": "hola"},
+        CONTENT,
+    ),
+    "download_attachment": ("GET", "/api/messages/attachment/{file}", None, CONTENT),
     "read_conversation": ("GET", "/api/messages/conversation/{room}", None, CONTENT),
     "mark_read": ("POST", "/api/messages/{message}/read", None, CONTENT),
     "stream_events": ("GET", "/api/events", None, MEETING),
@@ -164,13 +171,14 @@ class Callers:
     ) -> tuple[int, Any, dict[str, str]]:
         """Status, JSON, and the headers that tell something."""
         options = {} if body is None else {"json": body}
+        if body is not None and "file" in body:
+            options = {"data": aiohttp.FormData(body, default_to_multipart=True)}
         async with self.http.request(method, path, headers=headers, **options) as response:
             told = {
                 name: value for name, value in response.headers.items() if name.lower() not in _ALWAYS_NEW
             }
-            is_stream = response.content_type == "text/event-stream"
-            has_end = response.status != 204 and not is_stream
-            read = await response.json(content_type=None) if has_end else None
+            is_json = "json" in response.headers.get("Content-Type", "")
+            read = await response.json(content_type=None) if is_json else None
             return response.status, read, told
 
 
@@ -206,6 +214,11 @@ async def callers(clinic: Clinic) -> AsyncIterator[Callers]:
             status, sent, _ = await made.call("POST", "/api/messages/send", headers, body)
             assert status == 201, sent
             names[name] = sent["message_id"]
+        headers = {"Authorization": f"Bearer {clinic.api_key}", "X-Act-As": patient}
+        form = {"conversation_id": names["room"], "file": "hola"}
+        status, kept, _ = await made.call("POST", "/api/messages/upload-attachment", headers, form)
+        assert status == 201, kept
+        names["file"] = kept["attachment_id"]
         yield made
 
 

@@ -1,6 +1,7 @@
 """The route table, one module a topic: how each operation is called, who may call it, what it answers."""
 
 from bridge.http.routes.appointments import APPOINTMENTS_ROUTES
+from bridge.http.routes.attachments import ATTACHMENTS_ROUTES
 from bridge.http.routes.care import CARE_ROUTES
 from bridge.http.routes.events import EVENTS_ROUTES
 from bridge.http.routes.health import HEALTH_ROUTES
@@ -15,6 +16,7 @@ API_ROUTES = (
     *EVENTS_ROUTES,
     *NOTIFICATIONS_ROUTES,
     *PUSH_ROUTES,
+    *ATTACHMENTS_ROUTES,
     *CARE_ROUTES,
     *APPOINTMENTS_ROUTES,
     *HEALTH_ROUTES,

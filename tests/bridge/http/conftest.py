@@ -18,6 +18,7 @@ from appointments.services import start_care
 from appointments.storage.schema import metadata
 from bridge import apikeys, people
 from bridge.database import Database
+from bridge.http.fake_attachments import FakeAttachments
 from bridge.http.fakes import FakeClinic, FakeConversations, FakeMessages, FakeReadMarks
 from bridge.http.limits import LoginLimits, RequestLimits
 from bridge.http.openapi import openapi
@@ -63,6 +64,7 @@ class Api:
     client: TestClient
     services: Services
     clinic: FakeClinic
+    attachments: FakeAttachments
     tokens: dict[str, str] = field(default_factory=dict)
     openid: FakeOpenId = field(default_factory=FakeOpenId)
     words: FakeWords = field(default_factory=FakeWords)
@@ -90,7 +92,8 @@ class Api:
             return
         documented = operation["responses"][str(response.status)]
         if "content" in documented:
-            schema = documented["content"][response.content_type]["schema"]
+            kinds = documented["content"]
+            schema = kinds.get(response.content_type, kinds.get("*/*"))["schema"]
             if "json" in response.content_type:
                 rooted = {**schema, "components": DOCUMENT["components"]}
                 Draft202012Validator(rooted).validate(await response.json(content_type=None))
@@ -168,14 +171,17 @@ async def open_api() -> AsyncIterator[Callable[..., Any]]:
     opened: list[TestClient] = []
 
     async def open_on(database: Database, tokens: dict[str, str], **changes: Any) -> Api:
-        api = Api(client=None, services=None, clinic=None, tokens=tokens)
+        api = Api(client=None, services=None, clinic=None, attachments=None, tokens=tokens)
         api.clinic = FakeClinic(now=lambda: api.now, care={(LUCIA, GARCIA)})
+        api.attachments = FakeAttachments(api.clinic, made_up_settings().attachments)
         services = Services(
             database=database,
             messages=FakeMessages(api.clinic),
             read_marks=FakeReadMarks(api.clinic),
             live=live(database, api.words, lambda: api.now),
             conversations=FakeConversations(api.clinic),
+            uploads=api.attachments,
+            downloads=api.attachments,
             settings=made_up_settings(),
             sealer=Sealer(b"k" * 32),
             openid=api.openid,

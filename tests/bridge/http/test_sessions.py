@@ -175,6 +175,8 @@ async def test_every_route_says_which_sessions_may_call() -> None:
         "read_conversation",
         "mark_read",
         "get_reasons",
+        "upload_attachment",
+        "download_attachment",
     }
     assert {route.operation for route in API_ROUTES if route.sessions == {"own"}} == {
         "put_schedule",

@@ -2,6 +2,7 @@
 
 import { ClientEvent, type MatrixClient, MatrixEventEvent } from "matrix-js-sdk";
 
+import { saveFile, sendFile } from "./files.ts";
 import { cryptoOf, replaceIdentity } from "./identity.ts";
 import { type Arguments, type Command, push } from "./protocol.ts";
 import { createRoom, join, rooms, waitForInvite } from "./rooms.ts";
@@ -59,6 +60,19 @@ const whileLoggedIn: Record<string, (client: MatrixClient, given: Arguments) => 
         sendText(client, given.text("room_id"), given.text("body"), given.optionalText("reply_to")),
     send_event: (client, given) =>
         sendEvent(client, given.text("room_id"), given.text("event_type"), given.object("content")),
+    send_file: (client, given) =>
+        sendFile(client, given.text("room_id"), {
+            path: given.text("path"),
+            name: given.text("name"),
+            mimeType: given.text("mime_type"),
+            caption: given.optionalText("caption"),
+        }),
+    save_file: (client, given) =>
+        saveFile(client, given.text("room_id"), {
+            eventId: given.text("event_id"),
+            path: given.text("path"),
+            thumbnail: given.flag("thumbnail"),
+        }),
     edit: (client, given) => edit(client, given.text("room_id"), given.text("event_id"), given.text("body")),
     redact: (client, given) => redact(client, given.text("room_id"), given.text("event_id")),
     react: (client, given) => react(client, given.text("room_id"), given.text("event_id"), given.text("key")),

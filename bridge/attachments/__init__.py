@@ -1,0 +1,1 @@
+"""Files in messages: judged, encrypted while they stream, sealed keys beside opaque ids."""

@@ -1,0 +1,44 @@
+"""Why a file is refused."""
+
+from bridge.errors import ServiceError
+
+
+class AttachmentNotFoundError(ServiceError):
+    """No such attachment, or one of a conversation that the caller is no member of."""
+
+
+class AttachmentUnusableError(ServiceError):
+    """The attachment number `index` of a message can't go with it: `unknown` (foreign too), or `sent` before."""
+
+    def __init__(self, index: int, *, reason: str) -> None:
+        super().__init__(reason)
+        self.index = index
+        self.reason = reason
+
+
+class TooLargeError(ServiceError):
+    """The file has more bytes than the settings allow."""
+
+
+class EmptyFileError(ServiceError):
+    """The file has no bytes."""
+
+
+class TypeNotAllowedError(ServiceError):
+    """Not one of the types that may be sent."""
+
+
+class TypeMismatchError(ServiceError):
+    """The name or the declared type says something else than the bytes do."""
+
+
+class InfectedError(ServiceError):
+    """The virus scanner found something."""
+
+
+class ScannerUnavailableError(ServiceError):
+    """The virus scanner doesn't answer as it should: nothing is taken without it."""
+
+
+class AttachmentBrokenError(ServiceError):
+    """What the homeserver has is not what the sender encrypted."""

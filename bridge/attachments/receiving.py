@@ -1,0 +1,117 @@
+"""A file on its way in: judged by its first bytes, hashed, scanned and encrypted while it streams.
+
+Only ciphertext touches the disk, in a file without a name that is gone with the process: the homeserver wants to
+know the length before the first byte, and learns nothing of a file that was not received whole.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from tempfile import TemporaryFile
+from typing import IO
+
+from bridge.attachments.clamd import Scan
+from bridge.attachments.encrypted_file import Encryptor
+from bridge.attachments.errors import EmptyFileError, TooLargeError
+from bridge.attachments.names import clean_name
+from bridge.attachments.pictures import LARGEST_PICTURE, PICTURE_TYPES, Picture, Pictures
+from bridge.attachments.types import HEAD_BYTES, type_of
+from bridge.settings import AttachmentSettings
+
+PIECE_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """A whole file that may be kept; its ciphertext is in `spool`, of as many bytes as the plain file."""
+
+    name: str
+    mime_type: str
+    size: int
+    sha256: str
+    spool: IO[bytes]
+    encryptor: Encryptor
+    picture: Picture | None
+
+
+class Receiving:
+    """Takes files in."""
+
+    def __init__(self, *, settings: AttachmentSettings, pictures: Pictures) -> None:
+        self._settings = settings
+        self._pictures = pictures
+
+    @asynccontextmanager
+    async def received(
+        self, pieces: AsyncIterable[bytes], *, name: str, declared: str | None
+    ) -> AsyncGenerator[Received]:
+        """The file that these pieces are, for the length of the block.
+
+        Raises EmptyFileError, TypeNotAllowedError, TypeMismatchError, TooLargeError as soon as they are known;
+        InfectedError, ScannerUnavailableError.
+        """
+        name = clean_name(name, fallback="file")
+        rest = aiter(pieces)
+        head = await _head(rest)
+        mime_type = type_of(head, name=name, declared=declared, allowed=self._settings.allowed_types)
+        async with AsyncExitStack() as stack:
+            spool = stack.enter_context(TemporaryFile())  # noqa: SIM115 the stack does
+            scan = None
+            if self._settings.clamd is not None:
+                scan = await stack.enter_async_context(Scan(self._settings.clamd))
+            intake = _Intake(spool=spool, scan=scan, limit=self._settings.max_bytes, mime_type=mime_type)
+            await intake.take(head)
+            async for piece in rest:
+                await intake.take(piece)
+            if scan is not None:
+                await scan.verdict()
+            picture = await self._pictures.look(intake.picture) if intake.picture else None
+            intake.picture = None
+            yield Received(
+                name=name,
+                mime_type=mime_type,
+                size=intake.size,
+                sha256=intake.hash.hexdigest(),
+                spool=spool,
+                encryptor=intake.encryptor,
+                picture=picture,
+            )
+
+
+async def _head(pieces: AsyncIterator[bytes]) -> bytes:
+    head = b""
+    async for piece in pieces:
+        head += piece
+        if len(head) >= HEAD_BYTES:
+            break
+    if not head:
+        raise EmptyFileError
+    return head
+
+
+class _Intake:
+    """What is done with each piece. `picture` holds a small enough one as it is."""
+
+    def __init__(self, *, spool: IO[bytes], scan: Scan | None, limit: int, mime_type: str) -> None:
+        self.size = 0
+        self.hash = sha256()
+        self.encryptor = Encryptor()
+        self.picture: bytearray | None = bytearray() if mime_type in PICTURE_TYPES else None
+        self._spool = spool
+        self._scan = scan
+        self._limit = limit
+
+    async def take(self, piece: bytes) -> None:
+        """Raises TooLargeError, ScannerUnavailableError."""
+        self.size += len(piece)
+        if self.size > self._limit:
+            raise TooLargeError
+        self.hash.update(piece)
+        if self.picture is not None:
+            self.picture += piece
+            if len(self.picture) > LARGEST_PICTURE:
+                self.picture = None
+        if self._scan is not None:
+            await self._scan.feed(piece)
+        self._spool.write(self.encryptor.update(piece))

@@ -1,0 +1,150 @@
+"""From a received file to a row: ciphertext into the media repository, key and name sealed into our table.
+
+A crash before the row is committed leaves ciphertext whose key was never stored anywhere; the same operation, tried
+again, uploads anew under another key.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import IO
+
+from appointments.sealing import Sealer
+from bridge.attachments import store
+from bridge.attachments.content import Details, Thumbnail
+from bridge.attachments.encrypted_file import EncryptedFile, Encryptor
+from bridge.attachments.errors import TooLargeError
+from bridge.attachments.ids import id_of_upload
+from bridge.attachments.pictures import THUMBNAIL_TYPE, Picture
+from bridge.attachments.receiving import PIECE_BYTES, Received, Receiving
+from bridge.attachments.slots import Slots
+from bridge.clock import Now
+from bridge.conversations import Conversations
+from bridge.database import Database
+from bridge.errors import HomeserverUnavailableError
+from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
+from bridge.matrix.media import MediaClient
+from bridge.messages_model import UploadedAttachment
+from bridge.speaking import require_speaking
+
+
+class Uploading:
+    """Keeps files that people are about to send."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        media: MediaClient,
+        conversations: Conversations,
+        receiving: Receiving,
+        slots: Slots,
+        sealer: Sealer,
+        now: Now,
+    ) -> None:
+        self._database = database
+        self._receiving = receiving
+        self._slots = slots
+        self._media = media
+        self._conversations = conversations
+        self._sealer = sealer
+        self._now = now
+
+    async def admit(self, *, owner: str, conversation_id: str) -> None:
+        """Raises ConversationNotFoundError, NotInCareTeamError, IdentityChangedError unless they may send there."""
+        await self._conversations.of_room(room_id=conversation_id, member=owner, action="send")
+        async with self._database.read() as connection:
+            await require_speaking(connection, room_id=conversation_id, sender=owner, now=self._now())
+
+    @asynccontextmanager
+    async def received(
+        self, pieces: AsyncIterable[bytes], *, owner: str, name: str, declared: str | None
+    ) -> AsyncGenerator[Received]:
+        """The file that these pieces are, for the length of the block.
+
+        Raises what Receiving.received raises, and TooManyAttemptsError.
+        """
+        with self._slots.taken(owner):
+            async with self._receiving.received(pieces, name=name, declared=declared) as received:
+                yield received
+
+    async def keep(
+        self, received: Received, *, owner: str, conversation_id: str, operation_id: str
+    ) -> UploadedAttachment:
+        """Keep a file that was admitted. Idempotent by `operation_id`. Raises HomeserverUnavailableError."""
+        attachment_id = id_of_upload(operation_id)
+        known = await self._known(attachment_id)
+        if known is None:
+            details = await self._upload(received, owner=owner)
+            async with self._database.write() as connection:
+                await store.keep(
+                    connection,
+                    sealer=self._sealer,
+                    attachment_id=attachment_id,
+                    conversation_id=conversation_id,
+                    owner=owner,
+                    details=details,
+                    now=self._now(),
+                )
+        return UploadedAttachment(
+            attachment_id=attachment_id,
+            name=received.name,
+            mime_type=received.mime_type,
+            size=received.size,
+            sha256=received.sha256,
+        )
+
+    async def _known(self, attachment_id: str) -> object | None:
+        async with self._database.read() as connection:
+            return await store.find(connection, attachment_id)
+
+    async def _upload(self, received: Received, *, owner: str) -> Details:
+        picture = received.picture
+        thumbnail = None if picture is None else await self._upload_thumbnail(picture, owner=owner)
+        file = await self._put(
+            owner=owner, size=received.size, pieces=_spooled(received.spool), encryptor=received.encryptor
+        )
+        return Details(
+            name=received.name,
+            mime_type=received.mime_type,
+            size=received.size,
+            sha256=received.sha256,
+            file=file,
+            width=None if picture is None else picture.width,
+            height=None if picture is None else picture.height,
+            thumbnail=thumbnail,
+        )
+
+    async def _upload_thumbnail(self, picture: Picture, *, owner: str) -> Thumbnail:
+        encryptor = Encryptor()
+        encrypted = encryptor.update(picture.thumbnail_bytes)
+        file = await self._put(owner=owner, size=len(encrypted), pieces=_once(encrypted), encryptor=encryptor)
+        return Thumbnail(
+            file=file,
+            mime_type=THUMBNAIL_TYPE,
+            size=len(encrypted),
+            width=picture.thumbnail_width,
+            height=picture.thumbnail_height,
+        )
+
+    async def _put(
+        self, *, owner: str, size: int, pieces: AsyncIterator[bytes], encryptor: Encryptor
+    ) -> EncryptedFile:
+        try:
+            url = await self._media.upload(user_id=owner, size=size, pieces=pieces)
+        except HomeserverUnreachableError as error:
+            raise HomeserverUnavailableError from error
+        except MatrixError as error:
+            if error.errcode == "M_TOO_LARGE":  # the homeserver's limit is below ours
+                raise TooLargeError from error
+            raise HomeserverUnavailableError(retry_after_s=error.retry_after_s or 5.0) from error
+        return encryptor.described(url)
+
+
+async def _spooled(spool: IO[bytes]) -> AsyncIterator[bytes]:
+    spool.seek(0)
+    while piece := spool.read(PIECE_BYTES):
+        yield piece
+
+
+async def _once(piece: bytes) -> AsyncIterator[bytes]:
+    yield piece

@@ -1,0 +1,35 @@
+"""Uploading and downloading files as a managed user."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from bridge.attachments.names import content_disposition
+from bridge.http.attachment_models import AttachmentPath, Upload, UploadedAnswer
+from bridge.http.routing import Answer, Context, Stream, StreamAnswer, json_answer
+
+
+async def upload_attachment(context: Context, *, body: Upload) -> Answer:
+    """POST /api/messages/upload-attachment."""
+    uploaded = await context.services.uploads.keep(
+        body.file,
+        owner=context.acting_for,
+        conversation_id=body.conversation_id,
+        operation_id=context.operation_id,
+    )
+    return json_answer(UploadedAnswer.model_validate(uploaded), status=201)
+
+
+async def download_attachment(context: Context, *, path: AttachmentPath) -> StreamAnswer:
+    """GET /api/messages/attachment/{attachment_id}."""
+    return StreamAnswer(_stream(context, path.attachment_id))
+
+
+@asynccontextmanager
+async def _stream(context: Context, attachment_id: str) -> AsyncGenerator[Stream]:
+    downloads = context.services.downloads
+    async with downloads.opened(reader=context.acting_for, attachment_id=attachment_id) as file:
+        headers = {
+            "Content-Type": file.mime_type,
+            "Content-Disposition": content_disposition(file.name),
+        }
+        yield Stream(pieces=file.pieces, size=file.size, headers=headers)

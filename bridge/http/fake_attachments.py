@@ -1,0 +1,75 @@
+"""bridge.http.ports.Uploads and Downloads over a FakeClinic: files in memory."""
+
+from collections.abc import AsyncGenerator, AsyncIterable
+from contextlib import asynccontextmanager
+
+from appointments.errors import NotInCareTeamError
+from bridge.attachments.downloading import Download
+from bridge.attachments.errors import AttachmentBrokenError, AttachmentNotFoundError
+from bridge.attachments.ids import id_of_upload
+from bridge.attachments.pictures import Pictures
+from bridge.attachments.receiving import Received, Receiving
+from bridge.attachments.slots import Slots
+from bridge.http.fakes import FakeClinic
+from bridge.messages_model import UploadedAttachment
+from bridge.settings import AttachmentSettings
+
+
+class FakeAttachments:
+    """Both ports. Files are judged as ever; `files` holds what was kept, `broken` the ids that fail at their end."""
+
+    def __init__(self, clinic: FakeClinic, settings: AttachmentSettings) -> None:
+        self._clinic = clinic
+        self._receiving = Receiving(settings=settings, pictures=Pictures())
+        self._slots = Slots(per_person=settings.uploads_at_once, in_all=settings.uploads_at_once_in_all)
+        self.files: dict[str, tuple[str, UploadedAttachment, bytes]] = {}
+        self.broken: set[str] = set()
+        self.admitted: list[str] = []
+
+    async def admit(self, *, owner: str, conversation_id: str) -> None:
+        """As the clinic says."""
+        if self._clinic.member_of(conversation_id, owner).state == "ended":
+            raise NotInCareTeamError(conversation_id)
+
+    @asynccontextmanager
+    async def received(
+        self, pieces: AsyncIterable[bytes], *, owner: str, name: str, declared: str | None
+    ) -> AsyncGenerator[Received]:
+        """The file that these pieces are."""
+        with self._slots.taken(owner):
+            async with self._receiving.received(pieces, name=name, declared=declared) as received:
+                yield received
+
+    async def keep(
+        self, received: Received, *, owner: str, conversation_id: str, operation_id: str
+    ) -> UploadedAttachment:
+        """Keep its ciphertext, which is all there is."""
+        self.admitted.append(conversation_id)
+        if self._clinic.failure is not None:
+            raise self._clinic.failure
+        attachment_id = id_of_upload(operation_id)
+        kept = UploadedAttachment(
+            attachment_id=attachment_id,
+            name=received.name,
+            mime_type=received.mime_type,
+            size=received.size,
+            sha256=received.sha256,
+        )
+        received.spool.seek(0)
+        self.files.setdefault(attachment_id, (owner, kept, received.spool.read()))
+        return kept
+
+    @asynccontextmanager
+    async def opened(self, *, reader: str, attachment_id: str) -> AsyncGenerator[Download]:
+        """What was kept, in two pieces."""
+        owner, kept, file = self.files.get(attachment_id, ("", None, b""))
+        if kept is None or owner != reader:
+            raise AttachmentNotFoundError
+
+        async def pieces() -> AsyncGenerator[bytes]:
+            yield file[: len(file) // 2]
+            if attachment_id in self.broken:
+                raise AttachmentBrokenError
+            yield file[len(file) // 2 :]
+
+        yield Download(kept.name, kept.mime_type, kept.size, pieces())

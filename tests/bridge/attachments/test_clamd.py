@@ -1,0 +1,65 @@
+"""bridge/attachments/clamd.py: what clamd says is done, and without its word nothing is taken."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from bridge.attachments.clamd import Scan
+from bridge.attachments.errors import InfectedError, ScannerUnavailableError
+from bridge.attachments.fake_clamd import EICAR, FakeClamd
+
+
+async def scan(address: str, *pieces: bytes, patience_s: float = 5.0) -> None:
+    """Show it a file of these pieces."""
+    async with Scan(address, patience_s=patience_s) as scanning:
+        for piece in pieces:
+            await scanning.feed(piece)
+        await scanning.verdict()
+
+
+async def test_a_clean_file_passes() -> None:
+    """Over TCP, in pieces of any size."""
+    async with FakeClamd() as clamd:
+        await scan(clamd.address, b"a", b"b" * 200_000, b"c")
+        assert clamd.seen == [200_002]
+
+
+async def test_a_unix_socket_serves_as_well(tmp_path: Path) -> None:
+    """As Debian's clamd has it."""
+    async with FakeClamd(unix_path=str(tmp_path / "clamd.ctl")) as clamd:
+        await scan(clamd.address, b"hola")
+        assert clamd.seen == [4]
+
+
+async def test_a_virus_is_found_across_pieces() -> None:
+    """Cutting it in two hides nothing."""
+    async with FakeClamd() as clamd:
+        with pytest.raises(InfectedError):
+            await scan(clamd.address, b"x" * 1000 + EICAR[:30], EICAR[30:] + b"y")
+
+
+async def test_a_file_that_it_refuses_to_see_whole_is_not_clean() -> None:
+    """Its own limit is no verdict."""
+    async with FakeClamd(limit=10) as clamd:
+        with pytest.raises(ScannerUnavailableError):
+            await scan(clamd.address, b"x" * 11)
+
+
+async def test_nobody_there_is_no_verdict() -> None:
+    """Neither when it refuses connections, nor when it says nothing, nor when it hangs up."""
+    with pytest.raises(ScannerUnavailableError):
+        await scan("tcp://127.0.0.1:1", b"x")
+    with pytest.raises(ScannerUnavailableError):
+        await scan("unix:///nowhere/clamd.ctl", b"x")
+
+    async def mute(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.5)
+        writer.close()
+
+    async with await asyncio.start_server(mute, "127.0.0.1", 0) as server:
+        address = f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(ScannerUnavailableError):
+            await scan(address, b"x", patience_s=0.1)
+        with pytest.raises(ScannerUnavailableError):
+            await scan(address, b"x")

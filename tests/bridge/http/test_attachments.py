@@ -1,0 +1,207 @@
+"""Uploads and downloads over HTTP: the form, the refusals, the headers, the broken transfer."""
+
+import asyncio
+import io
+import json
+from hashlib import sha256
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import FormData
+from yarl import URL
+
+from bridge.errors import HomeserverUnavailableError
+from tests.bridge.http.conftest import GARCIA, LUCIA
+
+PATH = "/api/messages/upload-attachment"
+PDF = b"%PDF-1.7\n" + b"informe " * 60_000
+
+
+def form(room: str | None, file: bytes | None = PDF, *, name: str = "informe.pdf", **more: str) -> FormData:
+    """The two fields, in the documented order."""
+    made = FormData(default_to_multipart=True)
+    if room is not None:
+        made.add_field("conversation_id", room)
+    if file is not None:
+        made.add_field("file", file, filename=name, content_type="application/octet-stream")
+    for field, value in more.items():
+        made.add_field(field, value)
+    return made
+
+
+def room_of(api: Any) -> str:
+    """Lucía's conversation."""
+    return str(api.clinic.open(patient=LUCIA, professional=GARCIA).conversation_id)
+
+
+async def upload(api: Any, data: FormData, **headers: str) -> tuple[int, dict[str, Any], Any]:
+    """Status, body, headers of the answer."""
+    response = await api.call("POST", PATH, data=data, headers=api.headers(**headers))
+    return response.status, await response.json(content_type=None), response.headers
+
+
+async def test_a_file_is_taken_in(api) -> None:
+    """201 with what it is; the hash is the file's."""
+    status, answer, _ = await upload(api, form(room_of(api)))
+    assert status == 201
+    assert answer.pop("attachment_id") in api.attachments.files
+    assert answer == {
+        "name": "informe.pdf",
+        "mime_type": "application/pdf",
+        "size": len(PDF),
+        "sha256": sha256(PDF).hexdigest(),
+    }
+
+
+@pytest.mark.parametrize("order", ["file first", "conversation first"])
+async def test_either_order_will_do(api, order) -> None:
+    """With the file first it is read before permission is known, and refused all the same."""
+    for room, expected in ((room_of(api), 201), ("!foreign", 404)):
+        data = form(None) if order == "file first" else form(room)
+        if order == "file first":
+            data.add_field("conversation_id", room)
+        assert (await upload(api, data))[0] == expected
+    assert len(api.attachments.files) == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "problem", "pointer"),
+    [
+        (form("!room0", b"MZ\x90"), 415, "attachment-type", None),
+        (form("!room0", b"<svg/>", name="a.svg"), 415, "attachment-type", None),
+        (form("!room0", PDF, name="a.png"), 422, "validation", "#/file"),
+        (form("!room0", b""), 422, "validation", "#/file"),
+        (form("!room0", None), 422, "validation", "#/file"),
+        (form(None, PDF), 422, "validation", "#/conversation_id"),
+        (form("nonsense", PDF), 422, "validation", "#/conversation_id"),
+        (form("!" + "a" * 5000, PDF), 422, "validation", "#/conversation_id"),
+        (form("!room0", PDF, other="x"), 422, "validation", "#/"),
+        (form("!room1", PDF), 404, "not-found", None),
+    ],
+    ids=str,
+)
+async def test_what_is_refused(api, data, status, problem, pointer) -> None:
+    """Each with what is wrong, in the caller's language; nothing is kept."""
+    assert room_of(api) == "!room0"
+    given = await upload(api, data, **{"Accept-Language": "es"})
+    assert (given[0], given[1]["type"]) == (status, f"/problems/{problem}")
+    assert pointer in (None, given[1].get("errors", [{}])[0].get("pointer"))
+    assert api.attachments.files == {}
+
+
+async def test_too_large_is_known_at_once(api) -> None:
+    """By the length that the request announces: 413, whatever else is in it."""
+    data = form(room_of(api), None)
+    data.add_field("file", io.BytesIO(b"%PDF-" + bytes(52_600_000)), filename="a.pdf")
+    status, answer, _ = await upload(api, data)
+    assert (status, answer["type"]) == (413, "/problems/attachment-too-large")
+
+
+async def test_other_bodies_are_refused(api) -> None:
+    """JSON is 415; a form that ends in the middle is 400."""
+    response = await api.call("POST", PATH, json={"conversation_id": "!r"})
+    assert (response.status, (await response.json())["type"]) == (415, "/problems/unsupported-media-type")
+    for broken in (
+        b"",
+        b"--b\r\n",
+        b"nonsense",
+        b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\n%PDF-',
+    ):
+        headers = api.headers(**{"Content-Type": "multipart/form-data; boundary=b"})
+        response = await api.call("POST", PATH, data=broken, headers=headers)
+        assert response.status in (400, 422), broken
+    assert api.attachments.files == {}
+
+
+async def test_no_credentials_no_reading(api) -> None:
+    """401 before anything else."""
+    response = await api.call("POST", PATH, data=form("!room0"), headers={})
+    assert response.status == 401
+
+
+async def test_ended_care_takes_no_file(api) -> None:
+    """403."""
+    room = room_of(api)
+    api.clinic.end(room)
+    status, answer, _ = await upload(api, form(room))
+    assert (status, answer["type"]) == (403, "/problems/not-in-care-team")
+
+
+async def test_the_same_upload_again_is_the_same_attachment(api_on_each) -> None:
+    """By fields, file name and content, whatever the boundary; another content or name is 422; 503 tries again."""
+    api = api_on_each
+    room, key = room_of(api), {"Idempotency-Key": "k1"}
+    api.clinic.failure = HomeserverUnavailableError()
+    assert (await upload(api, form(room), **key))[0] == 503
+    api.clinic.failure = None
+    first = (await upload(api, form(room), **key))[:2]
+    assert first[0] == 201
+    assert (await upload(api, form(room), **key))[:2] == first
+    for other in (form(room, PDF + b"x"), form(room, name="otro.pdf")):
+        status, answer, _ = await upload(api, other, **key)
+        assert (status, answer["type"]) == (422, "/problems/idempotency-key-reused")
+    assert len(api.attachments.files) == 1
+
+
+async def test_too_many_at_once(api) -> None:
+    """429 with Retry-After; each that ends makes room."""
+    room, going = room_of(api), asyncio.Event()
+
+    async def slow():
+        for _ in range(3):  # the parser looks ahead: it wants more before it gives what it has
+            yield b"%PDF-" + b"x" * 5000
+            await asyncio.sleep(0.05)
+        await going.wait()
+
+    async def one() -> int:
+        with aiohttp.MultipartWriter("form-data") as writer:
+            writer.append(room).set_content_disposition("form-data", name="conversation_id")
+            writer.append(slow()).set_content_disposition("form-data", name="file", filename="a.pdf")
+        return (await api.call("POST", PATH, data=writer)).status
+
+    under_way = [asyncio.create_task(one()) for _ in range(4)]
+    async with asyncio.timeout(10):
+        while api.attachments._slots._taken[LUCIA] < 4:  # noqa: ASYNC110 no event tells
+            await asyncio.sleep(0.01)
+    status, _, headers = await upload(api, form(room))
+    assert (status, int(headers["Retry-After"]) >= 1) == (429, True)
+    going.set()
+    assert await asyncio.gather(*under_way) == [201] * 4
+    assert (await upload(api, form(room)))[0] == 201
+
+
+async def test_a_download_says_what_it_is(api) -> None:
+    """Saved under its name, never shown or guessed at, never cached; HEAD says the same."""
+    _, kept, _ = await upload(api, form(room_of(api), name="señal.pdf"))
+    path = f"/api/messages/attachment/{kept['attachment_id']}"
+    for method in ("GET", "HEAD"):
+        response = await api.call(method, path)
+        assert response.status == 200
+        assert len(await response.read()) == (len(PDF) if method == "GET" else 0)
+        assert response.headers["Content-Type"] == "application/pdf"
+        assert response.headers["Content-Length"] == str(len(PDF))
+        assert response.headers["Content-Disposition"] == (
+            "attachment; filename=\"se_al.pdf\"; filename*=UTF-8''se%C3%B1al.pdf"
+        )
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["X-Request-Id"]
+
+
+async def test_a_file_that_is_not_whole_never_ends_well(api) -> None:
+    """The connection breaks before the last byte: no client takes it for the file."""
+    _, kept, _ = await upload(api, form(room_of(api)))
+    api.attachments.broken.add(kept["attachment_id"])
+    url = api.client.make_url("/").join(URL(f"/api/messages/attachment/{kept['attachment_id']}"))
+    async with aiohttp.ClientSession() as http, http.get(url, headers=api.headers()) as response:
+        assert response.status == 200
+        with pytest.raises(aiohttp.ClientError):
+            await response.read()
+
+
+@pytest.mark.parametrize("attachment_id", ["a0", "mAAAA", "x"])
+async def test_unknown_and_foreign_are_alike(api, attachment_id) -> None:
+    """404."""
+    response = await api.call("GET", f"/api/messages/attachment/{attachment_id}")
+    assert (response.status, json.loads(await response.read())["type"]) == (404, "/problems/not-found")
