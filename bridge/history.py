@@ -196,6 +196,7 @@ def present(
         sent_at=event.sent_at,
         status=at_once if known == "sent" else known,
         read_by=read_by,
+        attended_by=None if event.sender == parties.professional else read.attended_by(event.event_id),
         reason=shown.reason,
         attachments=_attachments(event, shown.file, uploads),
     )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.assistant import Assistant, Attended
+from bridge.attending import note_reaction, take_back
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.direct_chats import person_of
@@ -141,7 +142,10 @@ class Inbound:
         await self._record_membership(connection, event)
         if event.type == "m.room.encryption" and event.state_key == "":  # any member may send it as no state
             await set_rotation(connection, event.room_id, event.content)
+        elif event.type == "m.reaction":
+            await note_reaction(connection, event)
         elif event.type == "m.room.redaction":
+            await take_back(connection, event)
             self._recent.forget(str(event.content.get("redacts")))
         elif is_message(event):
             await self._message(connection, event)

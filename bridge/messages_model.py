@@ -43,6 +43,14 @@ class ReadBy:
 
 
 @dataclass(frozen=True, slots=True)
+class AttendedBy:
+    """The professional who has taken something on, and when."""
+
+    user_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message of a conversation.
 
@@ -64,6 +72,7 @@ class Message:
     status: MessageStatus
     attachments: tuple[Attachment, ...] = ()
     read_by: tuple[ReadBy, ...] = ()
+    attended_by: AttendedBy | None = None
     reason: str | None = None
 
 
@@ -91,6 +100,7 @@ class ConversationSummary:
     state: ConversationState
     last_message_at: datetime | None
     unread_count: int
+    attended_by: AttendedBy | None = None
 
 
 @dataclass(frozen=True, slots=True)

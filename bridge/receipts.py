@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.messages_model import MessageStatus, ReadBy
+from bridge.attending import Marks, marks_of
+from bridge.messages_model import AttendedBy, MessageStatus, ReadBy
 from bridge.statuses import mark_read
 from bridge.storage.conversations import receipts, timeline
 from bridge.storage.statements import upsert
@@ -35,6 +36,7 @@ class ReadStates:
     _order: Mapping[str, int]
     _no_messages: frozenset[str]
     _statuses: Mapping[str, MessageStatus]
+    _marks: Marks
 
     def is_message(self, event_id: str) -> bool:
         """Whether this event is a message, as far as we know; an edit that was redacted doesn't tell any more."""
@@ -43,6 +45,10 @@ class ReadStates:
     def status(self, event_id: str) -> MessageStatus:
         """How far this message is known to have come; `sent` for one that we have not heard of yet."""
         return self._statuses.get(event_id, "sent")
+
+    def attended_by(self, event_id: str) -> AttendedBy | None:
+        """Who has taken on this message, if it is one of the patient's side."""
+        return self._marks.of(self._order.get(event_id))
 
     def read_by(self, event_id: str, *, people: Collection[str]) -> tuple[ReadBy, ...]:
         """Who of these people has read this event: has a receipt on it or on a later one."""
@@ -78,6 +84,7 @@ async def read_states(connection: AsyncConnection, room_id: str, event_ids: Coll
         {row.event_id: row.seq for row in events},
         frozenset(row.event_id for row in events if not row.is_message),
         {row.event_id: _status(row.delivered_at, row.read_at) for row in events},
+        await marks_of(connection, room_id),
     )
 
 

@@ -7,8 +7,8 @@ from sqlalchemy import Row, bindparam, desc, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.access import parties_of, standings_of
-from bridge.messages_model import ConversationSummary
-from bridge.storage.conversations import conversations, receipts, timeline
+from bridge.messages_model import AttendedBy, ConversationSummary
+from bridge.storage.conversations import attended, conversations, receipts, timeline
 
 _of_room = (timeline.c.room_id == conversations.c.room_id) & timeline.c.is_message
 
@@ -39,12 +39,25 @@ _unread_count = (
     .scalar_subquery()
     .correlate(conversations)
 )
+_newest_of_patient = (
+    select(func.max(timeline.c.seq))
+    .where(_of_room, timeline.c.sender != conversations.c.professional)
+    .scalar_subquery()
+    .correlate(conversations)
+)
+_attended_at = (
+    select(func.min(attended.c.at))
+    .where(attended.c.room_id == conversations.c.room_id, attended.c.seq >= _newest_of_patient)
+    .scalar_subquery()
+    .correlate(conversations)
+)
 _SUMMARIES = select(
     conversations.c.room_id,
     conversations.c.patient,
     conversations.c.professional,
     _last_message_at.label("last_message_at"),
     _unread_count.label("unread_count"),
+    _attended_at.label("attended_at"),
 )
 _OF = _SUMMARIES.where(
     conversations.c.opened_at.is_not(None),
@@ -88,4 +101,7 @@ def _summary(row: Row[*tuple[Any, ...]], *, is_active: bool) -> ConversationSumm
         state="active" if is_active else "ended",
         last_message_at=row.last_message_at,
         unread_count=row.unread_count,
+        attended_by=None
+        if row.attended_at is None
+        else AttendedBy(user_id=row.professional, at=row.attended_at),
     )

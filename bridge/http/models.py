@@ -175,6 +175,7 @@ class ConversationAnswer(AnswerModel):
     state: ConversationState
     last_message_at: InstantOut | None
     unread_count: Annotated[int, Field(ge=0)]
+    attended_by: "AttendedByAnswer | None"
 
 
 class ConversationsAnswer(AnswerModel):
@@ -202,6 +203,13 @@ class ReadByAnswer(AnswerModel):
     at: InstantOut
 
 
+class AttendedByAnswer(AnswerModel):
+    """The professional who has taken something on, and when."""
+
+    user_id: str
+    at: InstantOut
+
+
 class MessageAnswer(AnswerModel):
     """A message; `body` is null when it was redacted or can't be decrypted (`reason` then says why)."""
 
@@ -218,6 +226,7 @@ class MessageAnswer(AnswerModel):
     sent_at: InstantOut
     status: MessageStatus
     read_by: list[ReadByAnswer]
+    attended_by: AttendedByAnswer | None
     reason: str | None
 
 

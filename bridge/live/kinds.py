@@ -39,6 +39,7 @@ KINDS: Mapping[str, Kind] = {
     "message.received": Kind("message", "conversation"),
     "message.delivered": Kind("status", "conversation", status="delivered"),
     "message.read": Kind("status", "conversation", status="read"),
+    "message.attended": Kind("status", "conversation", status="attended"),
 }
 FAMILIES: Mapping[str, Kind] = {
     "appointment": Kind("appointment", "named"),

@@ -73,3 +73,15 @@ receipts = Table(
     Column("seq", BigInteger, nullable=False),  # the event's place in the timeline
     Column("at", Instant, nullable=False),
 )
+
+# Messages that a professional has said to be on, by a reaction (bridge/attending.py).
+attended = Table(
+    "attended",
+    metadata,
+    Column("reaction_id", Text, primary_key=True),
+    Column("room_id", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),  # the message's place in the timeline
+    Column("user_id", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+Index("ix_attended_room", attended.c.room_id, attended.c.seq)

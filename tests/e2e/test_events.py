@@ -33,7 +33,7 @@ async def statuses(listener: Listener, message_id: str) -> list[str]:
 
 
 async def test_a_stream_tells_a_conversation(servers: LocalPlatform, bridge: BridgeProcess) -> None:
-    """Each message once with its words, then delivered, then read: the same as in the history."""
+    """Each message once with its words, then delivered, read, taken on: the same as in the history."""
     assert bridge.is_running
     async with pair(servers) as people, ElementClient() as element:
         headers = {"Authorization": f"Bearer {people.api.key}", "X-Act-As": people.patient}
@@ -55,6 +55,13 @@ async def test_a_stream_tells_a_conversation(servers: LocalPlatform, bridge: Bri
             assert await statuses(stream, answer_id) == ["delivered"]
             history = {one["message_id"]: one["status"] for one in await people.api.history(room)}
             assert history == {first_id: "read", answer_id: "delivered"}
+
+            await element.react(room, first_id, "👀")
+            await eventually(lambda: statuses(stream, first_id), until=lambda it: it[-1] == "attended")
+            (conversation,) = (await people.api.request("GET", "/api/conversations")).body["conversations"]
+            assert conversation["attended_by"]["user_id"] == people.professional
+            attended = {one["message_id"]: one["attended_by"] for one in await people.api.history(room)}
+            assert attended == {first_id: conversation["attended_by"], answer_id: None}
 
 
 @dataclass

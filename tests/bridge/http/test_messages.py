@@ -64,6 +64,7 @@ async def test_a_message_is_sent_and_in_the_history(api_on_each) -> None:
             "sent_at": "2026-11-23T09:00:00.123Z",
             "status": "sent",
             "read_by": [],
+            "attended_by": None,
             "reason": None,
         }
     ]
