@@ -10,10 +10,12 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.booking import Appointment
+from appointments.ical import Sender
 from appointments.sealing import Sealer
 from appointments.storage import calendar_feeds
 from appointments.storage.appointments import find_reasons
 from appointments.waiting_services import lapse_offer, lapsed_offers
+from bots.i18n import Language, translate
 from bridge.appointment_facts import record_appointment
 from bridge.database import Database
 from bridge.settings import Settings
@@ -63,6 +65,17 @@ async def pass_on_lapsed(database: Database, *, now: datetime) -> None:
     for offer in lapsed:
         async with database.write() as connection:
             await lapse_offer(connection, offer, now=now, record=record_appointment)
+
+
+def calendar_sender(settings: Settings, language: Language) -> Sender:
+    """Who sends calendars, in this language."""
+    host = settings.homeserver.server_name.partition(":")[0]
+    return Sender(
+        host=host,
+        organizer=f"no-reply@{host}",
+        summary=translate(language, "calendar.summary"),
+        calendar_name=translate(language, "calendar.name"),
+    )
 
 
 def join_url(settings: Settings, appointment_id: str) -> str:

@@ -4,30 +4,17 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from appointments.booking_services import appointments_of
-from appointments.ical import Listed, Sender, feed, invitation
+from appointments.ical import Listed, feed, invitation
 from appointments.storage import calendar_feeds
-from bots.i18n import Language, translate
-from bridge.bookings import join_url, make_feed, person_of_feed
+from bridge.bookings import calendar_sender, join_url, make_feed, person_of_feed
 from bridge.http.appointment_models import AppointmentPath, FeedAnswer, FeedPath
 from bridge.http.appointments import find
 from bridge.http.problems import Problem, ProblemError
 from bridge.http.routing import Answer, Context, json_answer
 from bridge.people import language_of
-from bridge.settings import Settings
 
 CALENDAR = "text/calendar"
 _KEPT_IN_FEED = timedelta(days=90)
-
-
-def calendar_sender(settings: Settings, language: Language) -> Sender:
-    """Who sends calendars, in this language."""
-    host = settings.homeserver.server_name.partition(":")[0]
-    return Sender(
-        host=host,
-        organizer=f"no-reply@{host}",
-        summary=translate(language, "calendar.summary"),
-        calendar_name=translate(language, "calendar.name"),
-    )
 
 
 async def get_ics(context: Context, *, path: AppointmentPath) -> Answer:

@@ -8,7 +8,7 @@ from bridge.http.notification_models import PreferencesAnswer, PutPreferences, U
 from bridge.http.problems import Problem, ProblemError
 from bridge.http.routing import Answer, Context, json_answer
 from bridge.notifications import preferences
-from bridge.notifications.message_mail import person_of_token
+from bridge.notifications.mail import person_of_token
 from bridge.notifications.preferences import Preferences
 
 _HTML = "text/html; charset=utf-8"

@@ -1,21 +1,20 @@
-"""The channel `email`: one mail for a conversation, until she has read."""
+"""The channel `email`: of messages one mail for a conversation, until she has read; appointments have their own."""
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from appointments.sealing import Sealer
-from bridge.clock import Now
 from bridge.database import Database
 from bridge.notifications import preferences
+from bridge.notifications.courier import Sender
 from bridge.notifications.errors import NotNowError, NotWantedError
 from bridge.notifications.ledger import Claimed
-from bridge.notifications.message_mail import message_mail, unsubscribe_token
+from bridge.notifications.mail import Writer, neutral_mail
 from bridge.notifications.smtp import Smtp
 from bridge.storage.conversations import receipts, timeline
 
 
-class MailSender:
-    """bridge.notifications.courier.Sender over SMTP.
+class MessageMailSender:
+    """bridge.notifications.courier.Sender of news of messages, over SMTP.
 
     What she wants and has read is looked at when it is due, not when it was enqueued.
     """
@@ -24,41 +23,46 @@ class MailSender:
         self,
         *,
         database: Database,
-        sealer: Sealer,
         smtp: Smtp,
-        from_address: str,
-        public_url: str,
-        now: Now,
+        writer: Writer,
     ) -> None:
         self._database = database
-        self._sealer = sealer
         self._smtp = smtp
-        self._from_address = from_address
-        self._public_url = public_url
-        self._now = now
+        self._writer = writer
 
     async def send(self, delivery: Claimed) -> None:
         """As in Sender."""
         async with self._database.read() as connection:
-            wanted = await preferences.get(connection, sealer=self._sealer, person=delivery.person)
+            wanted = await preferences.get(connection, sealer=self._writer.sealer, person=delivery.person)
             has_read = await read_up_to(connection, delivery.person, delivery.subject)
         if wanted is None or not wanted.email or wanted.address is None:
             raise NotWantedError
         if has_read != delivery.data["read_up_to"]:
             raise NotWantedError
-        quiet_until = wanted.quiet_until(self._now())
+        quiet_until = wanted.quiet_until(self._writer.now())
         if quiet_until is not None:
             raise NotNowError(quiet_until)
-        mail = message_mail(
-            delivery_id=delivery.id,
-            from_address=self._from_address,
+        mail = neutral_mail(
+            self._writer,
+            delivery=delivery,
             to_address=wanted.address,
             language=wanted.language,
-            public_url=self._public_url,
-            token=unsubscribe_token(delivery.person, sealer=self._sealer),
-            now=self._now,
+            topic="message",
         )
         await self._smtp.send(mail)
+
+
+class MailSender:
+    """The channel `email`, whose mails about messages and about appointments are made in places of their own."""
+
+    def __init__(self, *, messages: Sender, appointments: Sender) -> None:
+        self._messages = messages
+        self._appointments = appointments
+
+    async def send(self, delivery: Claimed) -> None:
+        """As in Sender."""
+        is_message = delivery.kind == "message"
+        await (self._messages if is_message else self._appointments).send(delivery)
 
 
 async def read_up_to(connection: AsyncConnection, person: str, room_id: str) -> int:

@@ -8,13 +8,15 @@ from appointments.sealing import derive_key
 from bridge.app import Platform
 from bridge.notifications.courier import Courier, Sender
 from bridge.notifications.ledger import Channel
-from bridge.notifications.mail_sender import MailSender
+from bridge.notifications.mail import Writer
+from bridge.notifications.mail_sender import MailSender, MessageMailSender
 from bridge.notifications.message_news import MessageNews
 from bridge.notifications.push_sender import PushSender
 from bridge.notifications.smtp import Smtp
 from bridge.notifications.webpush import Vapid
 from bridge.openid.dns import SystemDns
 from bridge.openid.https import PinnedHttps, other_servers_session, tls_context
+from bridge.reminding.mail import AppointmentMailSender
 from bridge.reminding.opening import chat_sender
 from bridge.scheduler import Job
 from bridge.settings import Settings
@@ -47,13 +49,17 @@ async def telling_jobs(
     if settings.smtp is not None:
         smtp = Smtp(settings.smtp)
         stack.push_async_callback(smtp.close)
-        senders["email"] = MailSender(
-            database=platform.database,
-            sealer=platform.sealer,
-            smtp=smtp,
+        writer = Writer(
             from_address=settings.smtp.from_address,
             public_url=settings.public_url,
+            sealer=platform.sealer,
             now=platform.now,
+        )
+        senders["email"] = MailSender(
+            messages=MessageMailSender(database=platform.database, smtp=smtp, writer=writer),
+            appointments=AppointmentMailSender(
+                database=platform.database, smtp=smtp, writer=writer, settings=settings
+            ),
         )
     senders["chat"] = chat_sender(platform)
     courier = Courier(

@@ -5,18 +5,14 @@ judged again right before it is said: an appointment that was moved or cancelled
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from appointments.appointment_access import require_allowed_on
 from appointments.booking import Appointment
-from appointments.errors import NoAppointmentError, NotInCareTeamError
-from appointments.reminders import Reminder, is_worth_sending
+from appointments.errors import NotInCareTeamError
 from appointments.sealing import Sealer
-from appointments.storage.appointments import find
 from bots import reminders as words
 from bots.booking_talk import reminder_dialogue
 from bridge.booking_desk import as_booked
@@ -29,6 +25,7 @@ from bridge.notifications.ledger import Claimed
 from bridge.outbox import Outbox
 from bridge.people import names_of, reader_of
 from bridge.reminding.digest import lines_of_the_day
+from bridge.reminding.judging import REMINDER, require_current
 from bridge.reminding.notices import SEND_PREFIX
 from bridge.storage.direct_chats import direct_chats
 from bridge.storage.people import people
@@ -85,7 +82,7 @@ class ChatSender:
                 )
                 for send_id, event_type, content in _messages(delivery, said)
             ]
-            if delivery.kind == "appointment.reminder" and said.about is not None:
+            if delivery.kind == REMINDER and said.about is not None:
                 await self._let_answer(connection, delivery, said.about)
         for send_id, seq in accepted:
             await self._deliver(send_id, room_id, seq)
@@ -96,17 +93,12 @@ class ChatSender:
         if delivery.kind == "appointment.digest":
             lines = await lines_of_the_day(connection, delivery, reader=reader, sealer=self._sealer)
             return _Said(words.digest(lines, language=reader.language))
-        appointment = await find(connection, delivery.subject)
-        if appointment is None or appointment.version != delivery.data.get("version"):
-            raise NotWantedError
-        await _require_seen(connection, appointment, delivery.person, now=self._now())
-        if delivery.kind == "appointment.reminder" and not _is_wanted(delivery, appointment, self._now()):
-            raise NotWantedError
+        appointment = await require_current(connection, delivery, now=self._now())
         names = await names_of(
             connection, {appointment.patient, appointment.professional}, sealer=self._sealer
         )
         visit = as_booked(appointment, person=delivery.person, names=names)
-        if delivery.kind == "appointment.reminder":
+        if delivery.kind == REMINDER:
             return _Said(words.reminder(visit, reader=reader, now=self._now()), about=appointment)
         if delivery.kind == "appointment.delay":
             return _Said(words.delay(visit, minutes=int(delivery.data["minutes"]), reader=reader))
@@ -140,25 +132,6 @@ class ChatSender:
         async with self._database.write() as connection:
             await connection.execute(delete(sends).where(sends.c.id == send_id, sends.c.state == "accepted"))
         raise error
-
-
-def _is_wanted(delivery: Claimed, appointment: Appointment, now: datetime) -> bool:
-    if appointment.status != "booked":
-        return False
-    at, later = datetime.fromisoformat(delivery.data["at"]), delivery.data["later"]
-    reminder = Reminder(at, timedelta(minutes=delivery.data["before"]))
-    times = [datetime.fromisoformat(one) for one in later]
-    return is_worth_sending(reminder, start=appointment.start, now=now, later=times)
-
-
-async def _require_seen(
-    connection: AsyncConnection, appointment: Appointment, person: str, *, now: datetime
-) -> None:
-    """That this person may still know of it. Raises NotWantedError."""
-    try:
-        await require_allowed_on(connection, appointment, person=person, action="see", now=now)
-    except (NoAppointmentError, NotInCareTeamError) as error:
-        raise NotWantedError from error
 
 
 def _messages(delivery: Claimed, said: _Said) -> list[tuple[str, str, dict[str, Any]]]:

@@ -5,6 +5,7 @@ or a second process repeats nothing.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,9 +21,10 @@ from appointments.storage.appointments import find
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.notifications import preferences
-from bridge.notifications.ledger import Delivery, enqueue
+from bridge.notifications.ledger import Channel, Delivery, enqueue
 from bridge.notifications.preferences import Preferences
 from bridge.people import zone_of
+from bridge.reminding.judging import REMINDER
 from bridge.reminding.settings import ReminderSettings
 from bridge.storage.reminding import appointment_notices as notices
 
@@ -59,31 +61,28 @@ class Planning:
         if appointment is None or not row.id.endswith(f":{appointment.version}"):
             return  # changed again since: that change has a row of its own
         for person in await concerned(connection, appointment, now=self._now()):
-            await self._enqueue(
-                connection, appointment, person, f"appointment.{row.kind}", row.at, is_own=person == row.by
-            )
-            if row.kind != "cancelled" and person != appointment.professional:
-                await self._remind(connection, appointment, person, since=row.at)
+            wanted = await preferences.get(connection, sealer=self._sealer, person=person) or Preferences()
+            told = _Told(appointment, person, _channels(wanted))
+            await self._enqueue(connection, told, f"appointment.{row.kind}", row.at, is_own=person == row.by)
+            if row.kind != "cancelled" and person != appointment.professional and wanted.reminders:
+                await self._remind(connection, told, wanted, since=row.at)
 
     async def _remind(
-        self, connection: AsyncConnection, appointment: Appointment, person: str, *, since: datetime
+        self, connection: AsyncConnection, told: "_Told", wanted: Preferences, *, since: datetime
     ) -> None:
-        wanted = await preferences.get(connection, sealer=self._sealer, person=person) or Preferences()
-        if not wanted.reminders:
-            return
+        appointment = told.appointment
         planned = reminders(
             start=appointment.start,
             before=self._settings.rules().for_person(appointment.visit_type, own=wanted.spans_before),
             now=since,
-            quiet=await self._quiet(connection, person, wanted),
+            quiet=await self._quiet(connection, told.person, wanted),
         )
         for one in planned:
             minutes = one.before // timedelta(minutes=1)
             await self._enqueue(
                 connection,
-                appointment,
-                person,
-                "appointment.reminder",
+                told,
+                REMINDER,
                 one.at,
                 before=minutes,
                 at=one.at.isoformat(),
@@ -93,23 +92,24 @@ class Planning:
     async def _enqueue(
         self,
         connection: AsyncConnection,
-        appointment: Appointment,
-        person: str,
+        told: "_Told",
         kind: str,
         due_at: datetime,
         **data: Any,
     ) -> None:
         which = f"{kind}:{data['before']}" if "before" in data else kind
-        delivery = Delivery(
-            id=f"{which}:{appointment.id}:{appointment.version}:{person}:chat",
-            person=person,
-            channel="chat",
-            kind=kind,
-            subject=appointment.id,
-            due_at=due_at,
-            data={"version": appointment.version, **data},
-        )
-        await enqueue(connection, delivery, sealer=self._sealer)
+        appointment = told.appointment
+        for channel in told.channels:
+            delivery = Delivery(
+                id=f"{which}:{appointment.id}:{appointment.version}:{told.person}:{channel}",
+                person=told.person,
+                channel=channel,
+                kind=kind,
+                subject=appointment.id,
+                due_at=due_at,
+                data={"version": appointment.version, **data},
+            )
+            await enqueue(connection, delivery, sealer=self._sealer)
 
     async def _quiet(
         self, connection: AsyncConnection, person: str, wanted: Preferences
@@ -118,6 +118,20 @@ class Planning:
         if own is not None:
             return QuietHours(own.start, own.end, ZoneInfo(own.timezone))
         return self._settings.quiet_hours_in(await zone_of(connection, person))
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Who is told of which appointment, and how."""
+
+    appointment: Appointment
+    person: str
+    channels: tuple[Channel, ...]
+
+
+def _channels(wanted: Preferences) -> tuple[Channel, ...]:
+    """The chat for everybody (who has none of her own is left out there), and e-mail for who wants it."""
+    return ("chat", "email") if wanted.email and wanted.address is not None else ("chat",)
 
 
 async def concerned(connection: AsyncConnection, appointment: Appointment, *, now: datetime) -> Sequence[str]:

@@ -3,7 +3,7 @@
 import pytest
 
 from bridge.notifications import preferences
-from bridge.notifications.message_mail import unsubscribe_token
+from bridge.notifications.mail import unsubscribe_token
 from tests.bridge.http.conftest import LUCIA
 
 PREFERENCES = "/api/notifications/preferences"

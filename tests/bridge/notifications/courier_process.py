@@ -9,7 +9,8 @@ from prometheus_client import CollectorRegistry
 from appointments.sealing import Sealer
 from bridge.database import Database
 from bridge.notifications.courier import Courier
-from bridge.notifications.mail_sender import MailSender
+from bridge.notifications.mail import Writer
+from bridge.notifications.mail_sender import MessageMailSender
 from bridge.notifications.smtp import Smtp
 from bridge.settings import SmtpSettings
 
@@ -30,14 +31,13 @@ async def main(url: str, port: str, ca_file: str, minutes: str) -> None:
             ca_file=ca_file,
         )
     )
-    sender = MailSender(
-        database=database,
-        sealer=sealer,
-        smtp=smtp,
+    writer = Writer(
         from_address="no-reply@clinic.example",
         public_url="https://portal.example/",
+        sealer=sealer,
         now=lambda: now,
     )
+    sender = MessageMailSender(database=database, smtp=smtp, writer=writer)
     courier = Courier(
         database=database,
         sealer=sealer,

@@ -14,14 +14,15 @@ from sqlalchemy import func, insert, select
 
 from appointments.sealing import Sealer
 from bridge.cli.checks import UnwellError, check_smtp
+from bridge.clock import Now
 from bridge.database import Database
 from bridge.live.placing import Placing
 from bridge.notifications import preferences
 from bridge.notifications.courier import Courier
 from bridge.notifications.errors import UndeliverableError
-from bridge.notifications.mail_sender import MailSender
-from bridge.notifications.message_mail import message_mail, person_of_token
-from bridge.notifications.message_news import MessageNews
+from bridge.notifications.mail import Writer, neutral_mail, person_of_token
+from bridge.notifications.mail_sender import MessageMailSender
+from bridge.notifications.message_news import MessageNews, mail_of
 from bridge.notifications.preferences import Preferences, QuietHours
 from bridge.notifications.smtp import Smtp
 from bridge.settings import SmtpSettings
@@ -37,6 +38,16 @@ WANTED = Preferences(address="lucia@example.org", email=True)
 SEALER = Sealer(b"k" * 32)
 
 
+def writer(now: Now) -> Writer:
+    """Who writes the mails."""
+    return Writer(
+        from_address="no-reply@clinic.example",
+        public_url="https://portal.example/",
+        sealer=SEALER,
+        now=now,
+    )
+
+
 @dataclass
 class World:
     """A database, a mail server, and what brings one to the other."""
@@ -48,14 +59,7 @@ class World:
 
     def courier(self) -> Courier:
         """A process that delivers."""
-        sender = MailSender(
-            database=self.database,
-            sealer=SEALER,
-            smtp=self.smtp,
-            from_address="no-reply@clinic.example",
-            public_url="https://portal.example/",
-            now=lambda: self.now,
-        )
+        sender = MessageMailSender(database=self.database, smtp=self.smtp, writer=writer(lambda: self.now))
         return Courier(
             database=self.database,
             sealer=SEALER,
@@ -212,14 +216,12 @@ async def test_temporary_and_permanent_refusals(world: World) -> None:
 
 async def test_one_connection_for_many(world: World) -> None:
     """The connection is kept, and made anew when the server has closed it."""
-    mail = message_mail(
-        delivery_id="one",
-        from_address="no-reply@clinic.example",
+    mail = neutral_mail(
+        writer(lambda: NOW),
+        delivery=mail_of(person=LUCIA, conversation_id=ROOM, read_up_to=0, due_at=NOW),
         to_address="lucia@example.org",
         language="en",
-        public_url="https://portal.example/",
-        token="t",
-        now=lambda: NOW,
+        topic="message",
     )
     for _ in range(20):
         await world.smtp.send(mail)

@@ -1,6 +1,7 @@
-"""The mail that says that something waits: never what, nor from whom."""
+"""Mails that say that something waits, or when: never what, nor from whom."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import format_datetime
 from hashlib import sha256
@@ -9,6 +10,7 @@ from html import escape
 from appointments.sealing import SealBrokenError, Sealer
 from bots.i18n import Language, translate
 from bridge.clock import Now
+from bridge.notifications.ledger import Delivery
 
 _UNSUBSCRIBE = "unsubscribe"
 _HTML = """\
@@ -24,27 +26,39 @@ color:#fff;text-decoration:none;font-weight:600">{open}</a></p>
 """
 
 
-def message_mail(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writer:
+    """Who writes mails: from which address, and where their links lead."""
+
+    from_address: str
+    public_url: str
+    sealer: Sealer
+    now: Now
+
+
+def neutral_mail(
+    writer: Writer,
     *,
-    delivery_id: str,
-    from_address: str,
+    delivery: Delivery,
     to_address: str,
     language: Language,
-    public_url: str,
-    token: str,
-    now: Now,
+    topic: str,
+    **parameters: object,
 ) -> EmailMessage:
-    """Its Message-ID is made of the delivery's, so a repeat after a crash is recognised as one."""
+    """The mail of the texts `mail.{topic}.subject` and `.text`, with a link to the portal and one to stop all this.
+
+    Its Message-ID is made of the delivery's id, so a repeat after a crash is recognised as one.
+    """
+    public_url, from_address = writer.public_url, writer.from_address
+    token = unsubscribe_token(delivery.person, sealer=writer.sealer)
     unsubscribe = f"{public_url}api/notifications/unsubscribe/{token}"
-    texts = {
-        name: translate(language, f"mail.message.{name}")
-        for name in ("subject", "text", "open", "why", "stop")
-    }
+    texts = {name: translate(language, f"mail.{topic}.{name}", **parameters) for name in ("subject", "text")}
+    texts |= {name: translate(language, f"mail.{name}") for name in ("open", "why", "stop")}
     mail = EmailMessage()
     mail["From"], mail["To"], mail["Subject"] = from_address, to_address, texts["subject"]
-    mail["Date"] = format_datetime(now())
+    mail["Date"] = format_datetime(writer.now())
     domain = from_address.rpartition("@")[2].rstrip(">")
-    mail["Message-ID"] = f"<{sha256(delivery_id.encode()).hexdigest()[:40]}@{domain}>"
+    mail["Message-ID"] = f"<{sha256(delivery.id.encode()).hexdigest()[:40]}@{domain}>"
     mail["Auto-Submitted"] = "auto-generated"
     mail["Content-Language"] = language
     mail["List-Unsubscribe"] = f"<{unsubscribe}>"

@@ -1,0 +1,188 @@
+"""bridge/reminding/mail.py: appointments by e-mail, through a real mail server on loopback."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from email.message import EmailMessage
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from icalendar import Calendar
+from prometheus_client import CollectorRegistry
+
+from appointments import booking_services as booking
+from appointments.booking import Appointment
+from appointments.schedule_services import put_schedule
+from bridge.appointment_facts import record_appointment
+from bridge.database import Database
+from bridge.notifications import preferences
+from bridge.notifications.courier import Courier
+from bridge.notifications.mail import Writer
+from bridge.notifications.preferences import Preferences, QuietHours
+from bridge.notifications.smtp import Smtp
+from bridge.reminding.mail import AppointmentMailSender
+from bridge.reminding.planning import Planning
+from bridge.reminding.settings import ReminderSettings
+from tests.appointments.diary import schedule
+from tests.bridge.clinic import GARCIA, LUCIA, Clinic
+from tests.bridge.notifications.mail_server import MailServer, mail_server
+
+MONDAY = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+TUESDAY_10 = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
+WANTED = Preferences(address="lucia@example.org", email=True)
+ADDRESS = "no-reply@clinic.example"
+
+
+@dataclass
+class Mails:
+    """A clinic with a mail server; Lucía is managed, and García cares for her."""
+
+    clinic: Clinic
+    server: MailServer
+    smtp: Smtp
+
+    async def wants(self, wanted: Preferences, *, person: str = LUCIA) -> None:
+        """What this person says."""
+        async with self.clinic.database.write() as connection:
+            await preferences.put(
+                connection, wanted, sealer=self.clinic.sealer, person=person, now=self.clinic.clock()
+            )
+
+    async def book(self, start: datetime = TUESDAY_10) -> Appointment:
+        """A visit of Lucía's."""
+        async with self.clinic.database.write() as connection:
+            return await booking.book(
+                connection,
+                appointment_id=uuid4().hex,
+                professional=GARCIA,
+                patient=LUCIA,
+                start=start,
+                booked_by=LUCIA,
+                now=self.clinic.clock(),
+                record=record_appointment,
+            )
+
+    async def tick(self) -> list[EmailMessage]:
+        """What the scheduler does on a beat; every mail that came until then."""
+        clinic = self.clinic
+        await Planning(
+            database=clinic.database, sealer=clinic.sealer, settings=ReminderSettings(), now=clinic.clock
+        ).plan()
+        writer = Writer(
+            from_address=ADDRESS,
+            public_url="https://portal.example/",
+            sealer=clinic.sealer,
+            now=clinic.clock,
+        )
+        sender = AppointmentMailSender(
+            database=clinic.database, smtp=self.smtp, writer=writer, settings=clinic.settings
+        )
+        await Courier(
+            database=clinic.database,
+            sealer=clinic.sealer,
+            senders={"email": sender},
+            now=clinic.clock,
+            registry=CollectorRegistry(),
+        ).deliver_due()
+        return self.server.mails
+
+
+@pytest.fixture
+async def mails(database: Database, tmp_path: Path) -> AsyncIterator[Mails]:
+    """Monday morning; Lucía wants mails."""
+    clinic = Clinic(database)
+    clinic.clock.at = MONDAY
+    await clinic.manage(LUCIA)
+    await clinic.start_care(LUCIA, GARCIA)
+    async with database.write() as connection:
+        await put_schedule(connection, professional=GARCIA, schedule=schedule(), now=MONDAY)
+    async with mail_server(tmp_path) as server:
+        smtp = Smtp(server.settings)
+        made = Mails(clinic, server, smtp)
+        await made.wants(WANTED)
+        yield made
+        await smtp.close()
+
+
+def calendar_of(mail: EmailMessage) -> Calendar:
+    """The file for the calendar that comes with a mail."""
+    (attached,) = mail.iter_attachments()
+    assert attached.get_content_type() == "text/calendar"
+    calendar = Calendar.from_ical(attached.get_payload(decode=True))
+    assert attached.get_param("method") == calendar["METHOD"]
+    assert isinstance(calendar, Calendar)
+    return calendar
+
+
+async def test_changes_come_with_what_calendars_need(mails: Mails) -> None:
+    """Booked, moved and cancelled: one event with a growing sequence, asked for and then called off; no names."""
+    one = await mails.book()
+    await mails.tick()
+    async with mails.clinic.database.write() as connection:
+        await booking.move(
+            connection,
+            appointment_id=one.id,
+            start=TUESDAY_10 + timedelta(hours=1),
+            by=GARCIA,
+            now=mails.clinic.clock(),
+            record=record_appointment,
+        )
+    await mails.tick()
+    async with mails.clinic.database.write() as connection:
+        await booking.cancel(
+            connection, appointment_id=one.id, by=GARCIA, now=mails.clinic.clock(), record=record_appointment
+        )
+    booked, moved, cancelled = await mails.tick()
+    calendars = [calendar_of(mail) for mail in (booked, moved, cancelled)]
+    assert [str(calendar["METHOD"]) for calendar in calendars] == ["REQUEST", "REQUEST", "CANCEL"]
+    events = [calendar.walk("VEVENT")[0] for calendar in calendars]
+    assert len({str(event["UID"]) for event in events}) == 1
+    assert [int(event["SEQUENCE"]) for event in events] == [0, 1, 2]
+    assert "martes 3 de marzo, 10:00" in booked.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert "11:00" in moved.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    for mail in (booked, moved, cancelled):
+        assert mail["To"] == "lucia@example.org"
+        assert "garcia" not in mail.as_string().lower().replace("portal_", "")
+
+
+async def test_reminders_come_by_mail_to_who_has_no_chat(mails: Mails) -> None:
+    """A day, two hours and ten minutes before, none early, each once; without a file."""
+    await mails.book(TUESDAY_10 + timedelta(hours=2))
+    assert len(await mails.tick()) == 1
+    for before in (timedelta(hours=24), timedelta(hours=2), timedelta(minutes=10)):
+        due = TUESDAY_10 + timedelta(hours=2) - before
+        mails.clinic.clock.at = due - timedelta(seconds=1)
+        count = len(await mails.tick())
+        mails.clinic.clock.at = due
+        for _ in range(2):
+            assert len(await mails.tick()) == count + 1
+        last = mails.server.mails[-1]
+        assert "Recordatorio" in last["Subject"]
+        assert not list(last.iter_attachments())
+
+
+async def test_a_moved_appointment_is_not_reminded_of_as_it_was(mails: Mails) -> None:
+    """Only the new time's reminders come."""
+    one = await mails.book()
+    await mails.tick()
+    async with mails.clinic.database.write() as connection:
+        await booking.cancel(
+            connection, appointment_id=one.id, by=LUCIA, now=mails.clinic.clock(), record=record_appointment
+        )
+    await mails.tick()
+    mails.clinic.clock.at = TUESDAY_10 - timedelta(hours=2)
+    assert ["Recordatorio" in mail["Subject"] for mail in await mails.tick()] == [False, False]
+
+
+async def test_only_who_wants_it_and_when(mails: Mails) -> None:
+    """A change waits for the end of her quiet hours; who switched it off meanwhile gets nothing."""
+    quiet = QuietHours(start=time(0), end=time(10), timezone="Europe/Madrid")
+    await mails.wants(Preferences(address="lucia@example.org", email=True, quiet_hours=quiet))
+    await mails.book(TUESDAY_10 + timedelta(hours=2))
+    assert await mails.tick() == []
+    mails.clinic.clock.at = MONDAY + timedelta(hours=1)
+    assert len(await mails.tick()) == 1
+    await mails.wants(Preferences(address="lucia@example.org", email=False))
+    mails.clinic.clock.at = TUESDAY_10
+    assert len(await mails.tick()) == 1
