@@ -134,10 +134,10 @@ async def move(
     """
     stored, known = await locked_appointment(connection, appointment_id)
     await require_allowed_on(connection, known, person=by, action="move", now=now)
-    _require_version(known, version)
     status = after(known.status, "move")
-    if known.start == start:
+    if known.start == start:  # also when this very move is asked for once more, with the version before it
         return known
+    _require_version(known, version)
     if known.start <= now:
         raise TooLateError(appointment_id)
     kind = stored.schedule.visit_type(known.visit_type)

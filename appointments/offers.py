@@ -116,7 +116,8 @@ async def _hold(
         updated_at=now,
         series_id=None,
         holds_for=waits.id,
-        answer_by=min(now + stored.schedule.time_to_answer, slot.start),
+        # Later it would be too soon before the visit to accept.
+        answer_by=min(now + stored.schedule.time_to_answer, slot.start - kind.notice),
     )
     await table.store_new(connection, hold, schedule_id=stored.id, reason_sealed=None, now=now)
     await record(connection, AppointmentChanged("offered", hold, None, now))

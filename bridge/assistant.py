@@ -48,6 +48,7 @@ class Speech:
     event_type: str
     content: JsonObject
     dialogue: Dialogue | None = None
+    ends_dialogue: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,8 @@ class Assistant:
         speech = attended.speech
         if speech.dialogue is not None:
             await self._dialogues.save(connection, person=attended.person, dialogue=speech.dialogue)
+        elif speech.ends_dialogue:
+            await self._dialogues.end(connection, person=attended.person)
         return await self._outbox.accept(
             connection,
             send_id=speech.send_id,
@@ -177,7 +180,13 @@ class Assistant:
         dialogue = None if reply.dialogue is None else reply.dialogue.model_copy(update={"send_id": send_id})
         thread = said.thread if isinstance(said, Said) else None
         return Speech(
-            send_id, event.room_id, _MESSAGE, _notice(reply.text) | _in_thread(thread, event), dialogue
+            send_id,
+            event.room_id,
+            _MESSAGE,
+            _notice(reply.text) | _in_thread(thread, event),
+            dialogue,
+            # What was chosen from can't be chosen from again: an "ok" said later must not cancel anything.
+            ends_dialogue=is_private,
         )
 
     async def _asker(self, user_id: str) -> Asker:

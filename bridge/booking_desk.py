@@ -57,12 +57,12 @@ class BookingDesk:
         """The first free times. Raises NotInCareTeamError, NoAppointmentError."""
         async with self._database.read() as connection:
             now, kind = self._now(), None
-            await require_slots_shown(connection, person=person, professional=professional, now=now)
             if moving is not None:
                 known = await booking.appointment_for(
                     connection, appointment_id=moving, person=person, now=now
                 )
                 professional, kind = known.professional, known.visit_type
+            await require_slots_shown(connection, person=person, professional=professional, now=now)
             found = await booking.offered_slots(
                 connection,
                 professional=professional,

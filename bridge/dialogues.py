@@ -47,6 +47,10 @@ class Dialogues:
         values = {"send_id": dialogue.send_id, "sealed": sealed, "expires_at": dialogue.expires_at}
         await upsert(connection, dialogues, key={"person": person}, values=values)
 
+    async def end(self, connection: AsyncConnection, *, person: str) -> None:
+        """There is nothing to choose from any more."""
+        await connection.execute(delete(dialogues).where(dialogues.c.person == person))
+
     async def save_unless_open(
         self, connection: AsyncConnection, *, person: str, dialogue: Dialogue, now: datetime
     ) -> None:

@@ -53,6 +53,6 @@ def parse_id(attachment_id: str) -> Uploaded | Shared:
     except (binascii.Error, ValueError) as error:
         raise AttachmentNotFoundError from error
     room_id, separator, event_id = place.partition("\n")
-    if not separator:
+    if not separator or not all("!" <= sign <= "~" for sign in room_id + event_id):
         raise AttachmentNotFoundError
     return Shared(room_id, event_id, _KINDS[mark])

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter
@@ -16,8 +17,11 @@ from bridge.notifications.ledger import Channel, Claimed
 
 log = logging.getLogger(__name__)
 
-_AT_ONCE = 50
 _SENT_AT_ONCE = 8
+_AT_ONCE = 4 * _SENT_AT_ONCE
+"""All of them are sent, or have failed, before the lease ends (bridge/notifications/ledger.py)."""
+
+_SHORTEST_PAUSE = timedelta(seconds=30)
 _LONGEST_SEND_S = 60.0
 
 
@@ -91,7 +95,8 @@ class Courier:
             return "cancelled"
         except NotNowError as error:
             async with self._database.write() as connection:
-                await ledger.postpone(connection, claimed, until=error.until)
+                until = max(error.until, self._now() + _SHORTEST_PAUSE)
+                await ledger.postpone(connection, claimed, until=until)
             return "postponed"
         except Exception as error:  # noqa: BLE001 — one channel's trouble must not stop the others
             return await self._failed(claimed, error)

@@ -160,7 +160,8 @@ async def fail(connection: AsyncConnection, claimed: Claimed, *, final: bool, no
         pause = min(_FIRST_PAUSE * 2 ** (claimed.attempts - 1), _LONGEST_PAUSE)
         await postpone(connection, claimed, until=now + pause)
         return "failed"
-    await _end(connection, claimed, "given_up", now)
+    if not await _end(connection, claimed, "given_up", now):
+        return "cancelled"  # or another process has it now: nobody is alerted
     given_up = Fact(
         id=f"delivery.given_up:{claimed.id}",
         kind="delivery.given_up",
@@ -177,8 +178,12 @@ async def prune(connection: AsyncConnection, *, now: datetime) -> int:
     return (await connection.execute(delete(deliveries).where(_c.done_at <= now - KEPT))).rowcount
 
 
-async def _end(connection: AsyncConnection, claimed: Claimed, outcome: State, now: datetime) -> None:
-    await connection.execute(_END, {"one": claimed.id, "lease": claimed.lease, "outcome": outcome, "at": now})
+async def _end(connection: AsyncConnection, claimed: Claimed, outcome: State, now: datetime) -> bool:
+    """Whether it was still ours to end."""
+    ended = await connection.execute(
+        _END, {"one": claimed.id, "lease": claimed.lease, "outcome": outcome, "at": now}
+    )
+    return bool(ended.rowcount)
 
 
 def _context(delivery_id: str) -> str:

@@ -22,16 +22,17 @@ from bridge.storage.direct_chats import direct_chats
 
 PATH = "/_matrix/push/v1/notify"
 _MOST_BYTES = 64 * 1024
+_PRINTABLE = r"^[!-~]*$"  # PostgreSQL takes no NUL
 
 
 class _Device(BaseModel):
-    pushkey: str = Field(max_length=512)
+    pushkey: str = Field(max_length=512, pattern=_PRINTABLE)
 
 
 class _Notification(BaseModel):
     devices: list[_Device] = Field(max_length=100)
-    event_id: str | None = Field(default=None, max_length=255)
-    room_id: str | None = Field(default=None, max_length=255)
+    event_id: str | None = Field(default=None, max_length=255, pattern=_PRINTABLE)
+    room_id: str | None = Field(default=None, max_length=255, pattern=_PRINTABLE)
 
 
 class _Notify(BaseModel):
@@ -65,10 +66,11 @@ class PushGateway:
         return web.json_response({"rejected": rejected})
 
     async def _take(self, pushkey: str, notification: _Notification) -> bool:
-        async with self._database.write() as connection:
+        async with self._database.read() as connection:  # strangers must not hold up who writes
             person = await subscriptions.person_of(connection, pushkey)
-            if person is None:
-                return False
+        if person is None:
+            return False
+        async with self._database.write() as connection:
             room_id, event_id = notification.room_id, notification.event_id
             # Without an event it is only a new count for the badge.
             if room_id and event_id and await _is_in(connection, person, room_id):

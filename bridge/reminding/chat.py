@@ -91,7 +91,9 @@ class ChatSender:
         """What is to be said now. Raises NotWantedError."""
         reader = await reader_of(connection, delivery.person)
         if delivery.kind == "appointment.digest":
-            lines = await lines_of_the_day(connection, delivery, reader=reader, sealer=self._sealer)
+            lines = await lines_of_the_day(
+                connection, delivery, reader=reader, sealer=self._sealer, now=self._now()
+            )
             return _Said(words.digest(lines, language=reader.language))
         appointment = await require_current(connection, delivery, now=self._now())
         names = await names_of(

@@ -8,8 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.booking import Appointment
+from appointments.booking_services import appointments_of
 from appointments.sealing import Sealer
-from appointments.storage.appointments import find_between
 from appointments.storage.schedules import schedules
 from bots.reminders import Reader
 from bridge.clock import Now
@@ -44,7 +44,7 @@ class Digests:
     async def _enter(self, professional: str, zone: ZoneInfo, now: datetime) -> bool:
         day = now.astimezone(zone).date()
         async with self._database.write() as connection:
-            if not await _visits(connection, professional, day=day.isoformat(), zone=zone):
+            if not await _visits(connection, professional, day=day.isoformat(), zone=zone, now=now):
                 return False
             delivery = Delivery(
                 id=f"appointment.digest:{day.isoformat()}:{professional}:chat",
@@ -59,11 +59,11 @@ class Digests:
 
 
 async def lines_of_the_day(
-    connection: AsyncConnection, delivery: Claimed, *, reader: Reader, sealer: Sealer
+    connection: AsyncConnection, delivery: Claimed, *, reader: Reader, sealer: Sealer, now: datetime
 ) -> list[str]:
     """The day's visits, one a line, as they stand when it is told. Raises NotWantedError when none is left."""
     zone = ZoneInfo(delivery.data["zone"])
-    visits = await _visits(connection, reader.user_id, day=delivery.data["day"], zone=zone)
+    visits = await _visits(connection, reader.user_id, day=delivery.data["day"], zone=zone, now=now)
     if not visits:
         raise NotWantedError
     names = await names_of(connection, {one.patient for one in visits}, sealer=sealer)
@@ -71,13 +71,15 @@ async def lines_of_the_day(
 
 
 async def _visits(
-    connection: AsyncConnection, professional: str, *, day: str, zone: ZoneInfo
+    connection: AsyncConnection, professional: str, *, day: str, zone: ZoneInfo, now: datetime
 ) -> Sequence[Appointment]:
+    """Hers, as far as she may still know of them."""
     start = datetime.fromisoformat(day).replace(tzinfo=zone)
     end = (datetime.fromisoformat(day) + timedelta(days=1)).replace(tzinfo=zone)
-    return await find_between(
-        connection, professional=professional, start=start, end=end, statuses=("booked", "arrived")
+    found = await appointments_of(
+        connection, person=professional, start=start, end=end, statuses=("booked", "arrived"), now=now
     )
+    return [one for one in found if one.professional == professional]
 
 
 def _is_time(there: datetime, at: time) -> bool:

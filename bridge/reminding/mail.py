@@ -21,7 +21,7 @@ from bridge.settings import Settings
 class AppointmentMailSender:
     """bridge.notifications.courier.Sender of changes (with their invitation or cancellation) and of reminders.
 
-    Changes wait for the end of her quiet hours; reminders were planned around them.
+    Changes wait for the end of her quiet hours, if that is before the visit; reminders were planned around them.
     """
 
     def __init__(self, *, database: Database, smtp: Smtp, writer: Writer, settings: Settings) -> None:
@@ -40,7 +40,7 @@ class AppointmentMailSender:
         if wanted is None or not wanted.email or wanted.address is None:
             raise NotWantedError
         quiet_until = None if delivery.kind == REMINDER else wanted.quiet_until(now)
-        if quiet_until is not None:
+        if quiet_until is not None and quiet_until < appointment.start:
             raise NotNowError(quiet_until)
         mail = neutral_mail(
             self._writer,

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from appointments import booking_services as booking
 from appointments.booking import Appointment
 from appointments.schedule_services import put_schedule
-from appointments.services import start_representation
+from appointments.services import depart, start_representation
 from appointments.storage.appointments import find_between
 from bridge.appointment_facts import record_appointment
 from bridge.dialogues import Dialogues
@@ -381,3 +381,29 @@ async def test_wherever_a_process_dies_each_thing_is_said_once(reminders: Remind
     assert (await reminders.heard(reminders.maria)).count("CONFIRMED") == dies_at
     alerts = [text for text in await reminders.heard(reminders.garcia) if "Cita reservada" in text]
     assert len(alerts) == len(set(alerts)) == dies_at
+
+
+async def test_what_was_chosen_from_can_not_be_chosen_from_again(reminders: Reminders) -> None:
+    """After a booking a number books nothing more; after "no" an "ok" cancels nothing."""
+    await reminders.say("!cita")
+    await reminders.say("1")
+    (booked,) = await reminders.visits()
+    await reminders.say("2")
+    assert await reminders.visits() == [booked]
+    await reminders.say("!cita cancelar")
+    for answer in ("no", "vale", "ok"):
+        await reminders.say(answer)
+    assert [one.status for one in await reminders.visits()] == ["booked"]
+
+
+async def test_who_has_left_hears_no_day(reminders: Reminders) -> None:
+    """A professional who left is told no names of patients any more."""
+    await reminders.book()
+    async with reminders.clinic.database.write() as connection:
+        await depart(connection, professional=GARCIA, now=reminders.clinic.clock())
+    heard = len(await reminders.heard(reminders.garcia))
+    reminders.clinic.clock.at = TUESDAY_10 - timedelta(hours=2, minutes=20)
+    await reminders.tick()
+    assert not any(
+        "María" in one or MARIA in one for one in (await reminders.heard(reminders.garcia))[heard:]
+    )

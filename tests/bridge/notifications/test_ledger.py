@@ -148,7 +148,10 @@ async def test_a_cancelled_one_is_not_brought_back(database: Database) -> None:
     async with database.write() as connection:
         await ledger.cancel(connection, subject="!room", now=NOW)
         await ledger.fail(connection, claimed, final=False, now=NOW)
+        assert await ledger.fail(connection, claimed, final=True, now=NOW) == "cancelled"
     assert await states(database) == ["cancelled"]
+    async with database.read() as connection:
+        assert not (await connection.execute(facts.select())).all()  # and nobody is alerted
 
 
 async def test_processes_share_the_work(database: Database) -> None:
