@@ -4,7 +4,7 @@ Pushes to managed users too, since homeservers evaluate no push rules for our us
 application service out: BulkPushRuleEvaluator.)
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -94,16 +94,16 @@ class MessageNews:
         persons = {row.person for row in rows}
         browsers = await subscriptions.ids_of(connection, await people.managed_among(connection, persons))
         wanted = await preferences.get_all(connection, sealer=self._sealer, people=persons)
-        query = select(timeline.c.event_id, timeline.c.sender).where(
-            timeline.c.event_id.in_({row.data["message_id"] for row in rows})
-        )
-        senders = {row.event_id: row.sender for row in await connection.execute(query)}
+        known = await _known(connection, {row.data["message_id"] for row in rows})
         for row in rows:
-            if senders.get(row.data["message_id"]) == row.person:
+            message = known.get(row.data["message_id"])
+            if message is not None and message.sender == row.person:
                 continue
             for delivery in self._pushes(row, browsers):
                 await ledger.enqueue(connection, delivery, sealer=self._sealer)
-            await self._mail(connection, row, wanted.get(row.person))
+            await self._mail(
+                connection, row, wanted.get(row.person), place=None if message is None else message.seq
+            )
 
     def _pushes(self, row: Row[Any], browsers: Iterable[tuple[str, str]]) -> Iterable[Delivery]:
         return [
@@ -118,14 +118,27 @@ class MessageNews:
             if person == row.person
         ]
 
-    async def _mail(self, connection: AsyncConnection, row: Row[Any], wanted: Preferences | None) -> None:
+    async def _mail(
+        self, connection: AsyncConnection, row: Row[Any], wanted: Preferences | None, *, place: int | None
+    ) -> None:
         if wanted is None or not wanted.email:
             return
         conversation_id = row.data["conversation_id"]
+        has_read = await read_up_to(connection, row.person, conversation_id)
+        if place is not None and place <= has_read:  # she was quicker than we
+            return
         delivery = mail_of(
             person=row.person,
             conversation_id=conversation_id,
-            read_up_to=await read_up_to(connection, row.person, conversation_id),
+            read_up_to=has_read,
             due_at=row.placed_at + timedelta(minutes=wanted.delay_minutes),
         )
         await ledger.enqueue(connection, delivery, sealer=self._sealer)
+
+
+async def _known(connection: AsyncConnection, messages: Collection[str]) -> dict[str, Row[*tuple[Any, ...]]]:
+    """Who wrote these and where they stand in their rooms, as far as the homeserver's push has told."""
+    query = select(timeline.c.event_id, timeline.c.sender, timeline.c.seq).where(
+        timeline.c.event_id.in_(messages)
+    )
+    return {row.event_id: row for row in await connection.execute(query)}

@@ -39,7 +39,8 @@ class Smtp:
                 raise
             except aiosmtplib.SMTPResponseException as error:
                 await self._reset()
-                if error.code >= _PERMANENT and not isinstance(error, aiosmtplib.SMTPConnectError):
+                # What is said of us, a relay's allow-list say, is the operator's to mend and may end.
+                if error.code >= _PERMANENT and isinstance(error, aiosmtplib.SMTPDataError):
                     raise UndeliverableError(str(error.code)) from error
                 raise
             except BaseException:

@@ -201,6 +201,22 @@ async def test_a_repeat_has_the_same_message_id(world: World) -> None:
     assert await world.after(60) == 2
 
 
+async def test_what_she_read_at_once_is_no_news(world: World) -> None:
+    """No mail for it, and the next message, which she does not read, still brings one."""
+    async with world.database.write() as connection:
+        row = {"seq": 1, "event_id": "$event1", "room_id": ROOM, "sender": GARCIA, "is_message": True}
+        await connection.execute(insert(timeline).values(row | {"sent_at": NOW}))
+    await world.read(1)
+    told = {"conversation_id": ROOM, "message_id": "$event1", "status": "sent"}
+    async with world.database.write() as connection:
+        event = {"person": LUCIA, "event": "message", "data": told, "at": NOW, "placed_at": NOW}
+        await connection.execute(insert(live_events).values(event))
+    await world.look()
+    assert await world.after(6) == 0
+    await world.message(2)
+    assert await world.after(6) == 1
+
+
 async def test_temporary_and_permanent_refusals(world: World) -> None:
     """4xx comes again; 5xx is given up."""
     await world.message(1)
