@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter
@@ -12,17 +13,20 @@ from appointments.sealing import Sealer
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.notifications import ledger
-from bridge.notifications.errors import NotNowError, NotWantedError, UndeliverableError
-from bridge.notifications.ledger import Channel, Claimed
+from bridge.notifications.errors import BusyError, NotNowError, NotWantedError, UndeliverableError
+from bridge.notifications.ledger import CHANNELS, Channel, Claimed
+from bridge.scheduler import Job
 
 log = logging.getLogger(__name__)
 
-_SENT_AT_ONCE = 8
-_AT_ONCE = 4 * _SENT_AT_ONCE
-"""All of them are sent, or have failed, before the lease ends (bridge/notifications/ledger.py)."""
+# One mail at a time, over the one connection: the next one's time must not run while it waits for that.
+_SENT_AT_ONCE: Mapping[Channel, int] = {"email": 1, "push": 8, "chat": 8}
+_ROUNDS = 4
+"""What is claimed at once is sent, or has failed, before the lease ends: four times a minute (ledger.LEASE)."""
 
 _SHORTEST_PAUSE = timedelta(seconds=30)
 _LONGEST_SEND_S = 60.0
+_BEAT_S = 2
 
 
 class Sender(Protocol):
@@ -32,7 +36,7 @@ class Sender(Protocol):
         """Tell the person. Returning means that it was told, and can't be taken back.
 
         Raises NotWantedError (nobody needs it any more), NotNowError (at another time), UndeliverableError (never);
-        anything else means that it may work later.
+        anything else, BusyError among it, means that it may work later.
         """
 
 
@@ -45,7 +49,7 @@ class _NoChannel:
 
 
 class Courier:
-    """Delivers; several of them, in several processes, share the work."""
+    """Delivers; several of them, in several processes, share the work. No channel waits for another."""
 
     def __init__(
         self,
@@ -60,7 +64,6 @@ class Courier:
         self._sealer = sealer
         self._senders = senders
         self._now = now
-        self._slots = asyncio.Semaphore(_SENT_AT_ONCE)
         self._outcomes = Counter(
             "videoconsulta_deliveries",
             "Notifications and reminders by channel and outcome; alert on given_up.",
@@ -68,20 +71,32 @@ class Courier:
             registry=registry,
         )
 
-    async def deliver_due(self) -> int:
-        """Deliver until nothing is due any more; how many were claimed."""
+    def jobs(self) -> list[Job]:
+        """One for each channel."""
+        return [
+            Job(f"tell people by {channel}", _BEAT_S, partial(self.deliver_due, channel))
+            for channel in CHANNELS
+        ]
+
+    async def deliver_due(self, channel: Channel) -> int:
+        """Deliver until nothing is due by this channel any more; how many were claimed."""
+        slots = asyncio.Semaphore(_SENT_AT_ONCE[channel])
         total = 0
-        while claimed := await self._claim():
+        while claimed := await self._claim(channel):
             total += len(claimed)
-            await asyncio.gather(*(self._deliver(one) for one in claimed))
+            await asyncio.gather(*(self._deliver(one, slots) for one in claimed))
         return total
 
-    async def _claim(self) -> list[Claimed]:
+    async def _claim(self, channel: Channel) -> list[Claimed]:
+        most = _ROUNDS * _SENT_AT_ONCE[channel]
         async with self._database.write() as connection:
-            return list(await ledger.claim(connection, sealer=self._sealer, most=_AT_ONCE, now=self._now()))
+            found = await ledger.claim(
+                connection, channel=channel, sealer=self._sealer, most=most, now=self._now()
+            )
+        return list(found)
 
-    async def _deliver(self, claimed: Claimed) -> None:
-        async with self._slots:
+    async def _deliver(self, claimed: Claimed, slots: asyncio.Semaphore) -> None:
+        async with slots:
             outcome = await self._outcome(claimed)
         self._outcomes.labels(claimed.channel, outcome).inc()
 
@@ -98,7 +113,7 @@ class Courier:
                 until = max(error.until, self._now() + _SHORTEST_PAUSE)
                 await ledger.postpone(connection, claimed, until=until)
             return "postponed"
-        except Exception as error:  # noqa: BLE001 — one channel's trouble must not stop the others
+        except Exception as error:  # noqa: BLE001 — one person's trouble must not stop the others
             return await self._failed(claimed, error)
         async with self._database.write() as connection:
             await ledger.finish(connection, claimed, now=self._now())
@@ -107,7 +122,11 @@ class Courier:
     async def _failed(self, claimed: Claimed, error: Exception) -> str:
         async with self._database.write() as connection:
             outcome = await ledger.fail(
-                connection, claimed, final=isinstance(error, UndeliverableError), now=self._now()
+                connection,
+                claimed,
+                final=isinstance(error, UndeliverableError),
+                now=self._now(),
+                not_before=error.until if isinstance(error, BusyError) else None,
             )
         # The error's text may quote an address.
         log.warning("a %s by %s: %s (%s)", claimed.kind, claimed.channel, outcome, type(error).__name__)

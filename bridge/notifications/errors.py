@@ -15,5 +15,13 @@ class NotNowError(Exception):
         self.until = until
 
 
+class BusyError(Exception):
+    """Who takes it has too much to do: a try that failed, and that may come again from then on."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(str(until))
+        self.until = until
+
+
 class UndeliverableError(Exception):
     """It will never arrive: there is no such address, or nobody takes it."""

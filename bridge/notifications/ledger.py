@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -24,6 +24,7 @@ from bridge.storage.deliveries import deliveries
 from bridge.storage.statements import insert_once
 
 Channel = Literal["email", "push", "chat"]
+CHANNELS: tuple[Channel, ...] = get_args(Channel)
 State = Literal["pending", "failed", "sent", "given_up", "cancelled"]
 
 LEASE = timedelta(minutes=5)
@@ -41,7 +42,7 @@ _c = deliveries.c
 _IS_OPEN = _c.state.in_(_OPEN)
 _DUE = (
     select(_c.id)
-    .where(_IS_OPEN, _c.due_at <= bindparam("now"))
+    .where(_c.channel == bindparam("by"), _IS_OPEN, _c.due_at <= bindparam("now"))
     .order_by(_c.due_at)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
@@ -54,7 +55,10 @@ _CLAIM = (
 )
 _MINE = update(deliveries).where(_c.id == bindparam("one"), _c.claim == bindparam("lease"), _IS_OPEN)
 _END = _MINE.values(state=bindparam("outcome"), done_at=bindparam("at"), claim=None)
-_LATER = _MINE.values(state="failed", due_at=bindparam("again_at"), claim=None)
+_AGAIN = _MINE.values(due_at=bindparam("again_at"), claim=None)
+# What was never tried takes its attempt back.
+_LATER = _AGAIN.values(state="pending", attempts=_c.attempts - 1)
+_FAILED = _AGAIN.values(state="failed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +80,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed(Delivery):
-    """A delivery that is ours until the lease ends. `attempts` counts this one."""
+    """A delivery that is ours until the lease ends. `attempts` counts the tries, this one too."""
 
     lease: str
     attempts: int
@@ -118,10 +122,16 @@ async def cancel(
 
 
 async def claim(
-    connection: AsyncConnection, *, sealer: Sealer, most: int, now: datetime
+    connection: AsyncConnection, *, channel: Channel, sealer: Sealer, most: int, now: datetime
 ) -> Sequence[Claimed]:
-    """What is due, the longest first, at most so many: ours for the lease. Nothing is claimed early."""
-    parameters = {"now": now, "most": most, "lease": uuid.uuid4().hex, "until": now + LEASE}
+    """What is due by this channel, the longest first, at most so many: ours for the lease. Nothing is early."""
+    parameters = {
+        "by": channel,
+        "now": now,
+        "most": most,
+        "lease": uuid.uuid4().hex,
+        "until": now + LEASE,
+    }
     rows = (await connection.execute(_CLAIM, parameters)).all()
     return [
         Claimed(
@@ -150,15 +160,26 @@ async def drop(connection: AsyncConnection, claimed: Claimed, *, now: datetime) 
 
 
 async def postpone(connection: AsyncConnection, claimed: Claimed, *, until: datetime) -> None:
-    """Not now: it is due again at this instant."""
+    """Not now: it is due again at this instant. That was no attempt, however often."""
     await connection.execute(_LATER, {"one": claimed.id, "lease": claimed.lease, "again_at": until})
 
 
-async def fail(connection: AsyncConnection, claimed: Claimed, *, final: bool, now: datetime) -> State:
-    """It could not be told: tried again after a growing pause, or given up, which is a fact for the clinic."""
+async def fail(
+    connection: AsyncConnection,
+    claimed: Claimed,
+    *,
+    final: bool,
+    now: datetime,
+    not_before: datetime | None = None,
+) -> State:
+    """It could not be told: tried again after a growing pause, or given up, which is a fact for the clinic.
+
+    `not_before`: when the other side takes it at the earliest.
+    """
     if not final and claimed.attempts < _MOST_ATTEMPTS:
-        pause = min(_FIRST_PAUSE * 2 ** (claimed.attempts - 1), _LONGEST_PAUSE)
-        await postpone(connection, claimed, until=now + pause)
+        again_at = now + min(_FIRST_PAUSE * 2 ** (claimed.attempts - 1), _LONGEST_PAUSE)
+        again_at = max(again_at, not_before or again_at)
+        await connection.execute(_FAILED, {"one": claimed.id, "lease": claimed.lease, "again_at": again_at})
         return "failed"
     if not await _end(connection, claimed, "given_up", now):
         return "cancelled"  # or another process has it now: nobody is alerted

@@ -72,4 +72,4 @@ async def telling_jobs(
     news = MessageNews(
         database=platform.database, sealer=platform.sealer, placing=platform.placing, now=platform.now
     )
-    return [Job("news of messages", 2, news.look), Job("tell people", 2, courier.deliver_due)]
+    return [Job("news of messages", 2, news.look), *courier.jobs()]

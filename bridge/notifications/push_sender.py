@@ -10,7 +10,7 @@ from appointments.sealing import Sealer
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.notifications import preferences, subscriptions
-from bridge.notifications.errors import NotNowError, NotWantedError, UndeliverableError
+from bridge.notifications.errors import BusyError, NotNowError, NotWantedError, UndeliverableError
 from bridge.notifications.ledger import Claimed
 from bridge.notifications.webpush import Subscription, Vapid, encode, encrypted
 from bridge.openid.errors import ServerRefusedError
@@ -66,7 +66,7 @@ class PushSender:
             await self._forget(subscription)
             raise NotWantedError
         if reply.status == _TOO_MANY:
-            raise NotNowError(self._now() + timedelta(seconds=_pause_s(reply)))
+            raise BusyError(self._now() + timedelta(seconds=_pause_s(reply)))
         if 400 <= reply.status < 500:  # noqa: PLR2004
             raise UndeliverableError(str(reply.status))
         if not 200 <= reply.status < 300:  # noqa: PLR2004

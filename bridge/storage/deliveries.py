@@ -24,6 +24,7 @@ deliveries = Table(
 _is_open = deliveries.c.state.in_(["pending", "failed"])
 Index(
     "ix_deliveries_due",
+    deliveries.c.channel,
     deliveries.c.due_at,
     sqlite_where=_is_open,
     postgresql_where=_is_open,

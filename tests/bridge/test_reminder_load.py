@@ -41,7 +41,7 @@ async def test_ten_thousand_are_claimed_in_ten_seconds(database: Database) -> No
         while True:
             async with database.write() as connection:
                 found = await ledger.claim(
-                    connection, sealer=sealer, most=_AT_ONCE, now=NOW + timedelta(minutes=1)
+                    connection, channel="chat", sealer=sealer, most=_AT_ONCE, now=NOW + timedelta(minutes=1)
                 )
             if not found:
                 return mine

@@ -76,7 +76,7 @@ class Reminders:
         courier = Courier(
             database=database, sealer=sealer, senders={"chat": chat}, now=clock, registry=CollectorRegistry()
         )
-        await courier.deliver_due()
+        await courier.deliver_due("chat")
 
     async def book(self, start: datetime = TUESDAY_10, *, by: str = MARIA) -> Appointment:
         """Book a visit of Maria's."""

@@ -48,7 +48,7 @@ async def beat(clinic: Clinic, now: datetime) -> None:
             now=gateway.now,
             registry=CollectorRegistry(),
         )
-        await courier.deliver_due()
+        await courier.deliver_due("chat")
 
 
 class Chat:

@@ -45,7 +45,7 @@ async def main(url: str, port: str, ca_file: str, minutes: str) -> None:
         now=lambda: now,
         registry=CollectorRegistry(),
     )
-    await courier.deliver_due()
+    await courier.deliver_due("email")
     await smtp.close()
     await database.close()
 

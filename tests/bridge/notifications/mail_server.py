@@ -20,15 +20,19 @@ USER, PASSWORD = "clinic", "a password"
 
 @dataclass
 class MailServer:
-    """`answers` are given to the next messages, else 250; `connections` counts them."""
+    """`answers` are given to the next messages, else 250, and none to the next that it `hangs` on."""
 
     settings: SmtpSettings
     answers: list[str] = field(default_factory=list)
     mails: list[EmailMessage] = field(default_factory=list)
     connections: int = 0
+    hangs: int = 0
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 aiosmtpd's name
         """Keep it, or refuse it."""
+        if self.hangs:
+            self.hangs -= 1
+            await asyncio.Event().wait()
         if self.answers:
             return self.answers.pop(0)
         mail = message_from_bytes(envelope.content, policy=policy.default)

@@ -40,7 +40,7 @@ async def enqueue(database: Database, *given: Delivery) -> list[bool]:
 async def claim(database: Database, *, at: datetime = NOW, most: int = 10) -> list[Claimed]:
     """What a process gets."""
     async with database.write() as connection:
-        return list(await ledger.claim(connection, sealer=SEALER, most=most, now=at))
+        return list(await ledger.claim(connection, channel="email", sealer=SEALER, most=most, now=at))
 
 
 async def states(database: Database) -> list[str]:

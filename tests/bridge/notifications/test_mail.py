@@ -107,7 +107,7 @@ class World:
     async def after(self, minutes: float) -> int:
         """So long later, what is due is delivered: how many mails there are then."""
         self.now = self.now + timedelta(minutes=minutes)
-        await self.courier().deliver_due()
+        await self.courier().deliver_due("email")
         return len(self.server.mails)
 
     async def states(self) -> list[str]:

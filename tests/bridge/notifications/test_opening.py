@@ -38,7 +38,8 @@ async def test_a_fact_becomes_a_mail(tmp_path: Path) -> None:
         now = utc_now()
         platform = await stack.enter_async_context(app.opened(settings, now=lambda: now))
         registry = CollectorRegistry()
-        news, tell = await telling_jobs(stack, platform, registry=registry)
+        jobs = {job.name: job for job in await telling_jobs(stack, platform, registry=registry)}
+        news, tell = jobs["news of messages"], jobs["tell people by email"]
         await news.run()
         async with platform.database.write() as connection:
             wanted = Preferences(address="garcia@example.org", email=True, language="en", delay_minutes=1)

@@ -158,7 +158,7 @@ async def test_a_managed_person_is_told_once(world: World) -> None:
     await world.message(2, sender=LUCIA)
     for _ in range(2):
         await pushes.look()
-        await world.courier.deliver_due()
+        await world.courier.deliver_due("push")
     (push,) = world.service.pushes
     assert read(push) == {"kind": "message", "conversation_id": ROOM}
     headers = push[0]
@@ -175,7 +175,7 @@ async def test_a_subscription_that_is_gone_is_forgotten(world: World, status: in
     """The push service says so once; nothing is tried again."""
     await notified(world, await world.subscribe(MARIA))
     world.service.answer = web.Response(status=status)
-    await world.courier.deliver_due()
+    await world.courier.deliver_due("push")
     assert (await world.states(), await world.subscribed()) == (["cancelled"], 0)
 
 
@@ -188,14 +188,14 @@ async def test_refusals(world: World, answer: web.Response, state: str, after_s:
     """Temporary ones come again, when the push service says; others are given up. The subscription stays."""
     await notified(world, await world.subscribe(MARIA))
     world.service.answer = answer
-    await world.courier.deliver_due()
+    await world.courier.deliver_due("push")
     assert (await world.states(), await world.subscribed()) == ([state], 1)
     if after_s:
         world.service.answer = None
         world.now = NOW + timedelta(seconds=after_s - 1)
-        assert await world.courier.deliver_due() == 0
+        assert await world.courier.deliver_due("push") == 0
         world.now = NOW + timedelta(seconds=after_s + 1)
-        await world.courier.deliver_due()
+        await world.courier.deliver_due("push")
         assert await world.states() == ["sent"]
 
 
@@ -203,7 +203,7 @@ async def test_nobody_is_led_into_our_network(world: World) -> None:
     """A name that resolves to a cloud's metadata service gets nothing, and is forgotten."""
     endpoint = world.service.endpoint("evil.example")
     await notified(world, await world.subscribe(MARIA, endpoint=endpoint))
-    await world.courier.deliver_due()
+    await world.courier.deliver_due("push")
     assert (world.service.pushes, await world.states(), await world.subscribed()) == ([], ["given_up"], 0)
 
 
@@ -226,7 +226,7 @@ async def test_the_gateway_tells_browsers(world: World) -> None:
     pushkey = await world.subscribe(MARIA)
     for _ in range(2):
         assert await notified(world, pushkey) == {"rejected": []}
-        await world.courier.deliver_due()
+        await world.courier.deliver_due("push")
     assert [read(push) for push in world.service.pushes] == [{"kind": "message", "conversation_id": ROOM}]
     assert await notified(world, "made-up") == {"rejected": ["made-up"]}
 

@@ -84,7 +84,7 @@ class Mails:
             senders={"email": sender},
             now=clinic.clock,
             registry=CollectorRegistry(),
-        ).deliver_due()
+        ).deliver_due("email")
         return self.server.mails
 
 

@@ -1,0 +1,142 @@
+"""bridge/notifications/courier.py: each channel works for itself, and each delivery has its own time."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from appointments.sealing import Sealer
+from bridge.database import Database
+from bridge.notifications import courier as courier_module
+from bridge.notifications import ledger, preferences
+from bridge.notifications.courier import Courier, Sender
+from bridge.notifications.errors import BusyError, NotNowError
+from bridge.notifications.ledger import CHANNELS, LEASE, Channel, Claimed, Delivery
+from bridge.notifications.mail import Writer
+from bridge.notifications.mail_sender import MessageMailSender
+from bridge.notifications.message_news import mail_of
+from bridge.notifications.preferences import Preferences
+from bridge.notifications.smtp import Smtp
+from bridge.storage.deliveries import deliveries
+from tests.bridge.notifications.mail_server import mail_server
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SEALER = Sealer(b"k" * 32)
+
+
+class _Tells:
+    """A channel that works, hangs, or says so, and counts."""
+
+    def __init__(self, *, hangs: bool = False, says: Exception | None = None) -> None:
+        self.told: list[str] = []
+        self._hangs = hangs
+        self._says = says
+
+    async def send(self, delivery: Claimed) -> None:
+        """As in Sender."""
+        if self._hangs:
+            await asyncio.Event().wait()
+        if self._says is not None:
+            raise self._says
+        self.told.append(delivery.id)
+
+
+def _courier(database: Database, senders: Mapping[Channel, Sender], *, at: datetime = NOW) -> Courier:
+    return Courier(
+        database=database, sealer=SEALER, senders=senders, now=lambda: at, registry=CollectorRegistry()
+    )
+
+
+async def _enqueue(database: Database, channel: Channel, count: int) -> None:
+    async with database.write() as connection:
+        for number in range(count):
+            one = Delivery(
+                id=f"{channel}:{number}",
+                person="@portal_lucia:p",
+                channel=channel,
+                kind="message",
+                subject="!room",
+                due_at=NOW,
+            )
+            await ledger.enqueue(connection, one, sealer=SEALER)
+
+
+async def test_a_channel_that_hangs_holds_up_no_other(database: Database) -> None:
+    """A mail server that never answers: pushes and chats, more than are claimed at once, are told meanwhile."""
+    for channel in CHANNELS:
+        await _enqueue(database, channel, 40)
+    mail, push, chat = _Tells(hangs=True), _Tells(), _Tells()
+    jobs = _courier(database, {"email": mail, "push": push, "chat": chat}).jobs()
+    assert [job.name for job in jobs] == [f"tell people by {channel}" for channel in CHANNELS]
+    running = [asyncio.ensure_future(job.run()) for job in jobs]
+    done, waiting = await asyncio.wait(running, timeout=5)
+    for one in waiting:
+        one.cancel()
+    assert (len(done), len(waiting)) == (2, 1)
+    assert (len(push.told), len(chat.told)) == (40, 40)
+
+
+async def test_a_mails_time_begins_when_it_is_its_turn(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mail on which the server hangs fails alone: those due at the same time are sent (white-box: the time)."""
+    monkeypatch.setattr(courier_module, "_LONGEST_SEND_S", 1.0)
+    async with mail_server(tmp_path) as server:
+        async with database.write() as connection:
+            for number in range(6):
+                person = f"@portal_{number}:p"
+                wanted = Preferences(address=f"{number}@example.org", email=True)
+                await preferences.put(connection, wanted, sealer=SEALER, person=person, now=NOW)
+                due = mail_of(person=person, conversation_id="!room", read_up_to=0, due_at=NOW)
+                await ledger.enqueue(connection, due, sealer=SEALER)
+        server.hangs = 1
+        smtp = Smtp(server.settings)
+        writer = Writer(
+            from_address="a@clinic.example", public_url="https://p/", sealer=SEALER, now=lambda: NOW
+        )
+        sender = MessageMailSender(database=database, smtp=smtp, writer=writer)
+        await _courier(database, {"email": sender}).deliver_due("email")
+        await smtp.close()
+        assert len(server.mails) == 5
+    assert sorted(await _states(database)) == [("failed", 1), *[("sent", 1)] * 5]
+
+
+async def test_what_waits_in_a_batch_ends_before_its_lease() -> None:
+    """Even when each takes as long as it may (white-box: the bounds)."""
+    assert LEASE.total_seconds() > courier_module._ROUNDS * courier_module._LONGEST_SEND_S
+
+
+async def test_only_tries_count(database: Database) -> None:
+    """Twenty nights later the first failure is the first attempt: it is tried again, not given up."""
+    await _enqueue(database, "push", 1)
+    at = NOW
+    for _ in range(20):
+        later = _courier(database, {"push": _Tells(says=NotNowError(at + timedelta(hours=8)))}, at=at)
+        assert await later.deliver_due("push") == 1
+        assert await _states(database) == [("pending", 0)]
+        at += timedelta(hours=8)
+    busy = _courier(database, {"push": _Tells(says=BusyError(at + timedelta(hours=2)))}, at=at)
+    await busy.deliver_due("push")
+    assert await _states(database) == [("failed", 1)]
+    works = _Tells()
+    for after, told in ((119, 0), (121, 1)):
+        await _courier(database, {"push": works}, at=at + timedelta(minutes=after)).deliver_due("push")
+        assert len(works.told) == told
+
+
+async def test_what_is_always_busy_is_given_up(database: Database) -> None:
+    """Ten tries, as with any other trouble."""
+    await _enqueue(database, "push", 1)
+    for hour in range(20):
+        at = NOW + timedelta(hours=hour)
+        await _courier(database, {"push": _Tells(says=BusyError(at))}, at=at).deliver_due("push")
+    assert await _states(database) == [("given_up", 10)]
+
+
+async def _states(database: Database) -> list[tuple[str, int]]:
+    async with database.read() as connection:
+        rows = await connection.execute(deliveries.select().order_by(deliveries.c.id))
+        return [(row.state, row.attempts) for row in rows]
