@@ -20,6 +20,8 @@ _ALARMS = (timedelta(hours=-2), timedelta(minutes=-10))
 _OBSERVANCES_AROUND = timedelta(days=366)
 _STATES: dict[Status, str] = {"proposed": "TENTATIVE", "cancelled": "CANCELLED", "noshow": "CANCELLED"}
 
+Method = Literal["REQUEST", "CANCEL"]
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:
@@ -39,13 +41,21 @@ class Sender:
     calendar_name: str
 
 
+def ical_status(status: Status) -> str:
+    """The STATUS (RFC 5545, 3.8.1.11) of an appointment in this state."""
+    return _STATES.get(status, "CONFIRMED")
+
+
+def method_of(status: Status) -> Method:
+    """REQUEST for an appointment that holds, at first and after each move; CANCEL for one that doesn't."""
+    return "CANCEL" if ical_status(status) == "CANCELLED" else "REQUEST"
+
+
 def invitation(listed: Listed, *, sender: Sender, attendee: str | None = None) -> bytes:
-    """METHOD:REQUEST for an appointment that holds, at first and after each move; METHOD:CANCEL for one that doesn't.
+    """The appointment with the METHOD of its state.
 
     `attendee` is the e-mail address of whom it is sent to; nobody is named when it is only downloaded.
     """
-    state = listed.appointment.status
-    method: Literal["REQUEST", "CANCEL"] = "CANCEL" if state in ("cancelled", "noshow") else "REQUEST"
     event = _event(listed, sender=sender)
     event.add("organizer", vCalAddress(f"mailto:{sender.organizer}"))
     if attendee is not None:
@@ -54,7 +64,9 @@ def invitation(listed: Listed, *, sender: Sender, attendee: str | None = None) -
             vCalAddress(f"mailto:{attendee}"),
             parameters={"partstat": "NEEDS-ACTION", "rsvp": "FALSE"},
         )
-    return _calendar([event], [listed.appointment], method=method, sender=sender)
+    return _calendar(
+        [event], [listed.appointment], method=method_of(listed.appointment.status), sender=sender
+    )
 
 
 def feed(listed: Sequence[Listed], *, sender: Sender) -> bytes:
@@ -74,7 +86,7 @@ def _event(listed: Listed, *, sender: Sender) -> Event:
     event.add("dtend", appointment.end.astimezone(zone))
     event.add("summary", sender.summary)
     event.add("url", listed.url)
-    event.add("status", _STATES.get(appointment.status, "CONFIRMED"))
+    event.add("status", ical_status(appointment.status))
     event.add("class", "PRIVATE")
     if appointment.status == "booked":
         for before in _ALARMS:

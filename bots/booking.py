@@ -3,24 +3,15 @@
 Each answer may carry a `Dialogue`: what the person can choose next. Nothing here remembers anything.
 """
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Sequence
+from dataclasses import replace
+from datetime import datetime
 
-from appointments.errors import (
-    CareError,
-    NoAppointmentError,
-    NotInCareTeamError,
-    NotOfferedError,
-    SlotTakenError,
-    TooLateError,
-    VersionChangedError,
-    WrongStateError,
-)
-from appointments.intervals import Interval
+from appointments.errors import CareError, NotOfferedError, SlotTakenError, WrongStateError
 from bots.booking_dialogue import Action, Step, chosen
 from bots.booking_ports import Booked, BookingDesk
-from bots.booking_talk import Talk, about, ask, done, numbered, offering, visit_data
-from bots.commands import plain
+from bots.booking_talk import Talk, about, ask, done, numbered, offering, refused, visit_data, wanted_span
+from bots.commands import LISTING, plain
 from bots.i18n import Language
 from bots.replies import Asker, Reply, Turn
 from bots.when import Understood, understood
@@ -28,8 +19,7 @@ from bots.when import Understood, understood
 _MOST_OFFERED = 5
 _MOST_LISTED = 30
 _LONGEST_DELAY = 240
-_HORIZON = timedelta(days=366)
-_LIST = ("lista", "listar", "list", "mis", "mias", "ver", "mine")
+_LIST = ("lista", "listar", LISTING, "mis", "mias", "ver", "mine")
 _MOVE = ("mover", "cambiar", "move", "change", "reschedule")
 _CANCEL = ("cancelar", "anular", "cancel")
 
@@ -43,14 +33,7 @@ class Booking:
     async def command(self, argument: str, *, asker: Asker, language: Language, turn: Turn) -> Reply:
         """The answer to `!cita` and what follows it."""
         talk = Talk(asker, language, turn)
-        first = plain(argument.split(maxsplit=1)[0]) if argument else ""
-        if first in _LIST:
-            return await self._list(talk)
-        if first in _MOVE or first in _CANCEL:
-            return await self._which(talk, "offer" if first in _MOVE else "ask-cancel", argument)
-        if argument and understood(argument, now=turn.now, zone=asker.zone) is None:
-            return Reply("not-understood", talk.say("not-understood"))
-        return await self._with_whom(talk, argument)
+        return await _answered(talk, self._command(talk, argument))
 
     async def follow(self, text: str, *, asker: Asker, language: Language, turn: Turn) -> Reply | None:
         """The answer to a choice, or to a time instead of one; None for anything else."""
@@ -62,7 +45,7 @@ class Booking:
         step = chosen(dialogue, text)
         if step is None and dialogue.again and understood(text, now=turn.now, zone=asker.zone):
             step = dialogue.again.model_copy(update={"words": text})
-        return None if step is None else await self._take(talk, step)
+        return None if step is None else await _answered(talk, self._take(talk, step))
 
     async def react(self, key: str, *, asker: Asker, language: Language, turn: Turn) -> Reply | None:
         """The answer to a reaction. It is not encrypted, so it can't do what can't be undone."""
@@ -82,6 +65,16 @@ class Booking:
         key = "delay-told" if told else "delay-nobody"
         return Reply("ok", talk.say(key, count=told, minutes=minutes), {"told": told, "minutes": minutes})
 
+    async def _command(self, talk: Talk, argument: str) -> Reply:
+        first = plain(argument.split(maxsplit=1)[0]) if argument else ""
+        if first in _LIST:
+            return await self._list(talk)
+        if first in _MOVE or first in _CANCEL:
+            return await self._which(talk, "offer" if first in _MOVE else "ask-cancel", argument)
+        if argument and understood(argument, now=talk.turn.now, zone=talk.asker.zone) is None:
+            return Reply("not-understood", talk.say("not-understood"))
+        return await self._with_whom(talk, argument)
+
     async def _with_whom(self, talk: Talk, words: str) -> Reply:
         pairs = await self._desk.bookable(talk.asker.user_id)
         if not pairs:
@@ -93,6 +86,20 @@ class Booking:
         return ask(talk, steps, f"{talk.say('with-whom')}\n{lines}", status="ambiguous")
 
     async def _offer(self, talk: Talk, step: Step) -> Reply:
+        if step.appointment_id is not None:
+            return await self._offer_others(talk, step.appointment_id, step.words)
+        return await self._free(talk, step)
+
+    async def _offer_others(self, talk: Talk, appointment_id: str, words: str) -> Reply:
+        """Other times for an appointment as it stands now, which the answer says: a move is of what was seen."""
+        visit = await self._desk.visit(talk.asker.user_id, appointment_id)
+        if visit.status != "booked":
+            raise WrongStateError(appointment_id)
+        free = await self._free(talk, about(visit, "offer").model_copy(update={"words": words}))
+        heading = talk.say("moving", time=talk.time(visit.start), who=visit.label)
+        return replace(free, text=f"{heading}\n{free.text}")
+
+    async def _free(self, talk: Talk, step: Step) -> Reply:
         meant = understood(step.words, now=talk.turn.now, zone=talk.asker.zone) if step.words else None
         found = await self._slots(talk, step, meant)
         key = "free" if found else "none-then"
@@ -107,12 +114,10 @@ class Booking:
         return ask(talk, steps, text, again=step, data={"slots": [at.isoformat() for at in found]})
 
     async def _slots(self, talk: Talk, step: Step, meant: Understood | None) -> Sequence[datetime]:
-        now = talk.turn.now
-        within = meant if isinstance(meant, Interval) else Interval(meant or now, (meant or now) + _HORIZON)
         found = await self._desk.slots(
             talk.asker.user_id,
             professional=step.professional,
-            within=within,
+            within=wanted_span(meant or talk.turn.now),
             most=_MOST_OFFERED,
             moving=step.appointment_id,
         )
@@ -145,12 +150,6 @@ class Booking:
         except (SlotTakenError, NotOfferedError):
             again = await self._offer(talk, step.model_copy(update={"do": "offer", "words": ""}))
             return Reply("slot-taken", f"{talk.say('taken')}\n{again.text}", again.data, again.dialogue)
-        except (NoAppointmentError, NotInCareTeamError):
-            return Reply("not-found", talk.say("gone"))
-        except (VersionChangedError, WrongStateError, TooLateError):
-            return Reply("not-found", talk.say("changed"))
-        except CareError:
-            return Reply("not-now", talk.say("gone"))
 
     async def _do(self, talk: Talk, step: Step) -> Reply:
         person = talk.asker.user_id
@@ -172,7 +171,9 @@ class Booking:
     async def _change(self, talk: Talk, step: Step) -> Reply:
         person, known = talk.asker.user_id, str(step.appointment_id)
         if step.do == "move" and step.start is not None:
-            moved = await self._desk.move(person, appointment_id=known, version=None, start=step.start)
+            moved = await self._desk.move(
+                person, appointment_id=known, version=step.version, start=step.start
+            )
             return done(talk, "moved", moved)
         if step.do == "ask-cancel":
             return self._ask_cancel(talk, await self._desk.visit(person, known))
@@ -187,3 +188,11 @@ class Booking:
     def _ask_cancel(self, talk: Talk, visit: Booked) -> Reply:
         text = talk.say("really-cancel", time=talk.time(visit.start), who=visit.label)
         return ask(talk, [about(visit, "cancel"), about(visit, "keep")], text)
+
+
+async def _answered(talk: Talk, doing: Awaitable[Reply]) -> Reply:
+    """What came of it: whoever asks is told, also why it can't be."""
+    try:
+        return await doing
+    except CareError as error:
+        return refused(talk.language, error)

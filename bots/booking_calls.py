@@ -1,19 +1,10 @@
 """Appointments for programs, over RPC: every action with its data, no numbers and no dialogue."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from appointments.errors import (
-    CareError,
-    NotInCareTeamError,
-    NotOfferedError,
-    SlotTakenError,
-    TooLateError,
-    VersionChangedError,
-    WrongStateError,
-)
-from appointments.intervals import Interval
+from appointments.errors import CareError
 from bots.booking_ports import Booked, BookingDesk
-from bots.booking_talk import visit_data
+from bots.booking_talk import refused, visit_data, wanted_span
 from bots.i18n import Language, translate
 from bots.replies import Asker, Reply, Turn
 from bots.rpc import AppointmentArguments
@@ -21,7 +12,6 @@ from bots.spoken_times import spoken
 from bots.when import understood
 
 _MOST = 50
-_HORIZON = timedelta(days=366)
 
 
 async def answer_call(
@@ -30,14 +20,8 @@ async def answer_call(
     """The answer to `appointment` called by a program."""
     try:
         return await _answer(desk, arguments, asker, language, turn)
-    except (SlotTakenError, NotOfferedError):
-        return Reply("slot-taken", translate(language, "booking.taken"))
-    except (VersionChangedError, WrongStateError, TooLateError):
-        return Reply("not-found", translate(language, "booking.changed"))
-    except NotInCareTeamError:
-        return Reply("not-in-care-team", translate(language, "booking.nobody"))
-    except CareError:
-        return Reply("not-found", translate(language, "booking.gone"))
+    except CareError as error:
+        return refused(language, error)
 
 
 async def _answer(
@@ -86,16 +70,13 @@ async def _list(desk: BookingDesk, asker: Asker, language: Language) -> Reply:
 async def _slots(
     desk: BookingDesk, arguments: AppointmentArguments, asker: Asker, language: Language, turn: Turn
 ) -> Reply:
-    within = Interval(turn.now, turn.now + _HORIZON)
-    if arguments.when:
-        meant = understood(arguments.when, now=turn.now, zone=asker.zone)
-        if meant is None:
-            return Reply("not-understood", translate(language, "booking.not-understood"))
-        within = meant if isinstance(meant, Interval) else Interval(meant, meant + _HORIZON)
+    meant = understood(arguments.when, now=turn.now, zone=asker.zone) if arguments.when else turn.now
+    if meant is None:
+        return Reply("not-understood", translate(language, "booking.not-understood"))
     found = await desk.slots(
         asker.user_id,
         professional=arguments.professional,
-        within=within,
+        within=wanted_span(meant),
         most=_MOST,
         moving=arguments.appointment_id,
     )

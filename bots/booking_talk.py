@@ -2,15 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from appointments.errors import (
+    CareError,
+    NotInCareTeamError,
+    NotOfferedError,
+    SlotTakenError,
+    TooLateError,
+    VersionChangedError,
+    WrongStateError,
+)
+from appointments.intervals import Interval
 from bots.booking_dialogue import LASTS, Action, Dialogue, Step
 from bots.booking_ports import Bookable, Booked
 from bots.i18n import Language, translate
 from bots.replies import Asker, Reply, Turn
 from bots.rpc import Status
 from bots.spoken_times import spoken
+from bots.when import Understood
+
+_AHEAD = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +91,24 @@ def ask(
     """A question, and what can be chosen."""
     dialogue = Dialogue(steps=tuple(steps), again=again, expires_at=talk.turn.now + LASTS)
     return Reply(status, text, data or {}, dialogue)
+
+
+def wanted_span(meant: Understood) -> Interval:
+    """The span in which a visit should start: what was said, or from that instant on."""
+    return meant if isinstance(meant, Interval) else Interval(meant, meant + _AHEAD)
+
+
+def refused(language: Language, error: CareError) -> Reply:
+    """Why something can't be, for who asked for it."""
+    match error:
+        case SlotTakenError() | NotOfferedError():
+            return Reply("slot-taken", translate(language, "booking.taken"))
+        case VersionChangedError() | WrongStateError() | TooLateError():
+            return Reply("not-found", translate(language, "booking.changed"))
+        case NotInCareTeamError():
+            return Reply("not-in-care-team", translate(language, "booking.no-care"))
+        case _:
+            return Reply("not-found", translate(language, "booking.gone"))
 
 
 def done(talk: Talk, key: str, visit: Booked) -> Reply:

@@ -20,6 +20,13 @@ _SAYING_LATE: tuple[tuple[re.Pattern[str], Language], ...] = (
     (re.compile(r"^\W*(?:voy|llego) con (\d{1,3}) min\w* de retraso\W*$"), "es"),
     (re.compile(r"^\W*(?:i ?a?m |i'm )?running (\d{1,3}) min\w* late\W*$"), "en"),
 )
+LISTING = "list"
+"""The argument with which a plural alone is understood: «!citas» asks for those that there are."""
+
+_ASKING_FOR_ALL: tuple[tuple[re.Pattern[str], Language], ...] = (
+    (re.compile(r"^\W*(?:(?:mis|ver|ver mis) )?citas\W*$"), "es"),
+    (re.compile(r"^\W*(?:(?:my|show|show my) )?appointments\W*$"), "en"),
+)
 _WORDS: Mapping[str, tuple[CommandName, Language]] = {
     "ayuda": ("help", "es"),
     "help": ("help", "en"),
@@ -55,6 +62,9 @@ def parse(text: str) -> Command:
     for pattern, spoken_in in _SAYING_LATE:
         if said := pattern.search(plain(text)):
             return Command("late", said[1], spoken_in)
+    for pattern, spoken_in in _ASKING_FOR_ALL:
+        if pattern.search(plain(text)):
+            return Command("appointment", LISTING, spoken_in)
     name, language = _WORDS.get(plain(words[0]).strip(_PUNCTUATION), (None, None))
     return Command(name, words[1].strip() if len(words) > 1 else "", language)
 

@@ -7,11 +7,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from appointments.booking import Appointment
+from appointments.ical import ical_status
 from bots.booking_ports import Booked
 from bots.i18n import Language, translate
 from bots.spoken_times import spoken
-
-_STATES = {"proposed": "TENTATIVE", "cancelled": "CANCELLED", "noshow": "CANCELLED"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ def appointment_content(appointment: Appointment) -> dict[str, Any]:
         "sequence": appointment.sequence,
         "dtstart": _instant(appointment.start, appointment.zone),
         "dtend": _instant(appointment.end, appointment.zone),
-        "status": _STATES.get(appointment.status, "CONFIRMED"),
+        "status": ical_status(appointment.status),
     }
 
 

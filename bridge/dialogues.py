@@ -54,9 +54,12 @@ class Dialogues:
     async def save_unless_open(
         self, connection: AsyncConnection, *, person: str, dialogue: Dialogue, now: datetime
     ) -> None:
-        """The same, unless she is choosing from something else."""
+        """The same, unless she is choosing from a list that she asked for.
+
+        An older reminder gives way, and so does the question whether to cancel: her "1" or "yes" may mean this one.
+        """
         last = await self._last(connection, person)
-        if last is None or last.expires_at <= now:
+        if last is None or last.expires_at <= now or not _is_list(last):
             await self.save(connection, person=person, dialogue=dialogue)
 
     async def _last(self, connection: AsyncConnection, person: str) -> Dialogue | None:
@@ -84,6 +87,11 @@ class Dialogues:
 async def prune(connection: AsyncConnection, *, now: datetime) -> int:
     """Forget what can't be chosen any more; how many that were."""
     return (await connection.execute(delete(dialogues).where(dialogues.c.expires_at <= now))).rowcount
+
+
+def _is_list(dialogue: Dialogue) -> bool:
+    is_told = dialogue.send_id.startswith(SEND_PREFIX)
+    return not is_told and all(step.do != "cancel" for step in dialogue.steps)
 
 
 def _context(person: str) -> str:

@@ -43,6 +43,11 @@ class HomeserverSettings(_Section):
         default_factory=list, description="Other servers whose people may take part, as server names."
     )
 
+    @property
+    def servers(self) -> frozenset[str]:
+        """Every server whose people may take part."""
+        return frozenset({self.server_name, *self.allowed_servers})
+
 
 class AppserviceSettings(_Section):
     """What the homeserver's registration file says about us (`videoconsulta registration` prints it)."""

@@ -11,9 +11,8 @@ from appointments.events import Departed
 from appointments.services import list_care
 from bridge import app, departures
 from bridge import care as relationships
-from bridge.cli.options import INSTANT, USER_ID, settings_option
+from bridge.cli.options import USER_ID, period_columns, period_options, settings_option
 from bridge.clock import utc_now
-from bridge.http.fields import format_instant
 from bridge.settings import Settings
 
 
@@ -27,9 +26,7 @@ def care() -> None:
 @click.argument("patient", type=USER_ID)
 @click.argument("professional", type=USER_ID)
 @click.option("--role", required=True, help="What the professional is to the patient, such as gp.")
-@click.option("--from", "starts", type=INSTANT, help="When it starts; now when left out.")
-@click.option("--until", "ends", type=INSTANT, help="When it ends (exclusive); open when left out.")
-@click.option("--reason", help="Why; sealed in our database.")
+@period_options
 def add(
     settings: Settings,
     patient: str,
@@ -52,13 +49,12 @@ def add(
 async def _add(
     settings: Settings, relationship: CareRelationship, *, reason: str | None, now: datetime
 ) -> None:
-    homeserver = settings.homeserver
     async with app.opened(settings) as platform:
         async with platform.database.write() as connection:
             await relationships.start_care(
                 connection,
                 sealer=platform.sealer,
-                servers={homeserver.server_name, *homeserver.allowed_servers},
+                servers=settings.homeserver.servers,
                 patient=relationship.patient,
                 professional=relationship.professional,
                 role=relationship.role,
@@ -124,11 +120,7 @@ def list_(settings: Settings, patient: str | None, professional: str | None) -> 
     """Every care relationship: patient, professional, role, from, until, state."""
     now = utc_now()
     for item in asyncio.run(_list(settings, patient=patient, professional=professional)):
-        until = "open" if item.ends is None else format_instant(item.ends)
-        state = "active" if item.is_active(now) else "not active"
-        click.echo(
-            "\t".join((item.patient, item.professional, item.role, format_instant(item.starts), until, state))
-        )
+        click.echo("\t".join((item.patient, item.professional, item.role, *period_columns(item, now=now))))
 
 
 async def _list(

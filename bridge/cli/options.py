@@ -1,5 +1,6 @@
 """Options and kinds of values that several commands share."""
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ import click
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
-from bridge.http.fields import UserId, parse_instant
+from appointments.care import CareRelationship
+from appointments.representation import Representation
+from bridge.http.fields import UserId, format_instant, parse_instant
 from bridge.settings import Settings, load_settings
 
 _USER_ID: TypeAdapter[str] = TypeAdapter(UserId)
@@ -75,3 +78,20 @@ settings_option = click.option(
     callback=_load,
     help="The settings file.",
 )
+
+
+def period_options(command: Callable[..., None]) -> Callable[..., None]:
+    """From when, until when and why something holds: `starts`, `ends` and `reason`."""
+    for option in (
+        click.option("--reason", help="Why; sealed in our database."),
+        click.option("--until", "ends", type=INSTANT, help="When it ends (exclusive); open when left out."),
+        click.option("--from", "starts", type=INSTANT, help="When it starts; now when left out."),
+    ):
+        command = option(command)
+    return command
+
+
+def period_columns(held: CareRelationship | Representation, *, now: datetime) -> tuple[str, str, str]:
+    """From, until and state, as lists show them."""
+    until = "open" if held.ends is None else format_instant(held.ends)
+    return format_instant(held.starts), until, "active" if held.is_active(now) else "not active"

@@ -10,9 +10,8 @@ from appointments.representation import SCOPES, Representation, Scope
 from appointments.services import list_representations
 from bridge import app
 from bridge import representation as representations
-from bridge.cli.options import INSTANT, USER_ID, settings_option
+from bridge.cli.options import USER_ID, period_columns, period_options, settings_option
 from bridge.clock import utc_now
-from bridge.http.fields import format_instant
 from bridge.settings import Settings
 
 
@@ -34,9 +33,7 @@ def representative() -> None:
     show_default=True,
     help="A matter in which they act; may be given several times.",
 )
-@click.option("--from", "starts", type=INSTANT, help="When it starts; now when left out.")
-@click.option("--until", "ends", type=INSTANT, help="When it ends (exclusive); open when left out.")
-@click.option("--reason", help="Why; sealed in our database.")
+@period_options
 def add(
     settings: Settings,
     patient: str,
@@ -57,13 +54,12 @@ def add(
 
 
 async def _add(settings: Settings, entered: Representation, *, reason: str | None, now: datetime) -> None:
-    homeserver = settings.homeserver
     async with app.opened(settings) as platform:
         async with platform.database.write() as connection:
             await representations.start_representation(
                 connection,
                 sealer=platform.sealer,
-                servers={homeserver.server_name, *homeserver.allowed_servers},
+                servers=settings.homeserver.servers,
                 patient=entered.patient,
                 representative=entered.representative,
                 scopes=entered.scopes,
@@ -102,11 +98,9 @@ def list_(settings: Settings, patient: str | None) -> None:
     """Every representation: patient, representative, scopes, from, until, state."""
     now = utc_now()
     for item in asyncio.run(_list(settings, patient=patient)):
-        until = "open" if item.ends is None else format_instant(item.ends)
-        state = "active" if item.is_active(now) else "not active"
         scopes = ",".join(sorted(item.scopes))
-        starts = format_instant(item.starts)
-        click.echo(f"{item.patient}\t{item.representative}\t{scopes}\t{starts}\t{until}\t{state}")
+        columns = (item.patient, item.representative, scopes, *period_columns(item, now=now))
+        click.echo("\t".join(columns))
 
 
 async def _list(settings: Settings, *, patient: str | None) -> Sequence[Representation]:

@@ -101,13 +101,12 @@ async def add_managed_user(gateway: app.Platform, *, user_id: str, display_name:
 
 async def add_care(gateway: app.Platform, *, patient: str, professional: str) -> None:
     """From now on, and without an end, this professional cares for this patient."""
-    homeserver = gateway.settings.homeserver
     now = gateway.now()
     async with gateway.database.write() as connection:
         await care.start_care(
             connection,
             sealer=gateway.sealer,
-            servers={homeserver.server_name, *homeserver.allowed_servers},
+            servers=gateway.settings.homeserver.servers,
             patient=patient,
             professional=professional,
             role="physician",

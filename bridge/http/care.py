@@ -10,13 +10,12 @@ from bridge.http.routing import Answer, Context, json_answer
 async def put_care(context: Context, *, path: CarePath, body: PutCare) -> Answer:
     """PUT /api/care/{patient}/{professional}: 201 for a new relationship, 200 for a known one."""
     services = context.services
-    homeserver = services.settings.homeserver
     now = services.now()
     async with services.database.write() as connection:
         happened = await care.start_care(
             connection,
             sealer=services.sealer,
-            servers={homeserver.server_name, *homeserver.allowed_servers},
+            servers=services.settings.homeserver.servers,
             patient=path.patient,
             professional=path.professional,
             role=body.role,

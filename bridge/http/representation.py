@@ -11,13 +11,12 @@ async def put_representation(
 ) -> Answer:
     """PUT /api/representatives/{patient}/{representative}: 201 for a new one, 200 for a known one."""
     services = context.services
-    homeserver = services.settings.homeserver
     now = services.now()
     async with services.database.write() as connection:
         happened = await representation.start_representation(
             connection,
             sealer=services.sealer,
-            servers={homeserver.server_name, *homeserver.allowed_servers},
+            servers=services.settings.homeserver.servers,
             patient=path.patient,
             representative=path.representative,
             scopes=frozenset(body.scopes),

@@ -22,8 +22,7 @@ async def put_schedule(context: Context, *, path: ProfessionalPath, body: Schedu
     """PUT /api/professionals/{user_id}/schedule: 201 for a first one, 200 for another."""
     _require_own(context, path)
     services = context.services
-    homeserver = services.settings.homeserver
-    if server_of(path.user_id) not in {homeserver.server_name, *homeserver.allowed_servers}:
+    if server_of(path.user_id) not in services.settings.homeserver.servers:
         raise ServerNotAllowedError("professional", server=server_of(path.user_id))
     holidays = services.settings.clinic.holidays
     schedule = body.schedule(clinics=None if holidays is None else holidays.region)

@@ -24,7 +24,7 @@ def openid_verifier(settings: Settings, *, http: aiohttp.ClientSession) -> OpenI
     dns = SystemDns()
     https = PinnedHttps(http=http, dns=dns, tls=tls, allow_private=federation.allow_private_addresses)
     return OpenIdVerifier(
-        allowed_servers={homeserver.server_name, *homeserver.allowed_servers},
+        allowed_servers=homeserver.servers,
         discovery=Discovery(dns=dns, well_known=WellKnown(https=https, clock=time.monotonic)),
         https=https,
     )

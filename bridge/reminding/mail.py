@@ -3,7 +3,7 @@
 from email.message import EmailMessage
 
 from appointments.booking import Appointment
-from appointments.ical import Listed, invitation
+from appointments.ical import Listed, invitation, method_of
 from bots.spoken_times import spoken
 from bridge.bookings import calendar_sender, join_url
 from bridge.database import Database
@@ -60,11 +60,10 @@ class AppointmentMailSender:
             sender=calendar_sender(self._settings, wanted.language),
             attendee=wanted.address,
         )
-        method = "CANCEL" if appointment.status == "cancelled" else "REQUEST"
         mail.add_attachment(
             made,
             maintype="text",
             subtype="calendar",
             filename="appointment.ics",
-            params={"method": method, "charset": "utf-8"},
+            params={"method": method_of(appointment.status), "charset": "utf-8"},
         )

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appointments.intervals import Interval
 from bots.booking_dialogue import LASTS, Dialogue
 from bots.booking_fakes import FakeBookingDesk
 from bots.booking_ports import Bookable
@@ -22,6 +23,7 @@ MADRID = ZoneInfo("Europe/Madrid")
 MARIA, NINA, GARCIA, LOPEZ = "@maria:p", "@nina:p", "@garcia:h", "@lopez:h"
 NOW = datetime(2026, 11, 25, 11, 15, tzinfo=MADRID)
 THURSDAY = datetime(2026, 11, 26, 10, 0, tzinfo=MADRID)
+LATER = THURSDAY + timedelta(days=1)
 
 
 class Chat:
@@ -115,6 +117,38 @@ async def test_a_time_that_is_gone_shows_others(desk: FakeBookingDesk) -> None:
     assert [one.start for one in desk.booked.values()] == [THURSDAY + timedelta(hours=1)]
 
 
+async def test_when_nothing_can_be_shown_instead_that_is_said(desk: FakeBookingDesk) -> None:
+    """The time is gone, and so is her care before the next list is made: an answer, not silence."""
+    chat = Chat(desk)
+    await chat.say("!cita")
+    desk.free.remove(THURSDAY)
+    slots = desk.slots
+
+    async def ended(person: str, **_: Any) -> Any:
+        desk.pairs.clear()
+        return await slots(person, professional=GARCIA, within=Interval(NOW, LATER), most=1, moving=None)
+
+    desk.slots = ended  # type: ignore[method-assign]
+    assert "Ya no puede pedir cita" in (await chat.say("1")).text
+    desk.pairs[MARIA] = [Bookable(GARCIA, MARIA, "con Dra. García")]
+    assert "Ya no puede pedir cita" in (await chat.say("!cita")).text
+
+
+async def test_who_saw_another_version_changes_nothing(desk: FakeBookingDesk) -> None:
+    """The professional moved it after the list of other times was shown: her choice is not written over that."""
+    chat = Chat(desk)
+    await chat.say("!cita")
+    await chat.say("1")
+    assert "10:00 — con Dra. García" in (await chat.say("!cita mover")).text
+    (visit,) = desk.booked.values()
+    await desk.move(GARCIA, appointment_id=visit.id, version=None, start=THURSDAY + timedelta(hours=7))
+    assert "ya ha cambiado" in (await chat.say("1")).text
+    assert [one.start for one in desk.booked.values()] == [THURSDAY + timedelta(hours=7)]
+    await desk.cancel(GARCIA, appointment_id=visit.id, version=None)
+    chat.dialogue = reminder_dialogue(visit)
+    assert "ya ha cambiado" in (await chat.say("2")).text
+
+
 async def test_cancelling_asks_first(desk: FakeBookingDesk) -> None:
     """«no» keeps it, «sí» cancels it."""
     chat = Chat(desk)
@@ -137,7 +171,7 @@ async def test_moving(desk: FakeBookingDesk) -> None:
     which = await chat.say("!cita mover")
     assert which.status == "ambiguous"
     others = await chat.say("1")
-    assert "10:00" not in others.text
+    assert "10:00" not in others.text.split("\n", maxsplit=1)[1]
     moved = await chat.say("el jueves a las 16")
     assert "1. jueves 26 de noviembre, 16:00" in moved.text
     assert "cambiada" in (await chat.say("1")).text
@@ -185,6 +219,17 @@ async def test_a_reminder_is_answered(desk: FakeBookingDesk) -> None:
     chat.dialogue = reminder_dialogue(visit)
     assert await chat.hear(Reacted("🎉", "$reminder")) is None
     assert "1. jueves 26 de noviembre, 15:00" in (await chat.say("mañana después de las 15")).text
+
+
+async def test_the_plural_lists(desk: FakeBookingDesk) -> None:
+    """!citas shows hers; with a time it means !cita, as people mix them up."""
+    chat = Chat(desk)
+    assert "ninguna cita" in (await chat.say("!citas")).text
+    await chat.say("!cita")
+    await chat.say("1")
+    for text in ("!citas", "mis citas", "!appointments", "!cita lista"):
+        assert "Sus citas:\n• jueves 26 de noviembre, 10:00" in (await chat.say(text)).text
+    assert "1. jueves 26 de noviembre, 14:00" in (await chat.say("!citas mañana por la tarde")).text
 
 
 async def test_what_is_not_understood_is_answered(desk: FakeBookingDesk) -> None:
