@@ -2,36 +2,13 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
+
+from appointments.quiet_hours import QuietHours
 
 DEFAULT_BEFORE = (timedelta(hours=24), timedelta(hours=2), timedelta(minutes=10))
 _TOO_CLOSE = timedelta(minutes=2)
 """Before the start: whoever isn't there yet gains nothing from being told now."""
-
-
-@dataclass(frozen=True, slots=True)
-class QuietHours:
-    """When somebody is told nothing, on her own clock; from the evening to the morning when `until` is earlier."""
-
-    since: time
-    until: time
-    zone: ZoneInfo
-
-    def is_quiet(self, at: datetime) -> bool:
-        """Whether this instant is in them."""
-        clock = at.astimezone(self.zone).time().replace(tzinfo=None)
-        if self.since <= self.until:
-            return self.since <= clock < self.until
-        return clock >= self.since or clock < self.until
-
-    def last_before(self, at: datetime) -> datetime:
-        """The last moment before the quiet hours that this instant is in."""
-        day = at.astimezone(self.zone)
-        evening = datetime.combine(day.date(), self.since, self.zone)
-        if day.time() < self.since:
-            evening = datetime.combine(day.date() - timedelta(days=1), self.since, self.zone)
-        return datetime.fromtimestamp(evening.timestamp(), tz=self.zone) - timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,24 @@
 import re
 from datetime import time
 from typing import Annotated, Self
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
+from appointments.quiet_hours import QuietHours
 from bots.i18n import Language
 from bridge.http.models import AnswerModel, RequestModel
-from bridge.notifications.preferences import DEFAULT_DELAY_MINUTES, Preferences, QuietHours
+from bridge.notifications.preferences import DEFAULT_DELAY_MINUTES, Preferences
 
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?=.{1,253}$)[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
@@ -73,6 +83,13 @@ class _Quiet(RequestModel):
     end: Clock
     timezone: Annotated[str, AfterValidator(_check_zone)]
 
+    @field_validator("end")
+    @classmethod
+    def _is_another(cls, value: time, info: ValidationInfo) -> time:
+        if value == info.data.get("start"):
+            raise PydanticCustomError("empty-quiet-hours", "is the start")
+        return value
+
 
 class _Reminders(RequestModel):
     enabled: bool = True
@@ -85,7 +102,7 @@ class PutPreferences(RequestModel):
     email: _Email = _Email()
     push: _Push = _Push()
     language: Language = "es"
-    delay_minutes: Annotated[int, Field(ge=1, le=1440)] = DEFAULT_DELAY_MINUTES
+    delay_minutes: Annotated[int, Field(ge=0, le=1440)] = DEFAULT_DELAY_MINUTES
     quiet_hours: _Quiet | None = None
     reminders: _Reminders = _Reminders()
 
@@ -100,7 +117,7 @@ class PutPreferences(RequestModel):
             delay_minutes=self.delay_minutes,
             quiet_hours=None
             if quiet is None
-            else QuietHours(start=quiet.start, end=quiet.end, timezone=quiet.timezone),
+            else QuietHours(quiet.start, quiet.end, ZoneInfo(quiet.timezone)),
             reminders=self.reminders.enabled,
             minutes_before=None if before is None else tuple(before),
         )
@@ -132,8 +149,8 @@ def shown(wanted: Preferences) -> PreferencesAnswer:
         language=wanted.language,
         delay_minutes=wanted.delay_minutes,
         quiet_hours=None
-        if quiet is None
-        else _Quiet(start=quiet.start, end=quiet.end, timezone=quiet.timezone),
+        if quiet is None or quiet.is_never
+        else _Quiet(start=quiet.start, end=quiet.end, timezone=quiet.timezone.key),
         reminders=_Reminders(
             enabled=wanted.reminders, minutes_before=None if before is None else list(before)
         ),

@@ -39,6 +39,7 @@ _OWN_TEXTS = frozenset(
         "one-target",
         "one-login",
         "one-person",
+        "empty-quiet-hours",
         "time-of-day",
         "date",
         "visit-type",

@@ -2,45 +2,21 @@
 
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from appointments.quiet_hours import QuietHours
 from appointments.sealing import Sealer
 from bridge.storage.notification_preferences import notification_preferences
 from bridge.storage.statements import upsert
 
 DEFAULT_DELAY_MINUTES = 5
 _c = notification_preferences.c
-
-
-@dataclass(frozen=True, kw_only=True)
-class QuietHours:
-    """From `start` to `end` on the clock of her zone, over midnight when `end` is the smaller one."""
-
-    start: time
-    end: time
-    timezone: str
-
-    def until(self, now: datetime) -> datetime | None:
-        """When the quiet hours end that it is now; None outside of them.
-
-        The end is where her clock shows it: an hour that clocks skip ends when they have skipped it.
-        """
-        zone = ZoneInfo(self.timezone)
-        local = now.astimezone(zone)
-        clock = local.time()
-        is_overnight = self.end <= self.start
-        is_quiet = clock >= self.start or clock < self.end if is_overnight else self.start <= clock < self.end
-        if not is_quiet:
-            return None
-        day = local.date() + timedelta(days=1 if is_overnight and clock >= self.start else 0)
-        return datetime.combine(day, self.end, tzinfo=zone).astimezone(now.tzinfo)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.booking import Appointment
-from appointments.reminders import QuietHours, reminders
+from appointments.quiet_hours import QuietHours
+from appointments.reminders import reminders
 from appointments.sealing import Sealer
 from appointments.storage import representation as representations
 from appointments.storage.appointments import find
@@ -114,9 +114,8 @@ class Planning:
     async def _quiet(
         self, connection: AsyncConnection, person: str, wanted: Preferences
     ) -> QuietHours | None:
-        own = wanted.quiet_hours
-        if own is not None:
-            return QuietHours(own.start, own.end, ZoneInfo(own.timezone))
+        if wanted.quiet_hours is not None:
+            return wanted.quiet_hours
         return self._settings.quiet_hours_in(await zone_of(connection, person))
 
 

@@ -1,12 +1,13 @@
 """What the clinic decides about reminders."""
 
 from datetime import time, timedelta
-from typing import Annotated
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from appointments.reminders import QuietHours, ReminderRules
+from appointments.quiet_hours import QuietHours
+from appointments.reminders import ReminderRules
 
 Minutes = Annotated[int, Field(ge=1, le=20_160)]
 
@@ -18,6 +19,12 @@ class QuietHoursSettings(BaseModel):
 
     since: time = time(22)
     until: time = time(8)
+
+    @model_validator(mode="after")
+    def _are_some(self) -> Self:
+        if self.since == self.until:
+            raise ValueError("since and until are the same time; null: no quiet hours")
+        return self
 
 
 class ReminderSettings(BaseModel):

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appointments.quiet_hours import QuietHours
 from appointments.reminders import (
     DEFAULT_BEFORE,
-    QuietHours,
     Reminder,
     ReminderRules,
     is_worth_sending,

@@ -5,12 +5,14 @@ from contextlib import suppress
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from appointments import booking_services as booking
 from appointments.booking import Appointment
+from appointments.quiet_hours import QuietHours
 from appointments.schedule_services import put_schedule
 from appointments.services import depart, start_representation
 from appointments.storage.appointments import find_between
@@ -20,7 +22,6 @@ from bridge.matrix.errors import HomeserverUnreachableError
 from bridge.notifications import preferences
 from bridge.notifications.courier import Courier
 from bridge.notifications.preferences import Preferences
-from bridge.notifications.preferences import QuietHours as PersonsQuietHours
 from bridge.reminding.chat import ChatSender
 from bridge.reminding.digest import Digests
 from bridge.reminding.planning import Planning
@@ -331,7 +332,7 @@ async def test_a_persons_own_choice_is_above_the_clinics(reminders: Reminders) -
 
     own = Preferences(minutes_before=(30,))
     assert await planned(own, TUESDAY_10) == ["03 08:30"]
-    quiet = PersonsQuietHours(start=time(9), end=time(10), timezone="Europe/Madrid")
+    quiet = QuietHours(time(9), time(10), ZoneInfo("Europe/Madrid"))
     own = Preferences(minutes_before=(30,), quiet_hours=quiet)
     assert await planned(own, TUESDAY_10 + timedelta(minutes=20)) == ["03 07:59"]
     assert await planned(Preferences(reminders=False), TUESDAY_10 + timedelta(hours=1)) == []

@@ -1,9 +1,14 @@
 """How people want to be told, over HTTP, and the link that ends mails."""
 
+from datetime import time
+from zoneinfo import ZoneInfo
+
 import pytest
 
+from appointments.quiet_hours import QuietHours
 from bridge.notifications import preferences
 from bridge.notifications.mail import unsubscribe_token
+from bridge.notifications.preferences import Preferences
 from tests.bridge.http.conftest import LUCIA
 
 PREFERENCES = "/api/notifications/preferences"
@@ -34,9 +39,10 @@ async def test_what_she_said_is_what_she_gets(api) -> None:
         ({"email": {"address": "lucia", "enabled": True}}, "#/email/address"),
         ({"email": {"address": "a@b.example\r\nBcc: x@y.example", "enabled": True}}, "#/email/address"),
         ({"email": {"enabled": True}}, "#/email"),
-        ({"delay_minutes": 0}, "#/delay_minutes"),
+        ({"delay_minutes": -1}, "#/delay_minutes"),
         ({"quiet_hours": {**WANTED["quiet_hours"], "timezone": "Europe/Atlantis"}}, "#/quiet_hours/timezone"),
         ({"quiet_hours": {**WANTED["quiet_hours"], "start": "24:00"}}, "#/quiet_hours/start"),
+        ({"quiet_hours": {**WANTED["quiet_hours"], "start": "08:00"}}, "#/quiet_hours/end"),
         ({"reminders": {"minutes_before": [0]}}, "#/reminders/minutes_before/0"),
         ({"telephone": "1"}, "#/telephone"),
     ],
@@ -46,6 +52,27 @@ async def test_what_makes_no_sense_is_refused(api, changes, pointer) -> None:
     answer = await api.call("PUT", PREFERENCES, json=WANTED | changes)
     assert answer.status == 422
     assert [error["pointer"] for error in (await answer.json())["errors"]] == [pointer]
+
+
+@pytest.mark.parametrize(("language", "word"), [("es", "silencio"), ("en", "quiet hours")])
+async def test_quiet_for_ever_is_refused(api, language, word) -> None:
+    """In words that say what to do, in both languages; what was stored before this was refused is never quiet."""
+    same = {"start": "08:00", "end": "08:00", "timezone": "Europe/Madrid"}
+    answer = await api.call(
+        "PUT",
+        PREFERENCES,
+        json=WANTED | {"quiet_hours": same},
+        headers=api.headers(**{"Accept-Language": language}),
+    )
+    (error,) = (await answer.json())["errors"]
+    assert (answer.status, error["pointer"]) == (422, "#/quiet_hours/end")
+    assert word in error["detail"]
+    stored = Preferences(quiet_hours=QuietHours(time(8), time(8), ZoneInfo("Europe/Madrid")))
+    async with api.services.database.write() as connection:
+        await preferences.put(
+            connection, stored, sealer=api.services.sealer, person=LUCIA, now=api.services.now()
+        )
+    assert (await (await api.call("GET", PREFERENCES)).json())["quiet_hours"] is None
 
 
 async def test_the_link_of_a_mail(api) -> None:

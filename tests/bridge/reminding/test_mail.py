@@ -6,6 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from icalendar import Calendar
@@ -13,13 +14,14 @@ from prometheus_client import CollectorRegistry
 
 from appointments import booking_services as booking
 from appointments.booking import Appointment
+from appointments.quiet_hours import QuietHours
 from appointments.schedule_services import put_schedule
 from bridge.appointment_facts import record_appointment
 from bridge.database import Database
 from bridge.notifications import preferences
 from bridge.notifications.courier import Courier
 from bridge.notifications.mail import Writer
-from bridge.notifications.preferences import Preferences, QuietHours
+from bridge.notifications.preferences import Preferences
 from bridge.notifications.smtp import Smtp
 from bridge.reminding.mail import AppointmentMailSender
 from bridge.reminding.planning import Planning
@@ -177,7 +179,7 @@ async def test_a_moved_appointment_is_not_reminded_of_as_it_was(mails: Mails) ->
 
 async def test_only_who_wants_it_and_when(mails: Mails) -> None:
     """A change waits for the end of her quiet hours; who switched it off meanwhile gets nothing."""
-    quiet = QuietHours(start=time(0), end=time(10), timezone="Europe/Madrid")
+    quiet = QuietHours(time(0), time(10), ZoneInfo("Europe/Madrid"))
     await mails.wants(Preferences(address="lucia@example.org", email=True, quiet_hours=quiet))
     await mails.book(TUESDAY_10 + timedelta(hours=2))
     assert await mails.tick() == []
