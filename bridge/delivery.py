@@ -7,8 +7,9 @@
 Only what the portal sends can be followed: what another homeserver sends is delivered when the portal has it. A
 server of which no recipient has joined yet has nothing; who joins is handed what was written before.
 
-One question settles up to 200 messages of a server. It is claimed in the database, so that several processes don't
-ask it twice, and asked again after pauses that grow while nothing moves.
+One question settles up to 200 messages of a server; the next is about those behind them, and from the oldest again
+after the last, so that what can't be settled keeps nothing waiting. It is claimed in the database, so that several
+processes don't ask it twice, and asked again after pauses that grow while nothing moves.
 """
 
 import logging
@@ -73,6 +74,7 @@ class Delivery:
         self._sender = sender
         self._portal = portal_server
         self._now = now
+        self._asked_up_to: dict[str, int] = {}
         self._gauge = Gauge(
             "videoconsulta_undelivered_messages",
             "Messages that not every recipient's homeserver has yet.",
@@ -175,40 +177,48 @@ class Delivery:
                 .where(IS_UNDELIVERED, _t.room_id.in_({group.room_id for group in groups}))
                 .order_by(_t.seq)
             )
-            events = [row for row in rows if (row.room_id, row.sender) in by_key][:MOST_EVENTS]
+            events = self._next_of(server, [row for row in rows if (row.room_id, row.sender) in by_key])
         try:
             answer = await sender.deliveries(server=server, event_ids=[row.event_id for row in events])
         except (MatrixError, HomeserverUnreachableError) as error:
             log.warning("how far %s is can't be asked now: %s", server, type(error).__name__)
             return
         async with self._database.write() as connection:
-            known = await self._note(connection, server, answer)
+            known = {row.server: row.sent for row in await connection.execute(select(delivery_servers))}
+            has_moved = answer.sent is not None and answer.sent != known.get(server)
+            known[server] = answer.sent
             for row in events:
                 if _is_handed(row, by_key[row.room_id, row.sender], answer.events, known):
-                    await mark_delivered(
+                    has_moved |= await mark_delivered(
                         connection, room_id=row.room_id, event_id=row.event_id, now=self._now()
                     )
+            if has_moved:
+                await self._note(connection, server, answer)
 
-    async def _note(self, connection: AsyncConnection, server: str, answer: Deliveries) -> dict[str, int]:
-        """Remember how far this server is, and whether it moved: how far each server is."""
-        sent_before = {row.server: row.sent for row in await connection.execute(select(delivery_servers))}
-        if answer.sent is not None and answer.sent != sent_before.get(server):
-            await connection.execute(
-                update(delivery_servers)
-                .where(_servers.server == server)
-                .values(sent=answer.sent, questions=0, ask_at=self._now())
-            )
-        known = {**sent_before, server: answer.sent}
-        return {one: sent for one, sent in known.items() if sent is not None}
+    def _next_of(self, server: str, rows: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
+        """Those of these undelivered messages that the next question to this server is about."""
+        behind = [row for row in rows if row.seq > self._asked_up_to.get(server, 0)]
+        chosen = (behind or rows)[:MOST_EVENTS]
+        is_last = not chosen or chosen[-1] is rows[-1]
+        self._asked_up_to[server] = 0 if is_last else chosen[-1].seq
+        return chosen
+
+    async def _note(self, connection: AsyncConnection, server: str, answer: Deliveries) -> None:
+        """Remember how far this server is, and ask again soon, since something moves."""
+        await connection.execute(
+            update(delivery_servers)
+            .where(_servers.server == server)
+            .values(sent=answer.sent, questions=0, ask_at=self._now())
+        )
 
 
 def _is_handed(
-    row: Row[*tuple[Any, ...]], group: _Group, places: Mapping[str, int], sent: Mapping[str, int]
+    row: Row[*tuple[Any, ...]], group: _Group, places: Mapping[str, int], sent: Mapping[str, int | None]
 ) -> bool:
     place = places.get(row.event_id)
     return all(
         (arrival is not None and row.seq < arrival)
-        or (place is not None and server in sent and place <= sent[server])
+        or (place is not None and (last := sent.get(server)) is not None and place <= last)
         for server, arrival in group.arrivals.items()
     )
 

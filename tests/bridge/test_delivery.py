@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from appointments.care import CareRelationship
 from appointments.services import start_representation
 from bridge.delivery import Delivery
-from bridge.matrix.delivered import Deliveries
+from bridge.matrix.delivered import MOST_EVENTS, Deliveries
 from bridge.matrix.errors import HomeserverUnreachableError
 from bridge.matrix.events import RoomEvent
 from bridge.receipts import record_receipt
@@ -251,3 +251,31 @@ async def test_only_the_other_side_makes_a_message_read(ward: Ward, reader: str)
         )
     assert await ward.statuses() == ["sent"]
     assert not await ward.clinic.facts("message.read")
+
+
+async def test_what_cannot_be_settled_keeps_nothing_waiting(ward: Ward) -> None:
+    """However many messages the portal can say nothing of, those behind them get their turn, and again."""
+    await ward.join()
+    for _ in range(MOST_EVENTS):
+        del ward.sender.places[await ward.say()]
+    follower = ward.follower()
+    for _ in range(2):
+        await ward.say()
+        ward.sender.sent[HOSPITAL] = 1000
+        for _ in range(4):
+            ward.clinic.clock.pass_by(seconds=10)
+            await follower.look()
+        assert (await ward.statuses())[-1] == "delivered"
+    assert (await ward.statuses()).count("sent") == MOST_EVENTS
+
+
+async def test_a_server_that_is_back_is_settled_without_pauses(ward: Ward) -> None:
+    """While questions settle something they follow each other, a look each."""
+    await ward.join()
+    for _ in range(2 * MOST_EVENTS + 1):
+        await ward.say()
+    ward.sender.sent[HOSPITAL] = 1000
+    follower = ward.follower()
+    for _ in range(3):
+        await follower.look()
+    assert set(await ward.statuses()) == {"delivered"}
