@@ -195,7 +195,7 @@ class Delivery:
             if has_moved:
                 await self._note(connection, server, answer)
 
-    def _next_of(self, server: str, rows: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
+    def _next_of(self, server: str, rows: Sequence[Row[*tuple[Any, ...]]]) -> Sequence[Row[*tuple[Any, ...]]]:
         """Those of these undelivered messages that the next question to this server is about."""
         behind = [row for row in rows if row.seq > self._asked_up_to.get(server, 0)]
         chosen = (behind or rows)[:MOST_EVENTS]
