@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from appointments.access import standings_of
 from appointments.appointment_permissions import APPOINTMENT_TABLE, AppointmentAction
 from appointments.booking import Appointment
-from appointments.errors import NoAppointmentError, NotInCareTeamError
+from appointments.errors import NoAppointmentError, NotInCareTeamError, NotTheProfessionalError
 from appointments.permissions import relation_of
 from appointments.storage import care as cares
 from appointments.storage import representation as representations
@@ -22,7 +22,10 @@ async def require_allowed(
     action: AppointmentAction,
     now: datetime,
 ) -> None:
-    """That `person` may do this with the appointments of these two. Raises NoAppointmentError, NotInCareTeamError."""
+    """That `person` may do this with the appointments of these two.
+
+    Raises NoAppointmentError, NotInCareTeamError, NotTheProfessionalError.
+    """
     care = await cares.find(connection, patient=patient, professional=professional)
     known = None
     if person not in (patient, professional):
@@ -33,6 +36,8 @@ async def require_allowed(
         raise NoAppointmentError(person)
     if verdict == "not-in-care-team":
         raise NotInCareTeamError(f"{patient} and {professional}")
+    if verdict == "not-the-professional":
+        raise NotTheProfessionalError(person)
 
 
 async def require_allowed_on(

@@ -18,7 +18,9 @@ from appointments.intervals import Interval
 
 Status = Literal["proposed", "booked", "arrived", "fulfilled", "cancelled", "noshow"]
 STATUSES: tuple[Status, ...] = get_args(Status)
-Transition = Literal["confirm", "move", "arrive", "fulfil", "miss", "cancel"]
+Attendance = Literal["arrive", "fulfil", "miss"]
+"""What the day itself brings."""
+Transition = Literal["confirm", "move", "cancel", Attendance]
 
 HOLDING: tuple[Status, ...] = ("proposed", "booked", "arrived", "fulfilled")
 """The states in which nobody else can have the time."""

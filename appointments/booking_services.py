@@ -18,11 +18,10 @@ from appointments.booking import Appointment, Status, after
 from appointments.errors import (
     NoAppointmentError,
     TooLateError,
-    VersionChangedError,
 )
 from appointments.events import AppointmentChanged
 from appointments.intervals import Interval
-from appointments.locking import locked_appointment, locked_schedule
+from appointments.locking import locked_appointment, locked_schedule, require_version
 from appointments.offers import Record
 from appointments.schedules import VisitType
 from appointments.slots import Slot, free_slots, require_free
@@ -137,7 +136,7 @@ async def move(
     status = after(known.status, "move")
     if known.start == start:  # also when this very move is asked for once more, with the version before it
         return known
-    _require_version(known, version)
+    require_version(known, version)
     if known.start <= now:
         raise TooLateError(appointment_id)
     kind = stored.schedule.visit_type(known.visit_type)
@@ -178,7 +177,7 @@ async def cancel(
     await require_allowed_on(connection, known, person=by, action="cancel", now=now)
     if known.status == "cancelled":
         return known
-    _require_version(known, version)
+    require_version(known, version)
     status = after(known.status, "cancel")
     if known.end <= now:
         raise TooLateError(appointment_id)
@@ -196,10 +195,16 @@ async def appointment_for(
     connection: AsyncConnection, *, appointment_id: str, person: str, now: datetime
 ) -> Appointment:
     """The appointment, if this person may see it. Raises NoAppointmentError."""
+    found = await require_appointment(connection, appointment_id)
+    await require_allowed_on(connection, found, person=person, action="see", now=now)
+    return found
+
+
+async def require_appointment(connection: AsyncConnection, appointment_id: str) -> Appointment:
+    """The appointment, whosever it is; a time that is kept for somebody is none. Raises NoAppointmentError."""
     found = await table.find(connection, appointment_id)
     if found is None or found.holds_for is not None:
         raise NoAppointmentError(appointment_id)
-    await require_allowed_on(connection, found, person=person, action="see", now=now)
     return found
 
 
@@ -249,8 +254,3 @@ async def _blocked(
     """What is blocked around the visits that start within the window."""
     around = Interval(window.start - kind.step, window.end + kind.step)
     return await table.find_blocked(connection, schedule_id=stored.id, window=around, besides=besides)
-
-
-def _require_version(known: Appointment, version: int | None) -> None:
-    if version is not None and version != known.version:
-        raise VersionChangedError(known.id)

@@ -91,6 +91,14 @@ class TooLateError(AppointmentError):
     """The appointment's time has come; it can't be moved or cancelled any more."""
 
 
+class TooEarlyError(AppointmentError):
+    """The appointment's time has not come yet."""
+
+
+class NotTheProfessionalError(AppointmentError):
+    """Only the appointment's professional may do this, and the clinic."""
+
+
 class VersionChangedError(AppointmentError):
     """The appointment was changed since the version that the caller knows."""
 

@@ -67,13 +67,17 @@ class Departed:
     at: datetime
 
 
-AppointmentKind = Literal["booked", "moved", "cancelled", "offered", "lapsed"]
+Attended = Literal["arrived", "fulfilled", "noshow"]
+AppointmentKind = Literal["booked", "moved", "cancelled", "offered", "lapsed", Attended]
 """`offered`: an earlier time is kept for whoever waits for one; `lapsed`: it is not kept any more, whyever."""
 
 
 @dataclass(frozen=True, slots=True)
 class AppointmentChanged:
-    """Something happened to an appointment, which is now as it stands here; `by` did it, None is time itself."""
+    """Something happened to an appointment, which is now as it stands here.
+
+    `by` did it; None is time itself, or the clinic.
+    """
 
     kind: AppointmentKind
     appointment: Appointment

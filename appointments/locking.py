@@ -3,7 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.booking import Appointment
-from appointments.errors import NoAppointmentError, NotOfferedError
+from appointments.errors import NoAppointmentError, NotOfferedError, VersionChangedError
 from appointments.storage import appointments as table
 from appointments.storage import schedules
 from appointments.storage.schedules import StoredSchedule
@@ -27,3 +27,9 @@ async def locked_schedule(connection: AsyncConnection, professional: str) -> Sto
     if stored is None:
         raise NotOfferedError("no-schedule")
     return stored
+
+
+def require_version(known: Appointment, version: int | None) -> None:
+    """That this is the version that the caller knows, who may know none. Raises VersionChangedError."""
+    if version is not None and version != known.version:
+        raise VersionChangedError(known.id)

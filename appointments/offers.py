@@ -44,8 +44,8 @@ async def withdraw_useless(
     now: datetime,
     record: Record,
 ) -> None:
-    """After a move or a cancellation: keep no time for this appointment that would not be an earlier one."""
-    if changed.status == "cancelled":
+    """After any change: keep no time for this appointment that would not be an earlier one."""
+    if changed.status != "booked":
         await waiting.leave(connection, changed.id)
     for hold in await waiting.offers_for(connection, changed.id):
         is_earlier = changed.status == "booked" and hold.start < changed.start

@@ -17,7 +17,7 @@ Action = Literal["open", "send", "read", "list", "receipt"]
 `read` its messages; `list`: find it in the list; `receipt`: tell that it was read."""
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
-Verdict = Literal["allowed", "not-in-care-team", "not-found"]
+Verdict = Literal["allowed", "not-in-care-team", "not-the-professional", "not-found"]
 """`not-found` tells nothing: not even that there is a conversation."""
 
 Who = Literal["patient", "professional", "representative", "no-representative", "departed", "stranger"]

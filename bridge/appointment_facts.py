@@ -11,10 +11,11 @@ from bridge.reminding.notices import note_change
 
 
 async def record_appointment(connection: AsyncConnection, changed: AppointmentChanged) -> None:
-    """The fact `appointment.booked`, `.moved`, `.cancelled`; `.offered`, `.lapsed` for the waiting list.
+    """The fact `appointment.booked`, `.moved`, `.cancelled`, `.arrived`, `.fulfilled`, `.noshow`.
 
-    The last two are the waiting patient's alone, and about the appointment with which she waits: `offer_id` says
-    which kept time it is. `audience` are those who represent the patient in appointments.
+    And `.offered`, `.lapsed` for the waiting list; these are the waiting patient's alone, and about the appointment
+    with which she waits: `offer_id` says which kept time it is. `audience` are those who represent the patient in
+    appointments.
     In the same transaction what was said of the appointment before becomes impossible (bridge/reminding/).
     """
     one = changed.appointment

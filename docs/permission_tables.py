@@ -39,6 +39,7 @@ _ACTIONS: dict[Action, str] = {
 _VERDICTS: dict[Verdict, str] = {
     "allowed": "yes",
     "not-in-care-team": "403 `not-in-care-team`",
+    "not-the-professional": "403 `not-the-professional`",
     "not-found": "404 `not-found`",
 }
 _APPOINTMENT_ACTIONS: dict[AppointmentAction, str] = {
@@ -48,6 +49,7 @@ _APPOINTMENT_ACTIONS: dict[AppointmentAction, str] = {
     "reason": "read its reasons",
     "move": "move it, wait for an earlier time",
     "cancel": "cancel it",
+    "attend": "say who came",
 }
 _APPOINTMENTS = """
 In the list, `not-found` means that the conversation is not in it. An identity that changed stops writing for
@@ -58,6 +60,7 @@ everybody who may: 409 `identity-changed`.
 Here a representative is one with the scope `appointments`. Reasons are words of people: a session made from an OpenID
 token gives them to nobody. Schedules are kept by the professional's own session, for herself, and by integrators; a
 key that acts for nobody (no `X-Act-As`) sees what is free and lists the appointments of any patient or professional.
+Who came and who did not is said by the professional's own session, and by integrators, of any appointment.
 
 """
 _CALLERS = """

@@ -48,6 +48,12 @@ class CancelAppointment(RequestModel):
     version: Version | None = None
 
 
+class AttendAppointment(RequestModel):
+    """The version that you know, if it matters."""
+
+    version: Version | None = None
+
+
 class AppointmentPath(RequestModel):
     """Which appointment."""
 

@@ -52,7 +52,7 @@ async def book_appointment(context: Context, *, body: BookAppointment) -> Answer
             now=services.now(),
             record=record_appointment,
         )
-    return await _answer(context, booked, status=201)
+    return await answer_with(context, booked, status=201)
 
 
 async def book_series(context: Context, *, body: BookSeries) -> Answer:
@@ -135,7 +135,7 @@ async def list_appointments(context: Context, *, query: AppointmentsQuery) -> An
 
 async def get_appointment(context: Context, *, path: AppointmentPath) -> Answer:
     """GET /api/appointments/{id}."""
-    return await _answer(context, await find(context, path.id))
+    return await answer_with(context, await find(context, path.id))
 
 
 async def get_reasons(context: Context, *, path: AppointmentPath) -> Answer:
@@ -164,7 +164,7 @@ async def move_appointment(context: Context, *, path: AppointmentPath, body: Mov
             now=services.now(),
             record=record_appointment,
         )
-    return await _answer(context, moved)
+    return await answer_with(context, moved)
 
 
 async def cancel_appointment(context: Context, *, path: AppointmentPath, body: CancelAppointment) -> Answer:
@@ -181,7 +181,7 @@ async def cancel_appointment(context: Context, *, path: AppointmentPath, body: C
             now=services.now(),
             record=record_appointment,
         )
-    return await _answer(context, cancelled)
+    return await answer_with(context, cancelled)
 
 
 async def refuse_unknown(context: Context, raw: Mapping[str, Any]) -> None:
@@ -204,7 +204,8 @@ def _patient(context: Context, body: BookAppointment | BookSeries) -> str:
     return body.patient or context.acting_for
 
 
-async def _answer(context: Context, one: Appointment, *, status: int = 200) -> Answer:
+async def answer_with(context: Context, one: Appointment, *, status: int = 200) -> Answer:
+    """The appointment, as it is now."""
     return json_answer((await _answers(context, [one]))[0], status=status)
 
 

@@ -32,12 +32,17 @@ _WITHDRAW = (
 
 
 async def note_change(connection: AsyncConnection, changed: AppointmentChanged) -> None:
-    """Say no more what was true before, and say soon what is true now. Offers of the waiting list are neither."""
+    """Say no more what was true before, and say soon what is true now.
+
+    Who came and who did not is announced to nobody. Offers of the waiting list are neither.
+    """
     one = changed.appointment
-    if changed.kind not in _ANNOUNCED or one.holds_for is not None:
+    if one.holds_for is not None:
         return
     await ledger.cancel(connection, subject=one.id, now=changed.at)
     await connection.execute(_WITHDRAW, {"appointment": one.id})
+    if changed.kind not in _ANNOUNCED:
+        return
     await insert_once(
         connection,
         appointment_notices,

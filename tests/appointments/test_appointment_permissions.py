@@ -18,10 +18,15 @@ def test_the_table_is_whole() -> None:
 
 @pytest.mark.parametrize("relation", APPOINTMENT_TABLE)
 def test_what_holds_for_every_row(relation: Relation) -> None:
-    """Nothing new without active care; who may see may cancel; who may not see hears of nothing."""
+    """Nothing new without active care; who may see may cancel; who may not see hears of nothing.
+
+    Who came is the professional's to say, also afterwards.
+    """
     row = APPOINTMENT_TABLE[relation]
     if relation.care != "active":
         assert {row[action] for action in ("slots", "book", "move")}.isdisjoint({"allowed"})
     assert row["see"] == row["cancel"] == row["reason"]
     if row["see"] != "allowed":
-        assert {row[action] for action in ("see", "reason", "move", "cancel")} == {"not-found"}
+        assert {row[action] for action in ("see", "reason", "move", "cancel", "attend")} == {"not-found"}
+    else:
+        assert row["attend"] == ("allowed" if relation.who == "professional" else "not-the-professional")

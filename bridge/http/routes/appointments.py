@@ -1,11 +1,12 @@
 """Appointments: schedules and slots, booking, the waiting list, calendars."""
 
-from bridge.http import appointments, calendars, schedules, waiting
+from bridge.http import appointments, attending, calendars, schedules, waiting
 from bridge.http.appointment_models import (
     AppointmentAnswer,
     AppointmentPath,
     AppointmentsAnswer,
     AppointmentsQuery,
+    AttendAppointment,
     BookAppointment,
     BookSeries,
     CancelAppointment,
@@ -170,6 +171,34 @@ _BOOKING = (
     ),
 )
 
+_ATTENDANCE = tuple(
+    Route(
+        method="POST",
+        path=f"{_ONE}/{verb}",
+        operation=f"{verb}_appointment",
+        handler=handler,
+        scope="appointments",
+        sessions=OWN_SESSION,
+        path_model=AppointmentPath,
+        body_model=AttendAppointment,
+        body_is_optional=True,
+        refuse=attending.refuse_unknown,
+        answers={200: AppointmentAnswer},
+        problems=(
+            Problem.NOT_FOUND,
+            Problem.NOT_THE_PROFESSIONAL,
+            Problem.APPOINTMENT_STATE,
+            Problem.TOO_EARLY,
+            Problem.VERSION_CHANGED,
+        ),
+    )
+    for verb, handler in (
+        ("arrive", attending.arrive_appointment),
+        ("fulfil", attending.fulfil_appointment),
+        ("noshow", attending.noshow_appointment),
+    )
+)
+
 _WAITING_LIST = (
     Route(
         method="POST",
@@ -265,4 +294,4 @@ _CALENDARS = (
     ),
 )
 
-APPOINTMENTS_ROUTES = (*_SCHEDULES, *_BOOKING, *_WAITING_LIST, *_CALENDARS)
+APPOINTMENTS_ROUTES = (*_SCHEDULES, *_BOOKING, *_ATTENDANCE, *_WAITING_LIST, *_CALENDARS)

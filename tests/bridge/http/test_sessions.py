@@ -181,6 +181,9 @@ async def test_every_route_says_which_sessions_may_call() -> None:
     assert {route.operation for route in API_ROUTES if route.sessions == {"own"}} == {
         "put_schedule",
         "get_schedule",
+        "arrive_appointment",
+        "fulfil_appointment",
+        "noshow_appointment",
     }
     assert [route.operation for route in API_ROUTES if route.logs_in] == ["create_session"]
 
