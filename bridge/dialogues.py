@@ -10,13 +10,11 @@ from appointments.storage.appointments import find
 from bots.booking_dialogue import Dialogue
 from bots.booking_talk import reminder_dialogue
 from bridge.booking_desk import as_booked
-from bridge.reminding.notices import SEND_PREFIX
+from bridge.reminding.notices import delivery_id_of
 from bridge.storage.deliveries import deliveries
 from bridge.storage.reminding import dialogues
-from bridge.storage.sends import sends
+from bridge.storage.sends import DELIVERY_PREFIX, sends
 from bridge.storage.statements import upsert
-
-_EVENT_SUFFIX = ":event"
 
 
 class Dialogues:
@@ -69,11 +67,10 @@ class Dialogues:
         return Dialogue.model_validate_json(self._sealer.open(sealed, context=_context(person)))
 
     async def _of_delivery(self, connection: AsyncConnection, person: str, send_id: str) -> Dialogue | None:
-        delivery_id = send_id.removeprefix(SEND_PREFIX).removesuffix(_EVENT_SUFFIX)
         row = (
             await connection.execute(
                 select(deliveries.c.subject).where(
-                    deliveries.c.id == delivery_id, deliveries.c.person == person
+                    deliveries.c.id == delivery_id_of(send_id), deliveries.c.person == person
                 )
             )
         ).one_or_none()
@@ -90,7 +87,7 @@ async def prune(connection: AsyncConnection, *, now: datetime) -> int:
 
 
 def _is_list(dialogue: Dialogue) -> bool:
-    is_told = dialogue.send_id.startswith(SEND_PREFIX)
+    is_told = dialogue.send_id.startswith(DELIVERY_PREFIX)
     return not is_told and all(step.do != "cancel" for step in dialogue.steps)
 
 

@@ -13,9 +13,10 @@ from bridge.e2ee.errors import SessionNotReadyError
 from bridge.e2ee.machine import Encryption
 from bridge.errors import HomeserverUnavailableError
 from bridge.matrix.errors import MatrixError
+from bridge.reminding.judging import require_still_said
 from bridge.rooms import Reading, room_encryption
 from bridge.speaking import require_speaking
-from bridge.storage.send_statements import BY_ID, SET_ENCRYPTED
+from bridge.storage.send_statements import BY_SEQ, SET_ENCRYPTED
 
 RETRY_AFTER_S = 5.0
 
@@ -44,7 +45,7 @@ class Encrypting:
     async def encrypt(self, row: Row[Any]) -> Row[Any]:
         """The row as it stands then: encrypted, by us or by another process, which may even have sent it.
 
-        Raises what `require_speaking` raises, HomeserverUnavailableError, NoDeviceError.
+        Raises what `require_speaking` raises; HomeserverUnavailableError, NoDeviceError.
         """
         content = json.loads(self._sealer.open(row.sealed, context=f"sends:{row.id}"))
         for _ in range(_ATTEMPTS):
@@ -56,18 +57,23 @@ class Encrypting:
                 continue
             except _TakenByAnotherProcessError:
                 async with self._database.read() as connection:
-                    return (await connection.execute(BY_ID, {"send_id": row.id})).one()
+                    return (await connection.execute(BY_SEQ, {"row": row.seq})).one()
         raise HomeserverUnavailableError("no encryption session could be made ready")
 
     async def require_speaking(self, connection: AsyncConnection, row: Row[Any]) -> None:
-        """Raises what bridge.speaking.require_speaking raises unless the message may leave now."""
+        """Raises what bridge.speaking.require_speaking raises unless the message may leave now.
+
+        NotWantedError and NotNowError for what the ledger of deliveries has no more to say.
+        """
+        now = self._now()
         await require_speaking(
             connection,
             room_id=row.room_id,
             sender=row.sender,
-            now=self._now(),
+            now=now,
             assistant=self._reading.assistant,
         )
+        await require_still_said(connection, row, sealer=self._sealer, now=now)
 
     async def _prepare(self, row: Row[Any]) -> None:
         async with self._database.read() as connection:

@@ -44,6 +44,7 @@ from bridge.live.recent import RecentEvents
 from bridge.locks import KeyedLocks
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
+from bridge.notifications.errors import NotNowError, NotWantedError
 from bridge.rooms import Reading
 from bridge.storage.send_statements import (
     BY_ID,
@@ -60,6 +61,9 @@ log = logging.getLogger(__name__)
 
 _REFUSALS = ("M_TOO_LARGE", "M_BAD_JSON", "M_FORBIDDEN")
 """Answers about this very message. Others, an unknown token say, are the operator's trouble and may end."""
+
+_WITHDRAWN = (NotWantedError, NotNowError)
+"""A reminder whose appointment has changed, or whose words are no longer true."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,25 +139,35 @@ class Outbox:
         """Send what waits in this room up to and including this message.
 
         Raises HomeserverUnavailableError and IdentityChangedError, after which the message still waits and
-        `deliver_waiting` goes on with it; NotInCareTeamError and MessageRefusedError, after which it does not.
+        `deliver_waiting` goes on with it; NotInCareTeamError and MessageRefusedError, and for what the ledger of
+        deliveries says NotWantedError and NotNowError, after which it does not.
         """
         async with self._rooms[room_id]:
             async with self._database.read() as connection:
                 waiting = (
-                    await connection.execute(WAITING_IN_ROOM, {"room_id": room_id, "up_to": seq})
+                    await connection.execute(
+                        WAITING_IN_ROOM, {"room_id": room_id, "up_to": seq, "send_id": send_id}
+                    )
                 ).all()
             sent = [await self._deliver_or_refuse(row, raise_refusal=row.id == send_id) for row in waiting]
         is_own_last = bool(waiting) and waiting[-1].id == send_id
         return (sent[-1] if is_own_last else None) or await self._outcome(send_id)
 
     async def deliver_waiting(self) -> None:
-        """Send everything that waits, for instance after a crash or an outage of the homeserver."""
+        """Send everything that waits, for instance after a crash or an outage of the homeserver.
+
+        Not what the ledger of deliveries has to judge first: that is said by the ledger's next try.
+        """
         async with self._database.read() as connection:
-            latest = {row.room_id: row for row in await connection.execute(WAITING)}
+            latest = {row.room_id: row for row in await connection.execute(WAITING, {"send_id": ""})}
         for row in latest.values():
             try:
                 await self.deliver(send_id=row.id, room_id=row.room_id, seq=row.seq)
-            except (ServiceError, NotInCareTeamError):  # one room's trouble need not be another's
+            except (
+                ServiceError,
+                NotInCareTeamError,
+                *_WITHDRAWN,
+            ):  # one room's trouble need not be another's
                 continue
 
     async def _outcome(self, send_id: str) -> Sent:
@@ -169,11 +183,11 @@ class Outbox:
         except IdentityChangedError:
             if raise_refusal:
                 raise
-        except (NotInCareTeamError, NotAPartyError) as error:
+        except (NotInCareTeamError, NotAPartyError, *_WITHDRAWN) as error:
             log.warning("message %s must not go out any more", row.seq)
             await self._refuse(row)
             if raise_refusal:
-                raise NotInCareTeamError from error
+                raise error if isinstance(error, _WITHDRAWN) else NotInCareTeamError from error
         except (HomeserverUnreachableError, NoDeviceError) as error:  # a device may not be published yet
             raise HomeserverUnavailableError from error
         except MatrixError as error:
@@ -214,7 +228,7 @@ class Outbox:
         async with self._database.read() as connection:
             try:
                 await self._encrypting.require_speaking(connection, row)
-            except (NotInCareTeamError, NotAPartyError, IdentityChangedError) as error:
+            except (NotInCareTeamError, NotAPartyError, IdentityChangedError, *_WITHDRAWN) as error:
                 refusal = error
         if refusal is None and not is_late(row, now=self._now()):
             return None

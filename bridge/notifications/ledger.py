@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import Row, bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
@@ -52,6 +52,10 @@ _CLAIM = (
     .where(_c.id.in_(_DUE.scalar_subquery()))
     .values(claim=bindparam("lease"), due_at=bindparam("until"), attempts=_c.attempts + 1)
     .returning(deliveries)
+)
+_OPEN_ONE = select(deliveries).where(_c.id == bindparam("one"), _IS_OPEN)
+_HELD = (
+    select(_c.id).where(_c.id == bindparam("one"), _c.claim == bindparam("lease"), _IS_OPEN).with_for_update()
 )
 _MINE = update(deliveries).where(_c.id == bindparam("one"), _c.claim == bindparam("lease"), _IS_OPEN)
 _END = _MINE.values(state=bindparam("outcome"), done_at=bindparam("at"), claim=None)
@@ -133,20 +137,18 @@ async def claim(
         "until": now + LEASE,
     }
     rows = (await connection.execute(_CLAIM, parameters)).all()
-    return [
-        Claimed(
-            id=row.id,
-            person=row.person,
-            channel=row.channel,
-            kind=row.kind,
-            subject=row.subject,
-            due_at=row.due_at,
-            data=json.loads(sealer.open(row.sealed, context=_context(row.id))),
-            lease=row.claim,
-            attempts=row.attempts,
-        )
-        for row in rows
-    ]
+    return [Claimed(**_told(row, sealer), lease=row.claim, attempts=row.attempts) for row in rows]
+
+
+async def hold(connection: AsyncConnection, claimed: Claimed) -> bool:
+    """Whether it is still ours; then nobody cancels it before the end of this transaction."""
+    return (await connection.execute(_HELD, {"one": claimed.id, "lease": claimed.lease})).first() is not None
+
+
+async def find_open(connection: AsyncConnection, delivery_id: str, *, sealer: Sealer) -> Delivery | None:
+    """The delivery, while it is still to be told."""
+    row = (await connection.execute(_OPEN_ONE, {"one": delivery_id})).first()
+    return None if row is None else Delivery(**_told(row, sealer))
 
 
 async def finish(connection: AsyncConnection, claimed: Claimed, *, now: datetime) -> None:
@@ -205,6 +207,12 @@ async def _end(connection: AsyncConnection, claimed: Claimed, outcome: State, no
         _END, {"one": claimed.id, "lease": claimed.lease, "outcome": outcome, "at": now}
     )
     return bool(ended.rowcount)
+
+
+def _told(row: Row[Any], sealer: Sealer) -> dict[str, Any]:
+    data = json.loads(sealer.open(row.sealed, context=_context(row.id)))
+    names = ("id", "person", "channel", "kind", "subject", "due_at")
+    return {**{name: getattr(row, name) for name in names}, "data": data}
 
 
 def _context(delivery_id: str) -> str:

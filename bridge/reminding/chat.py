@@ -1,13 +1,15 @@
 """The ledger's channel `chat`: what the assistant says of its own accord, in each person's direct chat, once.
 
 The id in the outbox is made of the delivery's, so a delivery that is tried again says nothing twice. What is due is
-judged again right before it is said: an appointment that was moved or cancelled meanwhile is not reminded of.
+judged again right before it is said: an appointment that was moved or cancelled meanwhile is not reminded of. What a
+try took in and did not get as far as encrypting is set aside, and the next one judges anew.
 """
 
+import asyncio
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.booking import Appointment
@@ -19,19 +21,26 @@ from bridge.booking_desk import as_booked
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.dialogues import Dialogues
-from bridge.errors import MessageRefusedError, ServiceError
+from bridge.errors import MessageRefusedError
+from bridge.notifications import ledger
 from bridge.notifications.errors import NotWantedError, UndeliverableError
 from bridge.notifications.ledger import Claimed
 from bridge.outbox import Outbox
 from bridge.people import names_of, reader_of
 from bridge.reminding.digest import lines_of_the_day
-from bridge.reminding.judging import REMINDER, require_current
-from bridge.reminding.notices import SEND_PREFIX
+from bridge.reminding.judging import DIGEST, REMINDER, require_current
+from bridge.reminding.notices import EVENT_SUFFIX
 from bridge.storage.direct_chats import direct_chats
 from bridge.storage.people import people
-from bridge.storage.sends import sends
+from bridge.storage.sends import DELIVERY_PREFIX, sends
 
 APPOINTMENT_EVENT = "es.videoconsulta.appointment"
+# The row stays, under a name that nothing else has: whoever still holds it finds that it must not go out.
+_SET_ASIDE = (
+    update(sends)
+    .where(sends.c.id.in_(bindparam("sends", expanding=True)), sends.c.state.in_(["accepted", "refused"]))
+    .values(id=literal("aside:") + sends.c.txn_id, state="refused", sealed=None, content=None)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +74,23 @@ class ChatSender:
 
     async def send(self, delivery: Claimed) -> None:
         """Say it. Raises NotWantedError, UndeliverableError, and others when it may work later."""
+        if delivery.attempts > 1:
+            await self._set_aside(delivery)
+        room_id, accepted = await self._accept(delivery)
+        try:
+            for send_id, seq in accepted:
+                await self._outbox.deliver(send_id=send_id, room_id=room_id, seq=seq)
+        except (NotInCareTeamError, MessageRefusedError) as error:
+            raise UndeliverableError(type(error).__name__) from error
+        except (Exception, asyncio.CancelledError):
+            await self._set_aside(delivery)
+            raise
+
+    async def _accept(self, delivery: Claimed) -> tuple[str, list[tuple[str, int]]]:
+        """The room, and what is to be said there now, in the outbox."""
         async with self._database.write() as connection:
+            if not await ledger.hold(connection, delivery):  # cancelled, or another process has it now
+                raise NotWantedError
             said = await self._judged(connection, delivery)
             room_id = await _room_of(connection, delivery.person)
             accepted = [
@@ -84,13 +109,12 @@ class ChatSender:
             ]
             if delivery.kind == REMINDER and said.about is not None:
                 await self._let_answer(connection, delivery, said.about)
-        for send_id, seq in accepted:
-            await self._deliver(send_id, room_id, seq)
+        return room_id, accepted
 
     async def _judged(self, connection: AsyncConnection, delivery: Claimed) -> _Said:
         """What is to be said now. Raises NotWantedError."""
         reader = await reader_of(connection, delivery.person)
-        if delivery.kind == "appointment.digest":
+        if delivery.kind == DIGEST:
             lines = await lines_of_the_day(
                 connection, delivery, reader=reader, sealer=self._sealer, now=self._now()
             )
@@ -116,31 +140,23 @@ class ChatSender:
             connection, {appointment.patient, appointment.professional}, sealer=self._sealer
         )
         dialogue = reminder_dialogue(as_booked(appointment, person=delivery.person, names=names))
-        named = dialogue.model_copy(update={"send_id": SEND_PREFIX + delivery.id})
+        named = dialogue.model_copy(update={"send_id": DELIVERY_PREFIX + delivery.id})
         await self._dialogues.save_unless_open(
             connection, person=delivery.person, dialogue=named, now=self._now()
         )
 
-    async def _deliver(self, send_id: str, room_id: str, seq: int) -> None:
-        try:
-            await self._outbox.deliver(send_id=send_id, room_id=room_id, seq=seq)
-        except (NotInCareTeamError, MessageRefusedError) as error:
-            raise UndeliverableError(type(error).__name__) from error
-        except ServiceError as error:
-            await self._take_back(send_id, error)
-
-    async def _take_back(self, send_id: str, error: ServiceError) -> NoReturn:
-        """What never left is judged anew when it is tried again, so that nothing is said too late."""
+    async def _set_aside(self, delivery: Claimed) -> None:
+        """What is taken in and not encrypted is not sent: the next try judges anew, so nothing is said too late."""
+        send_id = DELIVERY_PREFIX + delivery.id
         async with self._database.write() as connection:
-            await connection.execute(delete(sends).where(sends.c.id == send_id, sends.c.state == "accepted"))
-        raise error
+            await connection.execute(_SET_ASIDE, {"sends": [send_id, send_id + EVENT_SUFFIX]})
 
 
 def _messages(delivery: Claimed, said: _Said) -> list[tuple[str, str, dict[str, Any]]]:
-    send_id = SEND_PREFIX + delivery.id
+    send_id = DELIVERY_PREFIX + delivery.id
     made: list[tuple[str, str, dict[str, Any]]] = []
     if said.event is not None:
-        made.append((f"{send_id}:event", APPOINTMENT_EVENT, said.event))
+        made.append((send_id + EVENT_SUFFIX, APPOINTMENT_EVENT, said.event))
     if said.text is not None:
         content = {"msgtype": "m.notice", "body": said.text, "m.mentions": {"user_ids": [delivery.person]}}
         made.append((send_id, "m.room.message", content))

@@ -17,6 +17,7 @@ from bridge.database import Database
 from bridge.notifications.errors import NotWantedError
 from bridge.notifications.ledger import Claimed, Delivery, enqueue
 from bridge.people import names_of
+from bridge.reminding.judging import DIGEST
 
 _STILL_MORNING = timedelta(hours=2)
 """So long after its hour a digest still helps, when nothing ran at its hour."""
@@ -50,7 +51,7 @@ class Digests:
                 id=f"appointment.digest:{day.isoformat()}:{professional}:chat",
                 person=professional,
                 channel="chat",
-                kind="appointment.digest",
+                kind=DIGEST,
                 subject=professional,
                 due_at=now,
                 data={"day": day.isoformat(), "zone": zone.key},

@@ -1,19 +1,33 @@
 """The statements over the table of sends, built once."""
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import and_, bindparam, not_, select, update
 
-from bridge.storage.sends import sends
+from bridge.storage.sends import DELIVERY_PREFIX, sends
 
 IS_WAITING = sends.c.state.in_(["accepted", "encrypted"])
+# Whether it is still to be said is for whoever took it in to judge: nobody else begins to send it.
+_IS_JUDGED_FIRST = and_(
+    sends.c.state == "accepted", sends.c.id.startswith(DELIVERY_PREFIX), sends.c.id != bindparam("send_id")
+)
 
 SEQ_OF = select(sends.c.seq).where(sends.c.id == bindparam("send_id"))
 BY_ID = select(sends).where(sends.c.id == bindparam("send_id"))
+BY_SEQ = select(sends).where(sends.c.seq == bindparam("row"))
 WAITING_IN_ROOM = (
     select(sends)
-    .where(IS_WAITING, sends.c.room_id == bindparam("room_id"), sends.c.seq <= bindparam("up_to"))
+    .where(
+        IS_WAITING,
+        sends.c.room_id == bindparam("room_id"),
+        sends.c.seq <= bindparam("up_to"),
+        not_(_IS_JUDGED_FIRST),
+    )
     .order_by(sends.c.seq)
 )
-WAITING = select(sends.c.room_id, sends.c.id, sends.c.seq).where(IS_WAITING).order_by(sends.c.seq)
+WAITING = (
+    select(sends.c.room_id, sends.c.id, sends.c.seq)
+    .where(IS_WAITING, not_(_IS_JUDGED_FIRST))
+    .order_by(sends.c.seq)
+)
 SET_ENCRYPTED = (
     update(sends)
     .where(sends.c.seq == bindparam("row"), sends.c.state == "accepted")

@@ -4,6 +4,9 @@ from sqlalchemy import JSON, BigInteger, Column, Index, Integer, LargeBinary, Ta
 
 from appointments.storage.schema import Instant, metadata
 
+DELIVERY_PREFIX = "delivery:"
+"""Begins the ids of what the assistant says for the ledger of deliveries (bridge/reminding/chat.py)."""
+
 sends = Table(
     "sends",
     metadata,

@@ -4,6 +4,7 @@ import pytest
 
 from bridge.database import Database
 from tests.bridge.clinic import GARCIA, JUAN, LUCIA, Clinic
+from tests.bridge.reminding.reminders import Reminders
 
 
 @pytest.fixture
@@ -14,4 +15,12 @@ async def clinic(database: Database) -> Clinic:
         await made.manage(patient)
         await made.start_care(patient, GARCIA)
     made.key_server.calls.clear()
+    return made
+
+
+@pytest.fixture
+async def reminders(clinic: Clinic) -> Reminders:
+    """Monday morning; people who hear of their appointments."""
+    made = Reminders(clinic)
+    await made.open()
     return made

@@ -19,7 +19,7 @@ from bots.booking_ports import BookingDesk as Port
 from bridge.booking_desk import BookingDesk
 from tests.appointments.diary import schedule
 from tests.bridge.clinic import GARCIA, JUAN, LOPEZ, LUCIA, PORTAL, Clinic
-from tests.bridge.test_reminding import MONDAY, TUESDAY_10
+from tests.bridge.reminding.reminders import MONDAY, TUESDAY_10
 
 MARIA = f"@maria:{PORTAL}"
 DAY = Interval(TUESDAY_10, TUESDAY_10 + timedelta(hours=1))

@@ -3,20 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
-import pytest
-
-from tests.bridge.clinic import Clinic
-from tests.bridge.test_reminding import TUESDAY_10, Reminders
+from tests.bridge.reminding.reminders import TUESDAY_10, Reminders
 
 BEFORE = timedelta(hours=2)
-
-
-@pytest.fixture
-async def reminders(clinic: Clinic) -> Reminders:
-    """Monday morning."""
-    made = Reminders(clinic)
-    await made.open()
-    return made
 
 
 async def reminded(reminders: Reminders) -> dict[str, Any]:

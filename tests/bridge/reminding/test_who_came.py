@@ -8,16 +8,8 @@ from appointments.attendance_services import attend
 from appointments.booking import Attendance
 from bridge.appointment_facts import record_appointment
 from bridge.storage.deliveries import deliveries
-from tests.bridge.clinic import GARCIA, Clinic
-from tests.bridge.test_reminding import TUESDAY_10, Reminders
-
-
-@pytest.fixture
-async def reminders(clinic: Clinic) -> Reminders:
-    """Monday morning."""
-    made = Reminders(clinic)
-    await made.open()
-    return made
+from tests.bridge.clinic import GARCIA
+from tests.bridge.reminding.reminders import TUESDAY_10, Reminders
 
 
 @pytest.mark.parametrize(("what", "at"), [("arrive", -timedelta(hours=3)), ("miss", timedelta(0))])

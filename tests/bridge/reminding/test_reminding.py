@@ -7,131 +7,17 @@ from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-import pytest
-from prometheus_client import CollectorRegistry
-
 from appointments import booking_services as booking
-from appointments.booking import Appointment
 from appointments.quiet_hours import QuietHours
-from appointments.schedule_services import put_schedule
 from appointments.services import depart, start_representation
-from appointments.storage.appointments import find_between
 from bridge.appointment_facts import record_appointment
-from bridge.dialogues import Dialogues
 from bridge.matrix.errors import HomeserverUnreachableError
 from bridge.notifications import preferences
-from bridge.notifications.courier import Courier
 from bridge.notifications.preferences import Preferences
-from bridge.reminding.chat import ChatSender
-from bridge.reminding.digest import Digests
-from bridge.reminding.planning import Planning
-from bridge.reminding.settings import ReminderSettings
 from bridge.storage.deliveries import deliveries
 from bridge.storage.reminding import dialogues
-from tests.appointments.diary import schedule
-from tests.bridge.clinic import ASSISTANT, GARCIA, LOPEZ, LUCIA, PORTAL, Clinic, Killed, Process
-from tests.bridge.visitor import Visitor
-
-MARIA = f"@maria:{PORTAL}"
-MONDAY = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
-TUESDAY_10 = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
-
-
-class Reminders:
-    """A clinic in which Maria and Garcia have joined their chats, and the jobs of its scheduler."""
-
-    def __init__(self, clinic: Clinic) -> None:
-        self.clinic = clinic
-        self.maria = Visitor(clinic, MARIA)
-        self.garcia = Visitor(clinic, GARCIA)
-        self.rooms: dict[str, str] = {}
-
-    async def open(self) -> None:
-        """Care, office hours, chats."""
-        self.clinic.clock.at = MONDAY
-        await self.clinic.start_care(MARIA, GARCIA)
-        async with self.clinic.database.write() as connection:
-            await put_schedule(connection, professional=GARCIA, schedule=schedule(), now=MONDAY)
-        for visitor in (self.maria, self.garcia):
-            await visitor.log_in()
-        await self.clinic.main.direct_chats.complete()
-        for visitor in (self.maria, self.garcia):
-            self.rooms[visitor.user_id] = await visitor.join()
-
-    async def tick(self, process: Process | None = None) -> None:
-        """What the scheduler does on each beat."""
-        running, clock = process or self.clinic.main, self.clinic.clock
-        sealer = self.clinic.sealer
-        settings = ReminderSettings()
-        database: Any = running.database
-        await Planning(database=database, sealer=sealer, settings=settings, now=clock).plan()
-        await Digests(database=database, sealer=sealer, at=settings.digest_at, now=clock).enter()
-        chat = ChatSender(
-            database=database,
-            outbox=running.outbox,
-            dialogues=Dialogues(sealer),
-            sealer=sealer,
-            assistant_id=ASSISTANT,
-            now=clock,
-        )
-        courier = Courier(
-            database=database, sealer=sealer, senders={"chat": chat}, now=clock, registry=CollectorRegistry()
-        )
-        await courier.deliver_due("chat")
-
-    async def book(self, start: datetime = TUESDAY_10, *, by: str = MARIA) -> Appointment:
-        """Book a visit of Maria's."""
-        async with self.clinic.database.write() as connection:
-            return await booking.book(
-                connection,
-                appointment_id=uuid4().hex,
-                professional=GARCIA,
-                patient=MARIA,
-                start=start,
-                booked_by=by,
-                now=self.clinic.clock(),
-                record=record_appointment,
-            )
-
-    async def move(self, one: Appointment, start: datetime) -> None:
-        """Move it, as the professional."""
-        async with self.clinic.database.write() as connection:
-            await booking.move(
-                connection,
-                appointment_id=one.id,
-                start=start,
-                by=GARCIA,
-                now=self.clinic.clock(),
-                record=record_appointment,
-            )
-
-    async def heard(self, visitor: Visitor) -> list[str]:
-        """The words of everything that was said to this person, events by their status."""
-        said = (await visitor.hears(self.rooms[visitor.user_id]))[1:]
-        return [str(one.content.get("body") or one.content.get("status")) for one in said]
-
-    async def say(self, text: str, **content: Any) -> str:
-        """Maria writes; the answer."""
-        await self.maria.say(self.rooms[MARIA], text, **content)
-        return (await self.heard(self.maria))[-1]
-
-    async def last_event(self) -> str:
-        """The id of the last thing that was said to Maria."""
-        events = self.clinic.homeserver.rooms[self.rooms[MARIA]].events
-        return [str(event["event_id"]) for event in events if event["sender"] == ASSISTANT][-1]
-
-    async def visits(self) -> list[Appointment]:
-        """Garcia's diary."""
-        async with self.clinic.database.read() as connection:
-            return list(await find_between(connection, professional=GARCIA))
-
-
-@pytest.fixture
-async def reminders(clinic: Clinic) -> Reminders:
-    """Monday morning."""
-    made = Reminders(clinic)
-    await made.open()
-    return made
+from tests.bridge.clinic import GARCIA, LOPEZ, LUCIA, Killed
+from tests.bridge.reminding.reminders import MARIA, MONDAY, TUESDAY_10, Reminders
 
 
 async def test_reminders_come_when_they_are_due_and_once(reminders: Reminders) -> None:
