@@ -70,3 +70,8 @@ class Appointment:
     series_id: str | None = None
     holds_for: str | None = None
     answer_by: datetime | None = None
+
+    @property
+    def place(self) -> tuple[datetime, str]:
+        """Where it stands in the order of lists."""
+        return self.start, self.id

@@ -6,15 +6,15 @@ happen, two appointments at one time, the database refuses on its own (storage/n
 What happened goes to `record`, in the same transaction.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments import offers
-from appointments.appointment_access import pairs_seen_by, require_allowed, require_allowed_on
-from appointments.booking import Appointment, Status, after
+from appointments.appointment_access import require_allowed, require_allowed_on
+from appointments.booking import Appointment, after
 from appointments.errors import (
     NoAppointmentError,
     TooLateError,
@@ -206,28 +206,6 @@ async def require_appointment(connection: AsyncConnection, appointment_id: str) 
     if found is None or found.holds_for is not None:
         raise NoAppointmentError(appointment_id)
     return found
-
-
-async def appointments_of(
-    connection: AsyncConnection,
-    *,
-    person: str,
-    now: datetime,
-    start: datetime | None = None,
-    end: datetime | None = None,
-    statuses: Collection[Status] = (),
-) -> Sequence[Appointment]:
-    """Those that start in [start, end), in order, and are this person's or of whom she represents."""
-    pairs = await pairs_seen_by(connection, person, now=now)
-    found = await table.find_between(
-        connection,
-        patients={patient for patient, _ in pairs if patient != person} | {person},
-        professional=person,
-        start=start,
-        end=end,
-        statuses=statuses,
-    )
-    return [one for one in found if (one.patient, one.professional) in pairs]
 
 
 async def _require_free(

@@ -12,6 +12,7 @@ from appointments.appointment_permissions import APPOINTMENT_TABLE
 from appointments.booking import Appointment, Status
 from appointments.errors import VersionChangedError
 from appointments.intervals import Interval
+from appointments.listing import appointments_of
 from appointments.sealing import Sealer
 from appointments.storage import schedules
 from bots.booking_ports import Bookable, Booked
@@ -78,7 +79,7 @@ class BookingDesk:
     async def visits(self, person: str) -> Sequence[Booked]:
         """Those still to come."""
         async with self._database.read() as connection:
-            found = await booking.appointments_of(
+            found = await appointments_of(
                 connection, person=person, now=self._now(), start=self._now(), statuses=_TO_COME
             )
             users = {user for one in found for user in (one.patient, one.professional)}
@@ -166,7 +167,7 @@ class BookingDesk:
             stored = await schedules.find(connection, person)
             if stored is None:
                 return 0
-            found = await booking.appointments_of(
+            found = await appointments_of(
                 connection,
                 person=person,
                 now=now,

@@ -5,10 +5,11 @@ from typing import Annotated
 from pydantic import Field
 
 from appointments.booking import Status
-from bridge.http.fields import InstantIn, InstantOut, Reason, UserId
+from bridge.http.fields import Count, InstantIn, InstantOut, Reason, UserId
 from bridge.http.models import AnswerModel, RequestModel
 from bridge.http.schedule_models import VisitTypeName
 
+Cursor = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_-]+$")]
 AppointmentId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[0-9a-f-]+$")]
 Version = Annotated[int, Field(ge=1, description="The version that you know; any other one is refused.")]
 
@@ -68,6 +69,8 @@ class AppointmentsQuery(RequestModel):
     status: Status | None = None
     patient: UserId | None = None
     professional: UserId | None = None
+    limit: Annotated[Count, Field(ge=1, le=500)] = 100
+    after: Cursor | None = None
 
 
 class FeedPath(RequestModel):
@@ -93,9 +96,10 @@ class AppointmentAnswer(AnswerModel):
 
 
 class AppointmentsAnswer(AnswerModel):
-    """Appointments, by start."""
+    """A page of appointments, by start; `next` is the `after` of the page after this, null on the last one."""
 
     appointments: list[AppointmentAnswer]
+    next: str | None
 
 
 class SeriesAnswer(AnswerModel):

@@ -9,15 +9,12 @@ from appointments import booking_services as booking
 from appointments.appointment_access import require_allowed, require_allowed_on
 from appointments.booking import Appointment
 from appointments.series_services import book_series as enter_series
-from appointments.storage.appointments import find_between
 from bridge import bookings
 from bridge.appointment_facts import record_appointment
 from bridge.bookings import ShownAppointment, seal_reason, shown
 from bridge.http.appointment_models import (
     AppointmentAnswer,
     AppointmentPath,
-    AppointmentsAnswer,
-    AppointmentsQuery,
     BookAppointment,
     BookSeries,
     CancelAppointment,
@@ -74,7 +71,7 @@ async def book_series(context: Context, *, body: BookSeries) -> Answer:
             now=services.now(),
             record=record_appointment,
         )
-    made = SeriesAnswer(series_id=context.operation_id, appointments=await _answers(context, booked))
+    made = SeriesAnswer(series_id=context.operation_id, appointments=await answers_with(context, booked))
     return json_answer(made, status=201)
 
 
@@ -97,40 +94,6 @@ async def refuse_booking(context: Context, raw: Mapping[str, Any]) -> None:
             action="book",
             now=context.services.now(),
         )
-
-
-async def list_appointments(context: Context, *, query: AppointmentsQuery) -> Answer:
-    """GET /api/appointments."""
-    services = context.services
-    statuses = () if query.status is None else (query.status,)
-    async with services.database.read() as connection:
-        if context.acting_for:
-            found = await booking.appointments_of(
-                connection,
-                person=context.acting_for,
-                start=query.start,
-                end=query.end,
-                statuses=statuses,
-                now=services.now(),
-            )
-        elif query.patient is None and query.professional is None:
-            somebody = FieldError("parameter", "professional", "one-person")
-            raise ProblemError(Problem.VALIDATION, errors=[somebody])
-        else:
-            found = await find_between(
-                connection,
-                patients=[] if query.patient is None else [query.patient],
-                professional=query.professional,
-                start=query.start,
-                end=query.end,
-                statuses=statuses,
-            )
-    asked = [
-        one
-        for one in found
-        if query.patient in (None, one.patient) and query.professional in (None, one.professional)
-    ]
-    return json_answer(AppointmentsAnswer(appointments=await _answers(context, asked)))
 
 
 async def get_appointment(context: Context, *, path: AppointmentPath) -> Answer:
@@ -206,10 +169,11 @@ def _patient(context: Context, body: BookAppointment | BookSeries) -> str:
 
 async def answer_with(context: Context, one: Appointment, *, status: int = 200) -> Answer:
     """The appointment, as it is now."""
-    return json_answer((await _answers(context, [one]))[0], status=status)
+    return json_answer((await answers_with(context, [one]))[0], status=status)
 
 
-async def _answers(context: Context, found: Sequence[Appointment]) -> list[AppointmentAnswer]:
+async def answers_with(context: Context, found: Sequence[Appointment]) -> list[AppointmentAnswer]:
+    """These appointments, as they are now."""
     services = context.services
     async with services.database.read() as connection:
         return [_model(one) for one in await shown(connection, found, settings=services.settings)]

@@ -3,8 +3,8 @@
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from appointments.booking_services import appointments_of
 from appointments.ical import Listed, feed, invitation
+from appointments.listing import appointments_of
 from appointments.storage import calendar_feeds
 from bridge.bookings import calendar_sender, join_url, make_feed, person_of_feed
 from bridge.http.appointment_models import AppointmentPath, FeedAnswer, FeedPath

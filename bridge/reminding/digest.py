@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.booking import Appointment
-from appointments.booking_services import appointments_of
+from appointments.listing import appointments_of
 from appointments.sealing import Sealer
 from appointments.storage.schedules import schedules
 from bots.reminders import Reader

@@ -17,6 +17,7 @@ from appointments.errors import (
     VersionChangedError,
     WrongStateError,
 )
+from appointments.listing import appointments_of
 from appointments.schedules import Schedule
 from appointments.services import depart, end_care, start_representation
 from appointments.storage import appointments as table
@@ -210,7 +211,7 @@ async def test_a_representative_acts_in_appointments_only_with_that_scope(diary:
 async def ids_of(diary: Diary, person: str, **asked: object) -> list[str]:
     """The appointments that this person sees."""
     async with diary.database.read() as connection:
-        found = await services.appointments_of(connection, person=person, now=diary.now, **asked)
+        found = await appointments_of(connection, person=person, now=diary.now, **asked)
     return [one.id for one in found]
 
 

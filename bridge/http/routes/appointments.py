@@ -1,6 +1,6 @@
 """Appointments: schedules and slots, booking, the waiting list, calendars."""
 
-from bridge.http import appointments, attending, calendars, schedules, waiting
+from bridge.http import appointment_list, appointments, attending, calendars, schedules, waiting
 from bridge.http.appointment_models import (
     AppointmentAnswer,
     AppointmentPath,
@@ -97,7 +97,7 @@ _BOOKING = (
         method="GET",
         path="/api/appointments",
         operation="list_appointments",
-        handler=appointments.list_appointments,
+        handler=appointment_list.list_appointments,
         scope="appointments",
         may_act=True,
         sessions=ANY_SESSION,

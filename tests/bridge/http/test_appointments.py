@@ -1,6 +1,7 @@
 """Appointments over HTTP: who may do what, what comes back, and what a refusal says."""
 
 import asyncio
+from base64 import urlsafe_b64encode
 from datetime import timedelta
 from typing import Any
 
@@ -143,7 +144,7 @@ async def test_a_professional_books_sees_and_cancels_in_her_own_session(open_cli
     assert refused["errors"][0]["pointer"] == "#/patient"
     made = await book(api, headers=own, patient=LUCIA, reason="control")
     listed = await (await api.call("GET", ALL, headers=own)).json()
-    assert listed == {"appointments": [made]}
+    assert listed == {"appointments": [made], "next": None}
     response = await api.call("GET", f"{ALL}/{made['id']}/reasons", headers=own)
     assert await problem(response) == (403, "/problems/not-managed")
     assert await starts(api, own) == [SECOND, "2026-11-23T10:00:00.000Z", "2026-11-23T10:20:00.000Z"]
@@ -190,7 +191,10 @@ async def test_others_find_nothing(open_clinic) -> None:
             assert await problem(response) == (404, "/problems/not-found"), (method, end)
             told.add(await response.text())
     assert len(told) == 1
-    assert (await (await api.call("GET", ALL, headers=stranger)).json()) == {"appointments": []}
+    assert (await (await api.call("GET", ALL, headers=stranger)).json()) == {
+        "appointments": [],
+        "next": None,
+    }
 
 
 async def test_without_care_nothing_is_booked_or_shown(open_clinic) -> None:
@@ -255,6 +259,41 @@ async def test_a_list_can_be_narrowed(open_clinic) -> None:
     for query in ("", "?status=lost", "?from=2026-11-23T09:00:00"):
         response = await api.call("GET", ALL + query, headers=nobody)
         assert await problem(response) == (422, "/problems/validation")
+
+
+@pytest.mark.parametrize("act_as", [LUCIA, None])
+async def test_a_list_comes_in_pages(open_clinic, act_as) -> None:
+    """`next` leads on until it is null; a cursor of nobody's is a 422, and so is a limit out of bounds."""
+    api = open_clinic
+    made = [await book(api, f"2026-11-24T{hour:02}:00:00Z") for hour in range(9, 14)]
+    headers = api.headers(act_as=act_as)
+    seen, query = [], f"?patient={LUCIA}&limit=2"
+    after = ""
+    for _ in range(3):
+        page = await (await api.call("GET", ALL + query + after, headers=headers)).json()
+        seen.append([one["id"] for one in page["appointments"]])
+        after = f"&after={page['next']}"
+    assert page["next"] is None
+    assert seen == [[one["id"] for one in made[number : number + 2]] for number in (0, 2, 4)]
+    whole = await (await api.call("GET", f"{ALL}?patient={LUCIA}&limit=5", headers=headers)).json()
+    assert whole == {"appointments": made, "next": None}
+    nonsense = [
+        b"x",
+        b"2026-11-24T09:00:00Z",
+        b"2026-11-24T09:00:00Z \0",
+        b"0001-01-01T00:00:00+14:00 a",
+        b"\xff a",
+    ]
+    cursors = [urlsafe_b64encode(one).rstrip(b"=").decode() for one in nonsense]
+    for wrong in (
+        "limit=0",
+        "limit=501",
+        "limit=x",
+        "after=",
+        *(f"after={one}" for one in ("%C3%A9", "a", *cursors)),
+    ):
+        response = await api.call("GET", f"{ALL}?patient={LUCIA}&{wrong}", headers=headers)
+        assert await problem(response) == (422, "/problems/validation"), wrong
 
 
 async def test_the_conversation_is_named_when_there_is_one(open_clinic) -> None:

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from appointments import booking_services as booking
 from appointments.booking import Appointment
 from appointments.schedule_services import put_schedule
-from appointments.storage.appointments import find_between
+from appointments.storage.appointments import Wanted, find_all
 from bridge.appointment_facts import record_appointment
 from bridge.dialogues import Dialogues
 from bridge.matrix.errors import HomeserverUnreachableError
@@ -134,4 +134,4 @@ class Reminders:
     async def visits(self) -> list[Appointment]:
         """Garcia's diary."""
         async with self.clinic.database.read() as connection:
-            return list(await find_between(connection, professional=GARCIA))
+            return list(await find_all(connection, wanted=Wanted(professional=GARCIA)))
