@@ -22,7 +22,7 @@ from bridge.app import Platform, opened
 from bridge.attachments import store as attachments
 from bridge.bookings import pass_on_lapsed
 from bridge.delivery import Delivery
-from bridge.http.limits import LoginLimits, RequestLimits
+from bridge.http.limits import LoginLimits, PushLimits, RequestLimits
 from bridge.http.ports import Check, Services
 from bridge.http.server import build_app
 from bridge.identities import IdentityWatch
@@ -94,7 +94,13 @@ async def _listen(
         *appservice_routes(hs_token=hs_token, transactions=transactions),
         *policy_routes(settings=platform.settings, database=platform.database, now=platform.now),
     ]
-    gateway = PushGateway(database=platform.database, sealer=platform.sealer, now=platform.now)
+    gateway = PushGateway(
+        database=platform.database,
+        sealer=platform.sealer,
+        limits=PushLimits(platform.settings.push),
+        proxies_in_front=platform.settings.sessions.proxies_in_front,
+        now=platform.now,
+    )
     services = Services(
         database=platform.database,
         messages=platform.messages,

@@ -193,6 +193,13 @@ class PushSettings(_Section):
     allow_private_addresses: bool = Field(
         default=False, description="Let push services be in private networks. Never link-local."
     )
+    browsers_per_person: int = Field(default=20, ge=1, description="One more takes the place of the oldest.")
+    notifications_per_minute: int = Field(
+        default=6000, ge=1, description="What one homeserver's address may tell our push gateway."
+    )
+    unknown_per_minute: int = Field(
+        default=120, ge=1, description="Of these, for browsers that nobody has (any more)."
+    )
 
 
 class PolicySettings(_Section):

@@ -11,7 +11,7 @@ from ipaddress import IPv6Address, IPv6Network, ip_address
 from aiohttp import web
 
 from bridge.errors import TooManyAttemptsError
-from bridge.settings import LimitSettings, SessionSettings
+from bridge.settings import LimitSettings, PushSettings, SessionSettings
 
 _MINUTE_S = 60.0
 _MOST_PLACES = 10_000
@@ -77,6 +77,25 @@ class LoginLimits:
     def attempt_of_key(self, key_id: str) -> None:
         """The holder of a good API key asks."""
         self._of_keys.take(key_id)
+
+
+class PushLimits:
+    """Counts what the push gateway is told. Each method raises TooManyAttemptsError."""
+
+    def __init__(self, settings: PushSettings, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._notifications = Buckets(per_minute=settings.notifications_per_minute, clock=clock)
+        self._unknown = Buckets(per_minute=settings.unknown_per_minute, clock=clock)
+
+    def notification(self, address: str) -> None:
+        """One from this address, without credentials."""
+        wait_s = self._unknown.wait_s(address)
+        if wait_s > 0:
+            raise TooManyAttemptsError(retry_after_s=wait_s)
+        self._notifications.take(address)
+
+    def unknown(self, address: str) -> None:
+        """It named a pushkey that nobody has."""
+        self._unknown.take(address)
 
 
 def address_of(request: web.Request, *, proxies: int) -> str:

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from bridge.http.endpoint import language_of
 from bridge.http.headers import REQUEST_ID, secure
-from bridge.http.problems import Problem, problem_response
+from bridge.http.problems import Problem, ProblemError, problem_response
 from bridge.http.refusals import as_problem
 from bridge.logs import request_id
 
@@ -27,6 +27,7 @@ _ERRCODES = {
     Problem.NOT_FOUND: "M_UNRECOGNIZED",
     Problem.METHOD_NOT_ALLOWED: "M_UNRECOGNIZED",
     Problem.BODY_TOO_LARGE: "M_TOO_LARGE",
+    Problem.TOO_MANY_REQUESTS: "M_LIMIT_EXCEEDED",
 }
 _log = logging.getLogger("bridge.http")
 
@@ -78,7 +79,7 @@ def _refusal(request: web.Request, error: Exception) -> web.StreamResponse:
     elif problem.problem is Problem.UNAVAILABLE:
         _log.warning("not available", exc_info=error)
     if request.path.startswith("/_matrix/"):
-        return _matrix_error(problem.problem)
+        return _matrix_error(problem)
     response = problem_response(problem, language_of(request))
     if problem.problem in _UNREAD:
         # The rest of the body is still on its way: nothing sensible can follow on this connection.
@@ -86,11 +87,13 @@ def _refusal(request: web.Request, error: Exception) -> web.StreamResponse:
     return response
 
 
-def _matrix_error(problem: Problem) -> web.Response:
+def _matrix_error(error: ProblemError) -> web.Response:
     """A standard error response (Matrix client-server API, 2.3): homeservers read no problem documents."""
+    problem = error.problem
     errcode = _ERRCODES.get(problem, "M_UNKNOWN")
     return web.Response(
         status=problem.status,
         body=json.dumps({"errcode": errcode, "error": problem.slug}).encode(),
         content_type="application/json",
+        headers=error.headers,
     )

@@ -23,6 +23,7 @@ async def subscribe(context: Context, *, body: Subscribe) -> Answer:
             endpoint=body.endpoint,
             p256dh=decode(body.keys.p256dh),
             auth=decode(body.keys.auth),
+            most=services.settings.push.browsers_per_person,
             now=services.now(),
         )
     gateway_url = services.settings.public_url.rstrip("/") + push_gateway.PATH

@@ -57,6 +57,7 @@ class Told:
     event: EventName
     data: dict[str, Any]
     at: datetime
+    sender: str | None = None
 
 
 def kind_of(fact_kind: str) -> Kind | None:
@@ -102,7 +103,7 @@ def _events_of(fact: Row[Any], rooms: _Rooms) -> Iterable[Told]:
     status = kind.status or rooms.first_status(fact.subject, sender)
     about = f"{kind.event}:{status if kind.status else ''}:{event_id}"
     shown = {"conversation_id": fact.subject, "message_id": event_id, "status": status}
-    return [Told(person, about, kind.event, shown, fact.at) for person in sorted(people)]
+    return [Told(person, about, kind.event, shown, fact.at, sender) for person in sorted(people)]
 
 
 def _named(data: Mapping[str, Any]) -> Collection[str]:

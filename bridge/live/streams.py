@@ -13,14 +13,12 @@ from typing import Any, Protocol
 from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from appointments.access import require_party
-from appointments.errors import NotAPartyError, NotInCareTeamError
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.live.bodies import Body
 from bridge.live.notifier import Notifier
 from bridge.live.placing import forgotten_up_to, last_place
-from bridge.storage.conversations import conversations
+from bridge.reading_rights import may_read
 from bridge.storage.live_events import live_events
 
 _AT_ONCE = 100
@@ -31,9 +29,6 @@ _NEXT = (
     .where(live_events.c.person == bindparam("reader"), live_events.c.place > bindparam("after"))
     .order_by(live_events.c.place)
     .limit(_AT_ONCE)
-)
-_PAIR = select(conversations.c.patient, conversations.c.professional).where(
-    conversations.c.room_id == bindparam("room")
 )
 
 
@@ -109,24 +104,11 @@ class Streams:
     ) -> set[str | None]:
         """The conversations that the reader may read now; events of none are hers by being addressed to her."""
         rooms = {row.data["conversation_id"] for row in rows if "conversation_id" in row.data}
-        return {None, *[room for room in rooms if await self._may_read(connection, reader, room)]}
-
-    async def _may_read(self, connection: AsyncConnection, reader: str, room_id: str) -> bool:
-        pair = (await connection.execute(_PAIR, {"room": room_id})).one_or_none()
-        if pair is None:
-            return False
-        try:
-            await require_party(
-                connection,
-                person=reader,
-                patient=pair.patient,
-                professional=pair.professional,
-                action="read",
-                now=self._now(),
-            )
-        except (NotAPartyError, NotInCareTeamError):
-            return False
-        return True
+        now = self._now()
+        return {
+            None,
+            *[room for room in rooms if await may_read(connection, reader=reader, room_id=room, now=now)],
+        }
 
     async def _with_bodies(self, reader: str, events: list[Event]) -> list[Event]:
         messages = [event for event in events if event.name == "message"]

@@ -1,16 +1,14 @@
 """The channel `email`: of messages one mail for a conversation, until she has read; appointments have their own."""
 
-from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from bridge.database import Database
 from bridge.notifications import preferences
 from bridge.notifications.courier import Sender
 from bridge.notifications.errors import NotNowError, NotWantedError
-from bridge.notifications.ledger import Claimed
+from bridge.notifications.ledger import Claimed, enqueue
 from bridge.notifications.mail import Writer, neutral_mail
+from bridge.notifications.news import mail_of, read_up_to, require_reader, waits_since
+from bridge.notifications.preferences import Preferences
 from bridge.notifications.smtp import Smtp
-from bridge.storage.conversations import receipts, timeline
 
 
 class MessageMailSender:
@@ -32,12 +30,15 @@ class MessageMailSender:
 
     async def send(self, delivery: Claimed) -> None:
         """As in Sender."""
+        person, conversation_id = delivery.person, delivery.subject
         async with self._database.read() as connection:
-            wanted = await preferences.get(connection, sealer=self._writer.sealer, person=delivery.person)
-            has_read = await read_up_to(connection, delivery.person, delivery.subject)
+            wanted = await preferences.get(connection, sealer=self._writer.sealer, person=person)
+            await require_reader(connection, person, conversation_id, now=self._writer.now())
+            has_read = await read_up_to(connection, person, conversation_id)
         if wanted is None or not wanted.email or wanted.address is None:
             raise NotWantedError
         if has_read != delivery.data["read_up_to"]:
+            await self._tell_of_the_rest(person, conversation_id, wanted, has_read=has_read)
             raise NotWantedError
         quiet_until = wanted.quiet_until(self._writer.now())
         if quiet_until is not None:
@@ -51,6 +52,21 @@ class MessageMailSender:
         )
         await self._smtp.send(mail)
 
+    async def _tell_of_the_rest(
+        self, person: str, conversation_id: str, wanted: Preferences, *, has_read: int
+    ) -> None:
+        """What came while she read was the same delivery as what she has read: it gets one of its own."""
+        async with self._database.write() as connection:
+            since = await waits_since(connection, person, conversation_id, after=has_read)
+            if since is not None:
+                rest = mail_of(
+                    person=person,
+                    conversation_id=conversation_id,
+                    read_up_to=has_read,
+                    due_at=since + wanted.delay,
+                )
+                await enqueue(connection, rest, sealer=self._writer.sealer)
+
 
 class MailSender:
     """The channel `email`, whose mails about messages and about appointments are made in places of their own."""
@@ -63,13 +79,3 @@ class MailSender:
         """As in Sender."""
         is_message = delivery.kind == "message"
         await (self._messages if is_message else self._appointments).send(delivery)
-
-
-async def read_up_to(connection: AsyncConnection, person: str, room_id: str) -> int:
-    """The place in the room's timeline up to which she has read, or which is her own last message; 0 at first."""
-    receipt = select(receipts.c.seq).where(receipts.c.room_id == room_id, receipts.c.user_id == person)
-    own = select(func.max(timeline.c.seq)).where(
-        timeline.c.room_id == room_id, timeline.c.sender == person, timeline.c.is_message
-    )
-    found = [(await connection.execute(query)).scalar_one_or_none() for query in (receipt, own)]
-    return max(place or 0 for place in found)

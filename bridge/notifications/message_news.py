@@ -5,7 +5,6 @@ application service out: BulkPushRuleEvaluator.)
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, select
@@ -18,42 +17,14 @@ from bridge.database import Database
 from bridge.live.placing import Placing, last_place
 from bridge.notifications import ledger, preferences, subscriptions
 from bridge.notifications.ledger import Delivery
-from bridge.notifications.mail_sender import read_up_to
+from bridge.notifications.news import mail_of, push_of, read_up_to
 from bridge.notifications.preferences import Preferences
 from bridge.storage.conversations import timeline
 from bridge.storage.live_events import live_events
-from bridge.storage.state import get_state, set_state
+from bridge.storage.state import get_state, move_state
 
 _CURSOR = "notifications.place"
 _AT_ONCE = 500
-
-
-def push_of(
-    *, subscription_id: str, person: str, conversation_id: str, message_id: str, due_at: datetime
-) -> Delivery:
-    """What tells one browser of one message; the same message again is the same delivery."""
-    return Delivery(
-        id=f"push:{message_id}:{subscription_id}",
-        person=person,
-        channel="push",
-        kind="message",
-        subject=conversation_id,
-        due_at=due_at,
-        data={"subscription_id": subscription_id},
-    )
-
-
-def mail_of(*, person: str, conversation_id: str, read_up_to: int, due_at: datetime) -> Delivery:
-    """What tells her once of all that waits in a conversation, until she has read on."""
-    return Delivery(
-        id=f"email:{conversation_id}:{read_up_to}:{person}",
-        person=person,
-        channel="email",
-        kind="message",
-        subject=conversation_id,
-        due_at=due_at,
-        data={"read_up_to": read_up_to},
-    )
 
 
 class MessageNews:
@@ -82,12 +53,14 @@ class MessageNews:
         async with self._database.write() as connection:
             cursor = await get_state(connection, _CURSOR)
             if cursor is None:  # what happened before is no news
-                await set_state(connection, _CURSOR, str(await last_place(connection)))
+                await move_state(connection, _CURSOR, before=None, after=str(await last_place(connection)))
                 return 0
             rows = (await connection.execute(query.where(live_events.c.place > int(cursor)))).all()
-            if rows:
-                await self._enqueue(connection, [row for row in rows if row.event == "message"])
-                await set_state(connection, _CURSOR, str(rows[-1].place))
+            if not rows or not await move_state(
+                connection, _CURSOR, before=cursor, after=str(rows[-1].place)
+            ):
+                return 0  # or another process is at it
+            await self._enqueue(connection, [row for row in rows if row.event == "message"])
         return len(rows)
 
     async def _enqueue(self, connection: AsyncConnection, rows: Sequence[Row[Any]]) -> None:
@@ -97,7 +70,8 @@ class MessageNews:
         known = await _known(connection, {row.data["message_id"] for row in rows})
         for row in rows:
             message = known.get(row.data["message_id"])
-            if message is not None and message.sender == row.person:
+            # What we sent for her has no place in the room before its echo, but its fact names her.
+            if row.person == (row.sender if message is None else message.sender):
                 continue
             for delivery in self._pushes(row, browsers):
                 await ledger.enqueue(connection, delivery, sealer=self._sealer)
@@ -131,7 +105,7 @@ class MessageNews:
             person=row.person,
             conversation_id=conversation_id,
             read_up_to=has_read,
-            due_at=row.placed_at + timedelta(minutes=wanted.delay_minutes),
+            due_at=row.placed_at + wanted.delay,
         )
         await ledger.enqueue(connection, delivery, sealer=self._sealer)
 

@@ -38,6 +38,11 @@ class Preferences:
         own = self.minutes_before
         return None if own is None else tuple(timedelta(minutes=minutes) for minutes in own)
 
+    @property
+    def delay(self) -> timedelta:
+        """How long a message stays unread before she is told by mail."""
+        return timedelta(minutes=self.delay_minutes)
+
     def quiet_until(self, now: datetime) -> datetime | None:
         """When she may be told again; None when she may be told now."""
         return None if self.quiet_hours is None else self.quiet_hours.until(now)

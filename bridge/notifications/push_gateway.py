@@ -5,6 +5,8 @@ what authenticates a homeserver here (the specification has nothing else): 192 r
 are used, and only of conversations that the person is in.
 """
 
+from collections.abc import Mapping
+
 from aiohttp import web
 from pydantic import BaseModel, Field, ValidationError
 from sqlalchemy import or_, select
@@ -13,10 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from appointments.sealing import Sealer
 from bridge.clock import Now
 from bridge.database import Database
+from bridge.http.limits import PushLimits, address_of
 from bridge.http.problems import Problem, ProblemError
 from bridge.http.requests import read_json
 from bridge.notifications import ledger, subscriptions
-from bridge.notifications.message_news import push_of
+from bridge.notifications.news import push_of
 from bridge.storage.conversations import conversations, room_members
 from bridge.storage.direct_chats import direct_chats
 
@@ -42,9 +45,13 @@ class _Notify(BaseModel):
 class PushGateway:
     """Takes notifications in."""
 
-    def __init__(self, *, database: Database, sealer: Sealer, now: Now) -> None:
+    def __init__(
+        self, *, database: Database, sealer: Sealer, limits: PushLimits, proxies_in_front: int, now: Now
+    ) -> None:
         self._database = database
         self._sealer = sealer
+        self._limits = limits
+        self._proxies_in_front = proxies_in_front
         self._now = now
 
     def routes(self) -> list[web.RouteDef]:
@@ -53,36 +60,36 @@ class PushGateway:
 
     async def notify(self, request: web.Request) -> web.Response:
         """`POST /_matrix/push/v1/notify`: `rejected` names pushkeys that nobody has (any more)."""
+        address = address_of(request, proxies=self._proxies_in_front)
+        self._limits.notification(address)
         raw = await read_json(request, limit=_MOST_BYTES)
         try:
-            body = _Notify.model_validate(raw)
+            notification = _Notify.model_validate(raw).notification
         except ValidationError as error:
             raise ProblemError(Problem.BAD_REQUEST) from error
-        rejected = [
-            device.pushkey
-            for device in body.notification.devices
-            if not await self._take(device.pushkey, body.notification)
-        ]
+        pushkeys = [device.pushkey for device in notification.devices]
+        async with self._database.read() as connection:  # strangers must not hold up who writes
+            people = await subscriptions.people_of(connection, pushkeys)
+        rejected = [pushkey for pushkey in pushkeys if pushkey not in people]
+        for _ in rejected:
+            self._limits.unknown(address)
+        if people and notification.room_id and notification.event_id:
+            await self._enqueue(people, notification.room_id, notification.event_id)
+        # Without an event it is only a new count for the badge.
         return web.json_response({"rejected": rejected})
 
-    async def _take(self, pushkey: str, notification: _Notification) -> bool:
-        async with self._database.read() as connection:  # strangers must not hold up who writes
-            person = await subscriptions.person_of(connection, pushkey)
-        if person is None:
-            return False
+    async def _enqueue(self, people: Mapping[str, str], room_id: str, event_id: str) -> None:
         async with self._database.write() as connection:
-            room_id, event_id = notification.room_id, notification.event_id
-            # Without an event it is only a new count for the badge.
-            if room_id and event_id and await _is_in(connection, person, room_id):
-                delivery = push_of(
-                    subscription_id=pushkey,
-                    person=person,
-                    conversation_id=room_id,
-                    message_id=event_id,
-                    due_at=self._now(),
-                )
-                await ledger.enqueue(connection, delivery, sealer=self._sealer)
-        return True
+            for pushkey, person in people.items():
+                if await _is_in(connection, person, room_id):
+                    delivery = push_of(
+                        subscription_id=pushkey,
+                        person=person,
+                        conversation_id=room_id,
+                        message_id=event_id,
+                        due_at=self._now(),
+                    )
+                    await ledger.enqueue(connection, delivery, sealer=self._sealer)
 
 
 async def _is_in(connection: AsyncConnection, person: str, room_id: str) -> bool:

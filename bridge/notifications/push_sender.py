@@ -12,6 +12,7 @@ from bridge.database import Database
 from bridge.notifications import preferences, subscriptions
 from bridge.notifications.errors import BusyError, NotNowError, NotWantedError, UndeliverableError
 from bridge.notifications.ledger import Claimed
+from bridge.notifications.news import has_read, require_reader
 from bridge.notifications.webpush import Subscription, Vapid, encode, encrypted
 from bridge.openid.errors import ServerRefusedError
 from bridge.openid.https import Destination, PinnedHttps, Reply
@@ -52,6 +53,9 @@ class PushSender:
                 connection, sealer=self._sealer, subscription_id=delivery.data["subscription_id"]
             )
             wanted = await preferences.get(connection, sealer=self._sealer, person=delivery.person)
+            await require_reader(connection, delivery.person, delivery.subject, now=self._now())
+            if await has_read(connection, delivery.person, delivery.subject, delivery.data.get("message_id")):
+                raise NotWantedError
         if subscription is None or (wanted is not None and not wanted.push):
             raise NotWantedError
         quiet_until = None if wanted is None else wanted.quiet_until(self._now())

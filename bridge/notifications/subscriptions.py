@@ -25,9 +25,13 @@ async def add(
     endpoint: str,
     p256dh: bytes,
     auth: bytes,
+    most: int,
     now: datetime,
 ) -> str:
-    """From now on this browser takes this person's pushes: the new id. Whoever had it before has it no more."""
+    """From now on this browser takes this person's pushes: the new id. Whoever had it before has it no more.
+
+    She has `most` browsers: beyond that the oldest ones take none any more.
+    """
     endpoint_sha256 = sha256(endpoint.encode()).digest()
     made = secrets.token_urlsafe(24)
     content = {"endpoint": endpoint, "p256dh": encode(p256dh), "auth": encode(auth)}
@@ -41,6 +45,10 @@ async def add(
         sealed=sealer.seal(json.dumps(content).encode(), context=_context(made)),
         created_at=now,
     )
+    hers = select(_c.id).where(_c.person == person, _c.id != made)
+    newest_others = hers.order_by(_c.created_at.desc()).limit(most - 1)
+    others = delete(push_subscriptions).where(_c.person == person, _c.id != made)
+    await connection.execute(others.where(_c.id.not_in(newest_others)))
     return made
 
 
@@ -69,10 +77,10 @@ async def get(connection: AsyncConnection, *, sealer: Sealer, subscription_id: s
     )
 
 
-async def person_of(connection: AsyncConnection, subscription_id: str) -> str | None:
-    """Whose it is."""
-    query = select(_c.person).where(_c.id == subscription_id)
-    return (await connection.execute(query)).scalar_one_or_none()
+async def people_of(connection: AsyncConnection, subscription_ids: Collection[str]) -> dict[str, str]:
+    """Whose these are, of those that there are."""
+    query = select(_c.id, _c.person).where(_c.id.in_(subscription_ids))
+    return {row.id: row.person for row in await connection.execute(query)}
 
 
 async def ids_of(connection: AsyncConnection, people: Collection[str]) -> list[tuple[str, str]]:

@@ -17,6 +17,7 @@ live_events = Table(
     Column("about", Text, nullable=True),
     Column("event", Text, nullable=False),  # message | status | visit | appointment
     Column("data", JSON, nullable=False),  # opaque ids and states, no words of people
+    Column("sender", Text, nullable=True),  # of a message, where that is known; not shown
     Column("at", Instant, nullable=False),
     Column("placed_at", Instant, nullable=False),
     sqlite_autoincrement=True,

@@ -1,10 +1,10 @@
 """A few values of the bridge itself that outlive the process."""
 
-from sqlalchemy import Column, Table, Text, select
+from sqlalchemy import Column, Table, Text, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.storage.schema import metadata
-from bridge.storage.statements import upsert
+from bridge.storage.statements import insert_once, upsert
 
 bridge_state = Table(
     "bridge_state",
@@ -23,3 +23,15 @@ async def get_state(connection: AsyncConnection, key: str) -> str | None:
 async def set_state(connection: AsyncConnection, key: str, value: str) -> None:
     """Keep this value under this key."""
     await upsert(connection, bridge_state, key={"key": key}, values={"value": value})
+
+
+async def move_state(connection: AsyncConnection, key: str, *, before: str | None, after: str) -> bool:
+    """Keep `after` where `before` (None: nothing) was kept; False when that is not so any more.
+
+    Of transactions that move the same, one does; the others wait for its end and don't.
+    """
+    if before is None:
+        return await insert_once(connection, bridge_state, key=key, value=after)
+    c = bridge_state.c
+    moved = update(bridge_state).where(c.key == key, c.value == before).values(value=after)
+    return (await connection.execute(moved)).rowcount == 1

@@ -17,10 +17,11 @@ from bridge.notifications.errors import BusyError, NotNowError
 from bridge.notifications.ledger import CHANNELS, LEASE, Channel, Claimed, Delivery
 from bridge.notifications.mail import Writer
 from bridge.notifications.mail_sender import MessageMailSender
-from bridge.notifications.message_news import mail_of
+from bridge.notifications.news import mail_of
 from bridge.notifications.preferences import Preferences
 from bridge.notifications.smtp import Smtp
 from bridge.storage.deliveries import deliveries
+from tests.bridge.notifications.consult_room import open_room
 from tests.bridge.notifications.mail_server import mail_server
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -90,8 +91,9 @@ async def test_a_mails_time_begins_when_it_is_its_turn(
                 person = f"@portal_{number}:p"
                 wanted = Preferences(address=f"{number}@example.org", email=True)
                 await preferences.put(connection, wanted, sealer=SEALER, person=person, now=NOW)
-                due = mail_of(person=person, conversation_id="!room", read_up_to=0, due_at=NOW)
+                due = mail_of(person=person, conversation_id=f"!room{number}", read_up_to=0, due_at=NOW)
                 await ledger.enqueue(connection, due, sealer=SEALER)
+                await open_room(connection, due.subject, patient=person, professional="@garcia:h", now=NOW)
         server.hangs = 1
         smtp = Smtp(server.settings)
         writer = Writer(

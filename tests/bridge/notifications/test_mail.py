@@ -15,6 +15,7 @@ from sqlalchemy import func, insert, select
 
 from appointments.quiet_hours import QuietHours
 from appointments.sealing import Sealer
+from appointments.services import start_representation
 from bridge.cli.checks import UnwellError, check_smtp
 from bridge.clock import Now
 from bridge.database import Database
@@ -24,7 +25,8 @@ from bridge.notifications.courier import Courier
 from bridge.notifications.errors import UndeliverableError
 from bridge.notifications.mail import Writer, neutral_mail, person_of_token
 from bridge.notifications.mail_sender import MessageMailSender
-from bridge.notifications.message_news import MessageNews, mail_of
+from bridge.notifications.message_news import MessageNews
+from bridge.notifications.news import mail_of
 from bridge.notifications.preferences import Preferences
 from bridge.notifications.smtp import Smtp
 from bridge.settings import SmtpSettings
@@ -32,10 +34,11 @@ from bridge.storage.conversations import receipts, timeline
 from bridge.storage.deliveries import deliveries
 from bridge.storage.live_events import live_events
 from bridge.storage.notification_preferences import notification_preferences
+from tests.bridge.notifications.consult_room import open_room
 from tests.bridge.notifications.mail_server import MailServer, mail_server
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-LUCIA, GARCIA, ROOM = "@portal_lucia:p", "@garcia:h", "!room"
+LUCIA, MARIA, GARCIA, ROOM = "@portal_lucia:p", "@maria:p", "@garcia:h", "!room"
 WANTED = Preferences(address="lucia@example.org", email=True)
 SEALER = Sealer(b"k" * 32)
 
@@ -82,7 +85,7 @@ class World:
         row = {"seq": number, "event_id": event_id, "room_id": ROOM, "sender": sender, "is_message": True}
         async with self.database.write() as connection:
             await connection.execute(insert(timeline).values(row | {"sent_at": self.now}))
-            for person in (LUCIA, GARCIA):
+            for person in (LUCIA, MARIA, GARCIA):
                 told = {"person": person, "event": "message", "data": data, **at}
                 await connection.execute(insert(live_events).values(told))
         await self.look()
@@ -125,6 +128,8 @@ async def world(database: Database, tmp_path: Path) -> AsyncIterator[World]:
     async with mail_server(tmp_path) as server:
         smtp = Smtp(server.settings)
         made = World(database, server, smtp)
+        async with database.write() as connection:
+            await open_room(connection, ROOM, patient=LUCIA, professional=GARCIA, now=NOW)
         await made.wants(WANTED)
         await made.look()
         yield made
@@ -152,6 +157,38 @@ async def test_who_has_read_gets_none(world: World) -> None:
     await world.message(3, sender=LUCIA)
     assert await world.after(60) == 0
     assert await world.states() == ["cancelled"]
+
+
+async def test_what_came_while_she_read_is_told_in_its_turn(world: World) -> None:
+    """She reads the first of two within the minutes: the second, still unread, has its own five."""
+    await world.message(1)
+    world.now += timedelta(minutes=2)
+    await world.message(2)
+    await world.read(1)
+    assert await world.after(4.9) == 0
+    assert await world.after(0.2) == 1
+    await world.read(2)
+    assert await world.after(60) == 1
+    assert await world.states() == ["cancelled", "sent"]
+
+
+async def test_who_may_not_read_it_any_more_gets_none(world: World) -> None:
+    """A representative whose acting ended while her mail waited; the patient still gets hers."""
+    async with world.database.write() as connection:
+        await start_representation(
+            connection,
+            patient=LUCIA,
+            representative=MARIA,
+            scopes=frozenset({"messages"}),
+            starts=NOW,
+            ends=NOW + timedelta(minutes=3),
+            reason_sealed=None,
+            now=NOW,
+        )
+    await world.wants(replace(WANTED, address="maria@example.org"), person=MARIA)
+    await world.message(1)
+    assert await world.after(6) == 1
+    assert [mail["To"] for mail in world.server.mails] == ["lucia@example.org"]
 
 
 async def test_who_does_not_want_gets_none(world: World) -> None:

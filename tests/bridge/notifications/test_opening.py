@@ -15,7 +15,8 @@ from bridge.notifications import preferences
 from bridge.notifications.opening import telling_jobs
 from bridge.notifications.preferences import Preferences
 from bridge.settings import parse_settings
-from bridge.storage.conversations import conversations, timeline
+from bridge.storage.conversations import timeline
+from tests.bridge.notifications.consult_room import open_room
 from tests.bridge.notifications.mail_server import mail_server
 
 MARIA, GARCIA, ROOM = "@maria:p", "@garcia:h", "!room"
@@ -44,9 +45,7 @@ async def test_a_fact_becomes_a_mail(tmp_path: Path) -> None:
         async with platform.database.write() as connection:
             wanted = Preferences(address="garcia@example.org", email=True, language="en", delay_minutes=1)
             await preferences.put(connection, wanted, sealer=platform.sealer, person=GARCIA, now=now)
-            pair = {"id": "c", "patient": MARIA, "professional": GARCIA, "nonce": "n", "room_id": ROOM}
-            rotation = {"rotation_period_msgs": 1, "rotation_period_ms": 1, "created_at": now, "attempts": 0}
-            await connection.execute(insert(conversations).values(pair | rotation))
+            await open_room(connection, ROOM, patient=MARIA, professional=GARCIA, now=now)
             message = {"event_id": "$1", "room_id": ROOM, "sender": MARIA, "sent_at": now, "is_message": True}
             await connection.execute(insert(timeline).values(message))
             data = {"event_id": "$1"}

@@ -1,22 +1,28 @@
 """Pushes from the ledger to a push service on loopback: read with the browser's key, signed, not repeated."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import http_ece
 import pytest
-from aiohttp import web
+from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 from cryptography.hazmat.primitives.asymmetric import ec
 from prometheus_client import CollectorRegistry
 from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
+from appointments.services import start_representation
 from bridge import people
 from bridge.database import Database
+from bridge.facts import Fact, append
+from bridge.http.limits import PushLimits
+from bridge.http.middleware import refusing
 from bridge.live.placing import Placing
 from bridge.notifications import subscriptions
 from bridge.notifications.courier import Courier
@@ -26,10 +32,12 @@ from bridge.notifications.push_sender import PushSender
 from bridge.notifications.webpush import Vapid
 from bridge.openid.fakes import FakeDns
 from bridge.openid.https import PinnedHttps, other_servers_session, tls_context
-from bridge.storage.conversations import conversations, room_members, timeline
+from bridge.settings import PushSettings
+from bridge.storage.conversations import receipts, room_members, timeline
 from bridge.storage.deliveries import deliveries
 from bridge.storage.live_events import live_events
 from bridge.storage.push_subscriptions import push_subscriptions
+from tests.bridge.notifications.consult_room import open_room
 from tests.bridge.notifications.push_service import PushService, push_service
 from tests.bridge.notifications.test_webpush import decode_point, verified_claims
 
@@ -49,7 +57,7 @@ class World:
     courier: Courier
     now: datetime = NOW
 
-    async def subscribe(self, person: str, *, endpoint: str | None = None) -> str:
+    async def subscribe(self, person: str, *, endpoint: str | None = None, most: int = 20) -> str:
         """A browser of this person's."""
         async with self.database.write() as connection:
             return await subscriptions.add(
@@ -59,7 +67,8 @@ class World:
                 endpoint=endpoint or self.service.endpoint(),
                 p256dh=decode_point(KEY),
                 auth=AUTH,
-                now=NOW,
+                most=most,
+                now=self.now,
             )
 
     async def message(self, number: int, *, sender: str = GARCIA) -> None:
@@ -94,7 +103,7 @@ class World:
 
 @pytest.fixture
 async def world(database: Database, tmp_path: Any) -> AsyncIterator[World]:
-    """Lucía (managed) and María (own client) in a conversation."""
+    """Lucía (managed) and María (own client), who acts for her, in a conversation."""
     sealer = Sealer(b"k" * 32)
     async with push_service(tmp_path) as service, other_servers_session() as http:
         made = World(database, service, sealer, None)  # type: ignore[arg-type]
@@ -128,18 +137,24 @@ async def world(database: Database, tmp_path: Any) -> AsyncIterator[World]:
                 timezone="Europe/Madrid",
                 now=NOW,
             )
-            conversation = {
-                "id": "c",
-                "patient": MARIA,
-                "professional": GARCIA,
-                "nonce": "n",
-                "room_id": ROOM,
-            }
-            rotation = {"rotation_period_msgs": 1, "rotation_period_ms": 1, "created_at": NOW, "attempts": 0}
-            await connection.execute(insert(conversations).values(conversation | rotation))
+            await open_room(connection, ROOM, patient=LUCIA, professional=GARCIA, now=NOW)
+            await _represent(connection, ends=None)
             member = {"room_id": ROOM, "user_id": MARIA, "membership": "join"}
             await connection.execute(insert(room_members).values(member))
         yield made
+
+
+async def _represent(connection: AsyncConnection, *, ends: datetime | None) -> None:
+    await start_representation(
+        connection,
+        patient=LUCIA,
+        representative=MARIA,
+        scopes=frozenset({"messages"}),
+        starts=NOW - timedelta(days=1),
+        ends=ends,
+        reason_sealed=None,
+        now=NOW,
+    )
 
 
 def read(push: tuple[dict[str, str], bytes]) -> Any:
@@ -154,8 +169,8 @@ async def test_a_managed_person_is_told_once(world: World) -> None:
     pushes = MessageNews(database=world.database, sealer=world.sealer, placing=placing, now=lambda: world.now)
     await world.message(0)
     await pushes.look()  # from here on
-    await world.message(1)
-    await world.message(2, sender=LUCIA)
+    await world.message(1, sender=LUCIA)
+    await world.message(2)
     for _ in range(2):
         await pushes.look()
         await world.courier.deliver_due("push")
@@ -168,6 +183,40 @@ async def test_a_managed_person_is_told_once(world: World) -> None:
     assert ROOM not in str(headers)
     assert LUCIA not in str(headers)
     assert await world.states() == ["sent"]
+
+
+async def test_what_was_read_meanwhile_is_not_told(world: World) -> None:
+    """Between the homeserver's word and ours."""
+    await world.message(1)
+    await notified(world, await world.subscribe(MARIA), event_id="$event1")
+    async with world.database.write() as connection:
+        read_it = {"room_id": ROOM, "user_id": MARIA, "event_id": "$event1", "seq": 1, "at": NOW}
+        await connection.execute(insert(receipts).values(read_it))
+    await world.courier.deliver_due("push")
+    assert (world.service.pushes, await world.states()) == ([], ["cancelled"])
+
+
+async def test_who_may_not_read_it_any_more_is_not_told(world: World) -> None:
+    """A representative whose acting ended while her push waited, though she is still in the room."""
+    await notified(world, await world.subscribe(MARIA))
+    async with world.database.write() as connection:
+        await _represent(connection, ends=NOW)
+    await world.courier.deliver_due("push")
+    assert (world.service.pushes, await world.states()) == ([], ["cancelled"])
+
+
+async def test_her_own_message_is_no_news_before_its_echo(world: World) -> None:
+    """What we sent for her has no place in the room yet: live events know who wrote it."""
+    await world.subscribe(LUCIA)
+    placing = Placing(database=world.database, portal_server="p", now=lambda: world.now)
+    news = MessageNews(database=world.database, sealer=world.sealer, placing=placing, now=lambda: world.now)
+    await news.look()
+    data = {"event_id": "$hers", "sender": LUCIA}
+    async with world.database.write() as connection:
+        fact = Fact(id="message.sent:1", kind="message.sent", subject=ROOM, at=NOW, data=data)
+        await append(connection, fact)
+    await news.look()
+    assert await world.states() == []
 
 
 @pytest.mark.parametrize("status", [404, 410])
@@ -207,15 +256,37 @@ async def test_nobody_is_led_into_our_network(world: World) -> None:
     assert (world.service.pushes, await world.states(), await world.subscribed()) == ([], ["given_up"], 0)
 
 
-async def notified(world: World, pushkey: str, **changes: Any) -> dict[str, Any]:
-    """What a homeserver's pusher posts, in the format event_id_only; our answer."""
-    gateway = PushGateway(database=world.database, sealer=world.sealer, now=lambda: world.now)
-    app = web.Application()
-    app.add_routes(gateway.routes())
-    device = {"app_id": "es.videoconsulta.web", "pushkey": pushkey, "data": {"format": "event_id_only"}}
-    notification = {"event_id": "$event", "room_id": ROOM, "counts": {"unread": 1}, "devices": [device]}
+@asynccontextmanager
+async def gateway(
+    world: World, limits: PushSettings, **changes: Any
+) -> AsyncGenerator[Callable[..., Awaitable[ClientResponse]]]:
+    """What a homeserver's pusher posts to, in the format event_id_only: asked with pushkeys."""
+    made = PushGateway(
+        database=world.database,
+        sealer=world.sealer,
+        limits=PushLimits(limits),
+        proxies_in_front=0,
+        now=lambda: world.now,
+    )
+    app = web.Application(middlewares=[refusing])
+    app.add_routes(made.routes())
     async with TestClient(TestServer(app)) as client:
-        answer = await client.post(PATH, json={"notification": notification | changes})
+
+        async def ask(*pushkeys: str) -> ClientResponse:
+            devices = [
+                {"app_id": "es.videoconsulta.web", "pushkey": one, "data": {"format": "event_id_only"}}
+                for one in pushkeys
+            ]
+            said = {"event_id": "$event", "room_id": ROOM, "counts": {"unread": 1}, "devices": devices}
+            return await client.post(PATH, json={"notification": said | changes})
+
+        yield ask
+
+
+async def notified(world: World, pushkey: str, **changes: Any) -> dict[str, Any]:
+    """Our answer to one."""
+    async with gateway(world, PushSettings(), **changes) as ask:
+        answer = await ask(pushkey)
         assert answer.status == 200
         said: dict[str, Any] = await answer.json()
         return said
@@ -239,6 +310,31 @@ async def test_the_gateway_keeps_to_our_conversations(world: World, changes: dic
     assert await world.states() == []
 
 
+async def test_one_address_does_not_ask_for_ever(world: World) -> None:
+    """So many a minute, and far fewer with pushkeys that nobody has: then 429, as homeservers read it."""
+    pushkey = await world.subscribe(MARIA)
+    limits = PushSettings(notifications_per_minute=5, unknown_per_minute=2)
+    async with gateway(world, limits) as ask:
+        assert [(await ask(pushkey)).status for _ in range(6)] == [200] * 5 + [429]
+    async with gateway(world, limits) as ask:
+        answers = [await ask("made-up", "made-up-too"), await ask("made-up")]
+        assert [answer.status for answer in answers] == [200, 429]
+        assert int(answers[1].headers["Retry-After"]) > 0
+        assert (await answers[1].json())["errcode"] == "M_LIMIT_EXCEEDED"
+
+
+async def test_a_persons_browsers_have_a_bound(world: World) -> None:
+    """The one beyond it takes the place of her oldest; another person's stay."""
+    other = await world.subscribe(LUCIA, endpoint="https://push.example/lucia")
+    made = []
+    for number in range(5):
+        world.now += timedelta(minutes=1)
+        made.append(await world.subscribe(MARIA, endpoint=f"https://push.example/{number}", most=3))
+    async with world.database.read() as connection:
+        kept = await subscriptions.ids_of(connection, [MARIA, LUCIA])
+    assert sorted(kept) == sorted([(LUCIA, other), *((MARIA, one) for one in made[2:])])
+
+
 async def test_a_browser_is_one_persons(world: World) -> None:
     """Who subscribes in it last; the one before has it no more. Others can't end it. Nothing is readable at rest."""
     first = await world.subscribe(LUCIA)
@@ -247,7 +343,6 @@ async def test_a_browser_is_one_persons(world: World) -> None:
         await subscriptions.remove(connection, person=LUCIA, subscription_id=second)
     assert await world.subscribed() == 1
     async with world.database.read() as connection:
-        assert await subscriptions.person_of(connection, first) is None
-        assert await subscriptions.person_of(connection, second) == MARIA
+        assert await subscriptions.people_of(connection, [first, second]) == {second: MARIA}
         (row,) = await connection.execute(push_subscriptions.select())
     assert b"https" not in row.sealed

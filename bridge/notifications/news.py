@@ -1,0 +1,86 @@
+"""What is news to somebody in a conversation: what she may read and has not; and the deliveries that tell of it."""
+
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.notifications.errors import NotWantedError
+from bridge.notifications.ledger import Delivery
+from bridge.reading_rights import may_read
+from bridge.storage.conversations import receipts, timeline
+from bridge.storage.direct_chats import direct_chats
+
+
+def push_of(
+    *, subscription_id: str, person: str, conversation_id: str, message_id: str, due_at: datetime
+) -> Delivery:
+    """What tells one browser of one message; the same message again is the same delivery."""
+    return Delivery(
+        id=f"push:{message_id}:{subscription_id}",
+        person=person,
+        channel="push",
+        kind="message",
+        subject=conversation_id,
+        due_at=due_at,
+        data={"subscription_id": subscription_id, "message_id": message_id},
+    )
+
+
+def mail_of(*, person: str, conversation_id: str, read_up_to: int, due_at: datetime) -> Delivery:
+    """What tells her once of all that waits in a conversation, until she has read on."""
+    return Delivery(
+        id=f"email:{conversation_id}:{read_up_to}:{person}",
+        person=person,
+        channel="email",
+        kind="message",
+        subject=conversation_id,
+        due_at=due_at,
+        data={"read_up_to": read_up_to},
+    )
+
+
+async def require_reader(connection: AsyncConnection, person: str, room_id: str, *, now: datetime) -> None:
+    """She may still read what is written there: a consult room or her own chat. Raises NotWantedError."""
+    own = select(direct_chats.c.room_id).where(
+        direct_chats.c.room_id == room_id, direct_chats.c.person == person
+    )
+    if await may_read(connection, reader=person, room_id=room_id, now=now):
+        return
+    if (await connection.execute(own)).first() is None:
+        raise NotWantedError
+
+
+async def has_read(connection: AsyncConnection, person: str, room_id: str, message_id: str | None) -> bool:
+    """Whether she has read this message, or written it herself; False for one whose place is not known yet."""
+    place = await connection.scalar(select(timeline.c.seq).where(timeline.c.event_id == message_id))
+    return place is not None and place <= await read_up_to(connection, person, room_id)
+
+
+async def read_up_to(connection: AsyncConnection, person: str, room_id: str) -> int:
+    """The place in the room's timeline up to which she has read, or which is her own last message; 0 at first."""
+    receipt = select(receipts.c.seq).where(receipts.c.room_id == room_id, receipts.c.user_id == person)
+    own = select(func.max(timeline.c.seq)).where(
+        timeline.c.room_id == room_id, timeline.c.sender == person, timeline.c.is_message
+    )
+    found = [(await connection.execute(query)).scalar_one_or_none() for query in (receipt, own)]
+    return max(place or 0 for place in found)
+
+
+async def waits_since(
+    connection: AsyncConnection, person: str, room_id: str, *, after: int
+) -> datetime | None:
+    """When the first message of others after this place came; None when there is none."""
+    first = (
+        select(timeline.c.sent_at)
+        .where(
+            timeline.c.room_id == room_id,
+            timeline.c.seq > after,
+            timeline.c.sender != person,
+            timeline.c.is_message,
+        )
+        .order_by(timeline.c.seq)
+        .limit(1)
+    )
+    found: datetime | None = await connection.scalar(first)
+    return found
