@@ -47,8 +47,10 @@ def demo_command(data_dir: Path, base_port: int | None, *, no_web: bool) -> None
 
 
 def _refuse_early(ports: Ports) -> None:
-    if importlib.util.find_spec("synapse") is None:
-        raise DemoError("the demo needs Synapse: pip install 'videoconsulta[demo]', or use `make run`.")
+    if any(importlib.util.find_spec(name) is None for name in ("synapse", "aiosmtpd")):
+        raise DemoError(
+            "the demo needs Synapse and aiosmtpd: pip install 'videoconsulta[demo]', or use `make run`."
+        )
     if importlib.util.find_spec("videoconsulta_synapse") is None:
         raise DemoError(f"the demo needs our Synapse module: pip install {template_directory() / 'module'}")
     busy = [f"{port} ({name})" for name, port in ports.in_use()]

@@ -17,6 +17,8 @@ from bridge.demo.accounts import AccountExistsError, create_account
 from bridge.demo.cast import CARED_FOR, CAST, INTEGRATOR
 from bridge.demo.platform import LocalPlatform
 from bridge.enrolment import enrol
+from bridge.notifications import preferences
+from bridge.notifications.preferences import Preferences
 
 
 class Passwords:
@@ -77,7 +79,7 @@ async def create_accounts(platform: LocalPlatform, passwords: Passwords) -> None
 
 
 async def settle_in(platform: LocalPlatform, passwords: Passwords) -> None:
-    """Make the managed users with their devices, who cares for whom, and the API key.
+    """Make the managed users with their devices, who cares for whom, who wants mails, and the API key.
 
     The key comes last, and says that all of it is there.
     """
@@ -91,6 +93,9 @@ async def settle_in(platform: LocalPlatform, passwords: Passwords) -> None:
         for key in CARED_FOR:
             await add_care(gateway, patient=ids[key], professional=ids["professional"])
         await add_office_hours(gateway, professional=ids["professional"])
+        for key, person in CAST.items():
+            if not person.managed:
+                await want_mails(gateway, user_id=ids[key], address=f"{person.name}@demo.example")
         passwords.put(INTEGRATOR, await add_api_key(gateway, name=INTEGRATOR))
 
 
@@ -128,6 +133,13 @@ async def add_office_hours(gateway: app.Platform, *, professional: str) -> None:
     )
     async with gateway.database.write() as connection:
         await put_schedule(connection, professional=professional, schedule=schedule, now=gateway.now())
+
+
+async def want_mails(gateway: app.Platform, *, user_id: str, address: str) -> None:
+    """This person is told by mail what she has not read for a minute, and of appointments."""
+    wanted = Preferences(address=address, email=True, delay_minutes=1)
+    async with gateway.database.write() as connection:
+        await preferences.put(connection, wanted, sealer=gateway.sealer, person=user_id, now=gateway.now())
 
 
 async def add_api_key(gateway: app.Platform, *, name: str) -> str:

@@ -58,10 +58,11 @@ def make_platform(
     now: datetime,
     appservice_url: str | None = None,
     databases: Databases | None = None,
+    smtp_port: int | None = None,
 ) -> LocalPlatform:
     """The platform whose data is in this directory; certificates, secrets, settings are made where missing.
 
-    `appservice_url`: see `demo_settings`. Raises DemoError, SettingsError.
+    `appservice_url`, `smtp_port`: see `demo_settings`. Raises DemoError, SettingsError.
     """
     directory = directory.resolve()
     config = directory / "videoconsulta.yaml"
@@ -70,6 +71,7 @@ def make_platform(
         ports=ports,
         appservice_url=appservice_url,
         database=databases.bridge if databases else None,
+        smtp_port=smtp_port,
     )
     certificates = certificate_files(directory / "tls")
     ensure_certificates(certificates, now=now)

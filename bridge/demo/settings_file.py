@@ -8,21 +8,30 @@ import yaml
 
 from bridge.demo.certificates import certificate_files
 from bridge.demo.errors import DemoError
+from bridge.demo.mail_sink import HOST
 from bridge.demo.ports import Ports
 from bridge.settings import Settings, load_settings
 
 
 def demo_settings(
-    path: Path, *, ports: Ports, appservice_url: str | None = None, database: str | None = None
+    path: Path,
+    *,
+    ports: Ports,
+    appservice_url: str | None = None,
+    database: str | None = None,
+    smtp_port: int | None = None,
 ) -> Settings:
     """The settings in this file, made with fresh secrets when there is none.
 
     `appservice_url` is where the homeserver sends transactions, when that is not where the bridge listens;
-    `database` our database's URL, when that is not a SQLite file beside the settings.
+    `database` our database's URL, when that is not a SQLite file beside the settings; `smtp_port` this start's
+    mail sink, which is used unless the file names a mail server elsewhere.
     Raises DemoError when the file belongs to a platform on other ports: server names contain them, and all
     data those names. Raises SettingsError when somebody has broken the file.
     """
     fresh = _new_settings(path.parent, ports=ports, appservice_url=appservice_url, database=database)
+    if smtp_port is not None:
+        fresh["smtp"] = _smtp(path.parent, port=smtp_port)
     if not path.exists():
         _write(path, fresh)
     settings = load_settings(path)
@@ -33,11 +42,22 @@ def demo_settings(
             f"{path.parent} holds a platform on other ports (portal {made_for[0]}, API {made_for[2]}): "
             "start it with the --base-port it was made with, or choose another --data-dir."
         )
-    lacking = fresh.keys() - settings.model_fields_set
-    if lacking:  # made by a version that knew less
+    lacking = fresh.keys() - settings.model_fields_set  # made by a version that knew less
+    if settings.smtp is not None and settings.smtp.host == HOST:
+        lacking |= fresh.keys() & {"smtp"}  # of an earlier start
+    if lacking:
         _write(path, yaml.safe_load(path.read_text(encoding="utf-8")) | {key: fresh[key] for key in lacking})
         settings = load_settings(path)
     return settings
+
+
+def _smtp(directory: Path, *, port: int) -> dict[str, Any]:
+    return {
+        "host": HOST,
+        "port": port,
+        "from_address": "no-reply@demo.example",
+        "ca_file": str(certificate_files(directory.resolve() / "tls").authority),
+    }
 
 
 def _write(path: Path, values: dict[str, Any]) -> None:

@@ -11,12 +11,16 @@ import click
 
 from bridge.clock import Now
 from bridge.demo.cast import CAST
+from bridge.demo.certificates import certificate_files, ensure_certificates
 from bridge.demo.errors import DemoError
+from bridge.demo.mail_sink import mail_sink
 from bridge.demo.people import Passwords, create_accounts, demo_json, settle_in, user_ids
 from bridge.demo.platform import LocalPlatform, make_platform
 from bridge.demo.ports import Ports
 from bridge.demo.progress import Progress
 from bridge.migrations import upgrade_database
+
+MAILS = "mails"
 
 
 async def run_platform(directory: Path, *, ports: Ports, now: Now, progress: Progress) -> None:
@@ -25,20 +29,22 @@ async def run_platform(directory: Path, *, ports: Ports, now: Now, progress: Pro
     `demo.json` is there while everything answers, and `ready` is printed then.
     """
     announcement = directory / "demo.json"
-    platform = _prepare(announcement, ports=ports, now=now)
-    passwords = Passwords(directory / "passwords.yaml")
-    async with _stopped_in_the_end(platform, progress):
-        await _start(platform, passwords, progress)
-        _write(announcement, demo_json(platform, passwords))
-        _announce(platform, announcement)
-        await _watch(platform)
+    _clear_away(announcement)
+    certificates = certificate_files(directory / "tls")
+    ensure_certificates(certificates, now=now())
+    async with mail_sink(directory / MAILS, certificates=certificates) as smtp_port:
+        platform = make_platform(directory, ports=ports, now=now(), smtp_port=smtp_port)
+        passwords = Passwords(directory / "passwords.yaml")
+        async with _stopped_in_the_end(platform, progress):
+            await _start(platform, passwords, progress)
+            _write(announcement, demo_json(platform, passwords))
+            _announce(platform, announcement)
+            await _watch(platform)
 
 
-def _prepare(announcement: Path, *, ports: Ports, now: Now) -> LocalPlatform:
-    directory = announcement.parent
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+def _clear_away(announcement: Path) -> None:
+    announcement.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     announcement.unlink(missing_ok=True)
-    return make_platform(directory, ports=ports, now=now())
 
 
 def _write(announcement: Path, values: dict[str, Any]) -> None:
@@ -100,5 +106,6 @@ def _announce(platform: LocalPlatform, announcement: Path) -> None:
                 click.echo(f"           {ids[key]:26} {person.display_name}")
     managed = ", ".join(ids[key] for key, person in CAST.items() if person.managed)
     click.echo(f"  without a client of their own, over the API only: {managed}")
+    click.echo(f"  mails (nobody gets them) become files in {announcement.parent / MAILS}")
     click.echo(f"  passwords and the API key: {announcement}\n  Ctrl-C stops everything.\n")
     click.echo("ready")

@@ -10,8 +10,11 @@ import pytest_asyncio
 
 from bridge.clock import utc_now
 from bridge.demo.bridge_process import BridgeProcess
+from bridge.demo.certificates import certificate_files, ensure_certificates
+from bridge.demo.mail_sink import mail_sink
 from bridge.demo.platform import LocalPlatform, make_platform
 from bridge.demo.ports import Ports
+from bridge.demo.supervise import MAILS
 from bridge.migrations import upgrade_database
 from tests.e2e.clinic import Clinic, open_clinic
 from tests.e2e.fault_proxy import FaultProxy
@@ -21,19 +24,24 @@ from tests.e2e.place import Place, open_place
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalPlatform]:
-    """Two federating homeservers that answer; the bridge of the platform is not started."""
+    """Two federating homeservers that answer, and a mail sink; the bridge of the platform is not started."""
     *ports, proxy_port = free_ports(6)
-    platform = make_platform(
-        tmp_path_factory.mktemp("platform"),
-        ports=Ports(*ports),
-        now=utc_now(),
-        appservice_url=f"http://127.0.0.1:{proxy_port}",
-    )
-    try:
-        await platform.start_homeservers()
-        yield platform
-    finally:
-        await platform.stop()
+    directory, now = tmp_path_factory.mktemp("platform"), utc_now()
+    certificates = certificate_files(directory / "tls")
+    ensure_certificates(certificates, now=now)
+    async with mail_sink(directory / MAILS, certificates=certificates) as smtp_port:
+        platform = make_platform(
+            directory,
+            ports=Ports(*ports),
+            now=now,
+            appservice_url=f"http://127.0.0.1:{proxy_port}",
+            smtp_port=smtp_port,
+        )
+        try:
+            await platform.start_homeservers()
+            yield platform
+        finally:
+            await platform.stop()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,7 +18,10 @@ import psutil
 import pytest
 
 from bridge.demo.ports import Ports
+from bridge.demo.supervise import MAILS
 from tests.e2e.free_ports import free_ports
+from tests.e2e.mails import mails_in
+from tests.e2e.world import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -30,6 +34,7 @@ class _Demo:
     """A demo that is ready. `family` is every process of it."""
 
     process: asyncio.subprocess.Process
+    said: list[str]
     announced: dict[str, Any]
     family: list[psutil.Process] = field(default_factory=list)
 
@@ -55,7 +60,7 @@ async def _demo(directory: Path, base: int) -> AsyncGenerator[_Demo]:
         assert said[-1] == "ready"
         text = (directory / "demo.json").read_text(encoding="utf-8")
         family = psutil.Process(process.pid).children(recursive=True)
-        yield _Demo(process=process, announced=json.loads(text), family=family)
+        yield _Demo(process=process, said=said, announced=json.loads(text), family=family)
     finally:
         if process.returncode is None:
             process.terminate()
@@ -73,32 +78,45 @@ async def _until_ready(process: asyncio.subprocess.Process) -> list[str]:
 
 
 async def _send(demo: dict[str, Any], body: str) -> dict[str, Any]:
-    headers = {
-        "Authorization": f"Bearer {demo['api_keys']['portal-backend']}",
-        "X-Act-As": demo["users"]["portal"]["user_id"],
-    }
     message = {"recipient": demo["users"]["professional"]["user_id"], "body": body}
-    async with (
-        aiohttp.ClientSession(demo["api_url"], headers=headers) as http,
-        http.post("/api/messages/send", json=message) as response,
-    ):
+    async with _as_lucia(demo) as http, http.post("/api/messages/send", json=message) as response:
         assert response.status == 201, await response.text()
         sent: dict[str, Any] = await response.json()
         return sent
 
 
-async def _check_office_hours(demo: dict[str, Any]) -> None:
-    """Monday to Friday from nine to five in Madrid, in visits of twenty minutes."""
+def _as_lucia(demo: dict[str, Any]) -> aiohttp.ClientSession:
     headers = {
         "Authorization": f"Bearer {demo['api_keys']['portal-backend']}",
         "X-Act-As": demo["users"]["portal"]["user_id"],
     }
+    return aiohttp.ClientSession(demo["api_url"], headers=headers)
+
+
+async def _slots(demo: dict[str, Any]) -> list[dict[str, Any]]:
     path = f"/api/professionals/{demo['users']['professional']['user_id']}/slots"
-    async with (
-        aiohttp.ClientSession(demo["api_url"], headers=headers) as http,
-        http.get(path, params={"limit": "500"}) as response,
-    ):
-        slots = (await response.json())["slots"]
+    async with _as_lucia(demo) as http, http.get(path, params={"limit": "500"}) as response:
+        slots: list[dict[str, Any]] = (await response.json())["slots"]
+        return slots
+
+
+async def _check_mails(demo: dict[str, Any], directory: Path) -> None:
+    """Somebody books: the doctor's mail is a file, with the appointment for her calendar."""
+    last = (await _slots(demo))[-1]
+    body = {"professional": demo["users"]["professional"]["user_id"], "start": last["start"]}
+    async with _as_lucia(demo) as http, http.post("/api/appointments", json=body) as response:
+        assert response.status == 201, await response.text()
+
+    async def mails() -> list[EmailMessage]:
+        return mails_in(directory, "garcia@demo.example")
+
+    (mail,) = await eventually(mails, until=bool)
+    assert [part.get_filename() for part in mail.iter_attachments()] == ["appointment.ics"]
+
+
+async def _check_office_hours(demo: dict[str, Any]) -> None:
+    """Monday to Friday from nine to five in Madrid, in visits of twenty minutes."""
+    slots = await _slots(demo)
     days: dict[date, list[str]] = {}
     for slot in slots:
         shown = datetime.fromisoformat(slot["start"]).astimezone(ZoneInfo("Europe/Madrid"))
@@ -124,7 +142,7 @@ async def _log_in(demo: dict[str, Any], who: str, home: str) -> str:
 
 
 async def test_from_nothing_and_again(tmp_path: Path) -> None:
-    """One command brings everything up, Ctrl-C ends every process, and the next start has all data.
+    """One command brings everything up, mails to look at too; Ctrl-C ends every process; the next start has all data.
 
     Even kill -9 leaves nothing behind.
     """
@@ -138,12 +156,14 @@ async def test_from_nothing_and_again(tmp_path: Path) -> None:
         assert await _log_in(first, "professional", "hospital") == first["users"]["professional"]["user_id"]
         sent = await _send(first, "Buenos días")
         await _check_office_hours(first)
+        await _check_mails(first, directory / MAILS)
         assert len(demo.family) == 3
         assert await demo.end(signal.SIGINT) == 0
     async with _demo(directory, base) as demo:
         assert demo.announced == first
         again = await _send(demo.announced, "¿Sigue ahí?")
         assert again["conversation_id"] == sent["conversation_id"]
+        assert any(str(directory / MAILS) in line for line in demo.said)
         assert await demo.end(signal.SIGKILL) == -signal.SIGKILL
 
 

@@ -42,6 +42,21 @@ def test_what_an_older_version_did_not_know_is_added(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o077 == 0
 
 
+def test_each_start_has_its_own_mail_sink(tmp_path: Path) -> None:
+    """Its port is another one each time, our secrets stay; so does a mail server that somebody has set instead."""
+    path = tmp_path / "videoconsulta.yaml"
+    first = demo_settings(path, ports=Ports(), smtp_port=30_001)
+    second = demo_settings(path, ports=Ports(), smtp_port=30_002)
+    assert (first.smtp is not None, second.smtp is not None) == (True, True)
+    assert [one.smtp and one.smtp.port for one in (first, second)] == [30_001, 30_002]
+    assert first.secret == second.secret
+    own = {"host": "mail.clinic.example", "from_address": "no-reply@clinic.example"}
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"smtp": own}))
+    third = demo_settings(path, ports=Ports(), smtp_port=30_003)
+    assert third.smtp is not None
+    assert third.smtp.host == "mail.clinic.example"
+
+
 def test_other_ports_are_refused_in_one_line(tmp_path: Path) -> None:
     """Server names contain ports, and all data server names: a start on other ports would break it."""
     path = tmp_path / "videoconsulta.yaml"
