@@ -56,6 +56,52 @@ class Parties:
     until: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """The care relationship of two people, and everybody who ever represented its patient."""
+
+    patient: str
+    professional: str
+    care: CareRelationship | None
+    acts: Sequence[Representation]
+
+    def require(self, person: str, action: Action, *, now: datetime) -> CareRelationship:
+        """The care relationship, if `person` may do this in its conversation.
+
+        Raises NotAPartyError, which must look like an unknown conversation, and NotInCareTeamError.
+        """
+        known = next((one for one in self.acts if one.representative == person), None)
+        relation = relation_of(person=person, care=self.care, representation=known, now=now)
+        verdict = decide(relation, action)
+        if self.care is None or verdict == "not-found":
+            raise NotAPartyError(person)
+        if verdict == "not-in-care-team":
+            raise NotInCareTeamError(f"{self.patient} and {self.professional}")
+        return self.care
+
+    def parties(self, *, now: datetime) -> Parties:
+        """Who takes part in the conversation of these two."""
+        speaking = {one.representative for one in self.acts if one.covers("messages", now)}
+        known = {self.patient, self.professional, *(one.representative for one in self.acts)}
+        has_left = self.care is not None and self.care.departed
+        members = {self.patient, *speaking} | (set() if has_left else {self.professional})
+        periods = [one for one in (self.care, *self.acts) if one is not None]
+        instants = [at for one in periods for at in (one.starts, one.ends) if at is not None and at > now]
+        return Parties(
+            members=frozenset(members),
+            former=frozenset(known - members),
+            is_open=self.care is not None and self.care.is_active(now),
+            until=min(instants, default=None),
+        )
+
+
+async def circle_of(connection: AsyncConnection, *, patient: str, professional: str) -> Circle:
+    """What is known about these two."""
+    care = await cares.find(connection, patient=patient, professional=professional)
+    acts = await representations.find_all(connection, patient=patient)
+    return Circle(patient=patient, professional=professional, care=care, acts=acts)
+
+
 async def require_speaker(
     connection: AsyncConnection, *, sender: str, other: str, now: datetime, on_behalf_of: str | None = None
 ) -> CareRelationship:
@@ -94,33 +140,16 @@ async def require_party(
     known = None
     if person not in (patient, professional):
         known = await representations.find(connection, patient=patient, representative=person)
-    relation = relation_of(person=person, care=care, representation=known, now=now)
-    verdict = decide(relation, action)
-    if care is None or verdict == "not-found":
-        raise NotAPartyError(person)
-    if verdict == "not-in-care-team":
-        raise NotInCareTeamError(f"{patient} and {professional}")
-    return care
+    acts = [] if known is None else [known]
+    circle = Circle(patient=patient, professional=professional, care=care, acts=acts)
+    return circle.require(person, action, now=now)
 
 
 async def parties_of(
     connection: AsyncConnection, *, patient: str, professional: str, now: datetime
 ) -> Parties:
     """Who takes part in the conversation of these two now."""
-    care = await cares.find(connection, patient=patient, professional=professional)
-    acts = await representations.find_all(connection, patient=patient)
-    speaking = {one.representative for one in acts if one.covers("messages", now)}
-    known = {patient, professional, *(one.representative for one in acts)}
-    has_left = care is not None and care.departed
-    members = {patient, *speaking} | (set() if has_left else {professional})
-    periods = [one for one in (care, *acts) if one is not None]
-    instants = [at for one in periods for at in (one.starts, one.ends) if at is not None and at > now]
-    return Parties(
-        members=frozenset(members),
-        former=frozenset(known - members),
-        is_open=care is not None and care.is_active(now),
-        until=min(instants, default=None),
-    )
+    return (await circle_of(connection, patient=patient, professional=professional)).parties(now=now)
 
 
 async def speaking_for(

@@ -14,8 +14,8 @@ from bridge.e2ee.machine import Encryption
 from bridge.errors import HomeserverUnavailableError
 from bridge.matrix.errors import MatrixError
 from bridge.reminding.judging import require_still_said
-from bridge.rooms import Reading, room_encryption
-from bridge.speaking import require_speaking
+from bridge.rooms import Reading, RoomEncryption
+from bridge.speaking import speaking_to
 from bridge.storage.send_statements import BY_SEQ, SET_ENCRYPTED
 
 RETRY_AFTER_S = 5.0
@@ -50,35 +50,30 @@ class Encrypting:
         content = json.loads(self._sealer.open(row.sealed, context=f"sends:{row.id}"))
         for _ in range(_ATTEMPTS):
             try:
-                await self._prepare(row)
                 async with self._database.write() as connection:
                     return await self._encrypt_in(connection, row, content)
             except SessionNotReadyError:
-                continue
+                await self._prepare(row)
             except _TakenByAnotherProcessError:
                 async with self._database.read() as connection:
                     return (await connection.execute(BY_SEQ, {"row": row.seq})).one()
         raise HomeserverUnavailableError("no encryption session could be made ready")
 
-    async def require_speaking(self, connection: AsyncConnection, row: Row[Any]) -> None:
-        """Raises what bridge.speaking.require_speaking raises unless the message may leave now.
+    async def require_speaking(self, connection: AsyncConnection, row: Row[Any]) -> RoomEncryption:
+        """For whom this message is encrypted, if it may leave now. Raises what bridge.speaking.speaking_to raises.
 
         NotWantedError and NotNowError for what the ledger of deliveries has no more to say.
         """
         now = self._now()
-        await require_speaking(
-            connection,
-            room_id=row.room_id,
-            sender=row.sender,
-            now=now,
-            assistant=self._reading.assistant,
+        room = await speaking_to(
+            connection, room_id=row.room_id, sender=row.sender, reading=self._reading, now=now
         )
         await require_still_said(connection, row, sealer=self._sealer, now=now)
+        return room
 
     async def _prepare(self, row: Row[Any]) -> None:
         async with self._database.read() as connection:
-            await self.require_speaking(connection, row)
-            room = await room_encryption(connection, row.room_id, reading=self._reading, now=self._now())
+            room = await self.require_speaking(connection, row)
         try:
             await self._encryption.prepare(
                 user_id=row.sender, room_id=row.room_id, recipients=room.recipients, rotation=room.rotation
@@ -89,11 +84,12 @@ class Encrypting:
     async def _encrypt_in(
         self, connection: AsyncConnection, row: Row[Any], content: dict[str, Any]
     ) -> Row[Any]:
-        await self.require_speaking(connection, row)
+        room = await self.require_speaking(connection, row)
         encrypted = await self._encryption.encrypt(
             connection,
             user_id=row.sender,
             room_id=row.room_id,
+            recipients=room.recipients,
             event_type=row.event_type,
             content=content,
         )

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from appointments.access import parties_of
+from appointments.access import Circle, circle_of
 from bridge.e2ee.model import Rotation
 from bridge.matrix.events import RoomEvent
 from bridge.storage.conversations import conversations, room_members, timeline
@@ -62,30 +62,55 @@ class Reading:
     attends: bool
 
 
-async def room_encryption(
-    connection: AsyncConnection, room_id: str, *, reading: Reading, now: datetime
-) -> RoomEncryption:
-    """The people of a consult room: those who take part, even while their invitation waits; nobody else.
+@dataclass(frozen=True, slots=True)
+class ConsultRoom:
+    """The room of a conversation: whose it is, and who is `present` in it."""
 
-    Being in the room is not enough: whoever was put into it with a stolen token or by a homeserver's administrator
-    gets no keys, nor does who represents the patient no more, or has left. Of a direct chat with the assistant: the
-    person and the assistant, while they are in it.
-    """
+    circle: Circle
+    present: frozenset[str]
+    rotation: Rotation
+
+    def encryption(self, *, reading: Reading, now: datetime) -> RoomEncryption:
+        """Those who take part, even while their invitation waits; nobody else.
+
+        Being in the room is not enough: whoever was put into it with a stolen token or by a homeserver's
+        administrator gets no keys, nor does who represents the patient no more, or has left.
+        """
+        attending = self.present & {reading.assistant} if reading.attends else frozenset[str]()
+        recipients = self.circle.parties(now=now).members | attending
+        return RoomEncryption(recipients=recipients, rotation=self.rotation)
+
+
+async def consult_room_of(connection: AsyncConnection, room_id: str) -> ConsultRoom | None:
+    """The consult room with this id."""
     rows = (await connection.execute(_ENCRYPTION, {"room_id": room_id})).all()
     if not rows:
-        return await _direct_chat_encryption(connection, room_id, reading)
+        return None
     first = rows[0]
-    parties = await parties_of(connection, patient=first.patient, professional=first.professional, now=now)
-    attending = {row.user_id for row in rows if row.membership in PRESENT and reading.attends}
-    return RoomEncryption(
-        recipients=parties.members | (attending & {reading.assistant}),
+    return ConsultRoom(
+        circle=await circle_of(connection, patient=first.patient, professional=first.professional),
+        present=frozenset(row.user_id for row in rows if row.membership in PRESENT),
         rotation=Rotation(period_msgs=first.rotation_period_msgs, period_ms=first.rotation_period_ms),
     )
 
 
-async def _direct_chat_encryption(
-    connection: AsyncConnection, room_id: str, reading: Reading
+async def room_encryption(
+    connection: AsyncConnection, room_id: str, *, reading: Reading, now: datetime
 ) -> RoomEncryption:
+    """For whom a message to a consult room or a direct chat is encrypted.
+
+    Of a direct chat with the assistant: the person and the assistant, while they are in it.
+    """
+    room = await consult_room_of(connection, room_id)
+    if room is None:
+        return await direct_chat_encryption(connection, room_id, reading=reading)
+    return room.encryption(reading=reading, now=now)
+
+
+async def direct_chat_encryption(
+    connection: AsyncConnection, room_id: str, *, reading: Reading
+) -> RoomEncryption:
+    """The person of this direct chat and the assistant, while they are in it."""
     rows = (await connection.execute(_DIRECT_CHAT, {"room_id": room_id})).all()
     present = {row.user_id for row in rows if row.membership in PRESENT}
     return RoomEncryption(

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from appointments.access import require_party
 from bridge.e2ee.tracking import changed_identities
 from bridge.errors import IdentityChangedError
+from bridge.rooms import Reading, RoomEncryption, consult_room_of, direct_chat_encryption
 from bridge.storage.conversations import conversations
 
 _PAIR = select(conversations.c.patient, conversations.c.professional).where(
@@ -19,24 +20,51 @@ _PAIR = select(conversations.c.patient, conversations.c.professional).where(
 )
 
 
-async def require_speaking(
-    connection: AsyncConnection, *, room_id: str, sender: str, now: datetime, assistant: str | None = None
-) -> None:
+async def require_speaking(connection: AsyncConnection, *, room_id: str, sender: str, now: datetime) -> None:
     """Raises NotInCareTeamError, NotAPartyError, IdentityChangedError unless `sender` may write in this room now.
 
-    A room that belongs to no conversation has no such rules. The `assistant` may write as long as the patient may.
+    A room that belongs to no conversation has no such rules.
     """
     pair = (await connection.execute(_PAIR, {"room_id": room_id})).first()
     if pair is None:
         return
     await require_party(
         connection,
-        person=pair.patient if sender == assistant else sender,
+        person=sender,
         patient=pair.patient,
         professional=pair.professional,
         action="send",
         now=now,
     )
-    # A representative's changed identity stops nobody else: no keys go to her until it is accepted.
-    if await changed_identities(connection, among={pair.patient, pair.professional} - {sender}):
-        raise IdentityChangedError(room_id)
+    await require_known_identities(
+        connection, patient=pair.patient, professional=pair.professional, sender=sender
+    )
+
+
+async def speaking_to(
+    connection: AsyncConnection, *, room_id: str, sender: str, reading: Reading, now: datetime
+) -> RoomEncryption:
+    """For whom a message of `sender` to this room is encrypted. Raises what `require_speaking` raises.
+
+    The assistant may write as long as the patient may.
+    """
+    room = await consult_room_of(connection, room_id)
+    if room is None:
+        return await direct_chat_encryption(connection, room_id, reading=reading)
+    circle = room.circle
+    circle.require(circle.patient if sender == reading.assistant else sender, "send", now=now)
+    await require_known_identities(
+        connection, patient=circle.patient, professional=circle.professional, sender=sender
+    )
+    return room.encryption(reading=reading, now=now)
+
+
+async def require_known_identities(
+    connection: AsyncConnection, *, patient: str, professional: str, sender: str
+) -> None:
+    """Raises IdentityChangedError if the identity of the other one of the two is not the one that we first saw.
+
+    A representative's changed identity stops nobody else: no keys go to her until it is accepted.
+    """
+    if await changed_identities(connection, among={patient, professional} - {sender}):
+        raise IdentityChangedError

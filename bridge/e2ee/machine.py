@@ -157,18 +157,19 @@ class Encryption:
         *,
         user_id: str,
         room_id: str,
+        recipients: frozenset[str],
         event_type: str,
         content: JsonObject,
     ) -> Encrypted:
         """Encrypt in the caller's write transaction, which must store the ciphertext before it leaves.
 
-        Raises SessionNotReadyError when `prepare` must run (again), NoDeviceError.
+        Raises SessionNotReadyError when `prepare` must run for these recipients (again), NoDeviceError.
         """
         # The device lives as long as its sessions, and one that is over is refused below.
         own = await self._devices.remembered(connection, user_id)
         if own is None:
             raise NoDeviceError(user_id)
-        session_id = self._ready.session_id(user_id, room_id)
+        session_id = self._ready.session_for(user_id, room_id, recipients | {user_id}, self._now())
         if session_id is None:
             raise SessionNotReadyError
         try:

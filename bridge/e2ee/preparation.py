@@ -58,7 +58,7 @@ class Preparation:
     ) -> None:
         """Make `encrypt` possible. Raises NoDeviceError, SessionNotReadyError if things change all the time."""
         members = frozenset({*recipients, user_id})
-        if self._ready.fits(user_id, room_id, members, self._now()):
+        if self._ready.session_for(user_id, room_id, members, self._now()) is not None:
             return
         async with self._locks["room", user_id, room_id]:
             for _ in range(_ATTEMPTS):

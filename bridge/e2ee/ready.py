@@ -29,15 +29,12 @@ class ReadySessions:
         ready = _Ready(session.session_id, members, session.expires_at)
         self._ready[session.user_id, session.room_id] = ready
 
-    def fits(self, user_id: str, room_id: str, members: frozenset[str], now: datetime) -> bool:
-        """Whether a session was prepared for just these members, and is not too old."""
+    def session_for(self, user_id: str, room_id: str, members: frozenset[str], now: datetime) -> str | None:
+        """The session that was prepared for just these members, if it is not too old."""
         ready = self._ready.get((user_id, room_id))
-        return ready is not None and ready.members == members and now < ready.expires_at
-
-    def session_id(self, user_id: str, room_id: str) -> str | None:
-        """The session that was prepared."""
-        ready = self._ready.get((user_id, room_id))
-        return None if ready is None else ready.session_id
+        if ready is None or ready.members != members or now >= ready.expires_at:
+            return None
+        return ready.session_id
 
     def drop(self, user_id: str, room_id: str) -> None:
         """It has to be prepared again."""

@@ -52,7 +52,12 @@ async def say(
     )
     async with clinic.database.write() as connection:
         encrypted = await encryption.encrypt(
-            connection, user_id=sender, room_id=room_id, event_type=event_type, content=content
+            connection,
+            user_id=sender,
+            room_id=room_id,
+            recipients=frozenset({LUCIA, JUAN}),
+            event_type=event_type,
+            content=content,
         )
     return await send(clinic, room_id, encrypted.content, sender=sender)
 

@@ -54,7 +54,12 @@ class Visitor:
         )
         async with self.clinic.database.write() as connection:
             encrypted = await self.encryption.encrypt(
-                connection, user_id=self.user_id, room_id=room_id, event_type=event_type, content=content
+                connection,
+                user_id=self.user_id,
+                room_id=room_id,
+                recipients=frozenset({self.user_id, ASSISTANT}),
+                event_type=event_type,
+                content=content,
             )
         await self.clinic.push_keys()
         await self.clinic.homeserver.send_event(

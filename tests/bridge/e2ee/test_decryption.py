@@ -211,7 +211,12 @@ async def test_our_own_message_is_known_before_its_replay(world: World, garcia: 
     await world.prepare(garcia.user_id)
     async with world.database.write() as connection:
         encrypted = await world.encryption.encrypt(
-            connection, user_id=LUCIA, room_id=ROOM, event_type="m.room.message", content={"body": "x"}
+            connection,
+            user_id=LUCIA,
+            room_id=ROOM,
+            recipients=frozenset({garcia.user_id}),
+            event_type="m.room.message",
+            content={"body": "x"},
         )
     said = event(encrypted.content)
     async with world.database.write() as connection:

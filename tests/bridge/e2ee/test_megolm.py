@@ -18,10 +18,17 @@ class _RolledBackError(Exception):
     """The caller's transaction fails."""
 
 
-async def _encrypt(world: World, machine: Encryption, *, fail: bool = False) -> Encrypted:
+async def _encrypt(
+    machine: Encryption, recipients: frozenset[str], *, world: World, fail: bool = False
+) -> Encrypted:
     async with world.database.write() as connection:
         encrypted = await machine.encrypt(
-            connection, user_id=LUCIA, room_id=ROOM, event_type="m.room.message", content={"body": "x"}
+            connection,
+            user_id=LUCIA,
+            room_id=ROOM,
+            recipients=recipients,
+            event_type="m.room.message",
+            content={"body": "x"},
         )
         if fail:
             raise _RolledBackError
@@ -32,7 +39,7 @@ async def _send(world: World, machine: Encryption, recipients: frozenset[str]) -
     while True:
         await machine.prepare(user_id=LUCIA, room_id=ROOM, recipients=recipients, rotation=ROTATION)
         try:
-            return await _encrypt(world, machine)
+            return await _encrypt(machine, recipients, world=world)
         except SessionNotReadyError:
             continue
 
@@ -60,7 +67,7 @@ async def test_a_rolled_back_message_neither_wedges_nor_advances(world: World, g
     """After the caller's transaction failed, the next message encrypts and is readable."""
     await world.prepare(garcia.user_id)
     with pytest.raises(_RolledBackError):
-        await _encrypt(world, world.encryption, fail=True)
+        await _encrypt(world.encryption, frozenset({garcia.user_id}), world=world, fail=True)
     said = await world.send("sigue", garcia.user_id)
     await garcia.sync()
     assert garcia.read(said) == "sigue"
@@ -73,7 +80,12 @@ async def test_two_messages_in_one_transaction(world: World, garcia: Client):
         indexes = [
             (
                 await world.encryption.encrypt(
-                    connection, user_id=LUCIA, room_id=ROOM, event_type="m.x", content={}
+                    connection,
+                    user_id=LUCIA,
+                    room_id=ROOM,
+                    recipients=frozenset({garcia.user_id}),
+                    event_type="m.x",
+                    content={},
                 )
             ).message_index
             for _ in range(3)
@@ -104,7 +116,9 @@ class _Course:
         """A message whose transaction fails."""
         await self.world.prepare(*self.people)
         with pytest.raises((_RolledBackError, SessionNotReadyError)):
-            await _encrypt(self.world, self.world.encryption, fail=True)
+            await _encrypt(
+                self.world.encryption, frozenset({self.garcia.user_id}), world=self.world, fail=True
+            )
 
     async def restart(self) -> None:
         """This process starts again."""

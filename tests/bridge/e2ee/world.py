@@ -54,6 +54,8 @@ class World:
     server: FakeKeyServer
     clock: Clock
     encryption: Encryption
+    prepared: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    """For whom was prepared last, by sender and room."""
 
     def restarted(self, *, catch_up: CatchUp | None = None, **options: Any) -> Encryption:
         """Another process on the same database: nothing in memory is shared."""
@@ -71,6 +73,7 @@ class World:
         self, *recipients: str, sender: str = LUCIA, room_id: str = ROOM, **rotation: int
     ) -> None:
         """Prepare with the usual rotation."""
+        self.prepared[sender, room_id] = frozenset(recipients)
         await self.encryption.prepare(
             user_id=sender,
             room_id=room_id,
@@ -90,6 +93,7 @@ class World:
                 connection,
                 user_id=sender,
                 room_id=room_id,
+                recipients=self.prepared.get((sender, room_id), frozenset()),
                 event_type="m.room.message",
                 content={"msgtype": "m.text", "body": body, **content},
             )
