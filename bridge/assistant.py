@@ -117,18 +117,18 @@ class Assistant:
             speech = await self._answer(event, said, is_private=False)
         return Attended(speech, forget=read)
 
-    async def accept(self, connection: AsyncConnection, attended: Attended) -> int | None:
-        """Store what is to be said, in the caller's transaction; forget what was read. What `deliver` needs."""
+    async def accept(self, connection: AsyncConnection, attended: Attended) -> None:
+        """Store what is to be said, in the caller's transaction; forget what was read."""
         if attended.forget is not None:
             await self._encryption.forget_read(connection, self._id, attended.forget)
         if attended.speech is None:
-            return None
+            return
         speech = attended.speech
         if speech.dialogue is not None:
             await self._dialogues.save(connection, person=attended.person, dialogue=speech.dialogue)
         elif speech.ends_dialogue:
             await self._dialogues.end(connection, person=attended.person)
-        return await self._outbox.accept(
+        await self._outbox.accept(
             connection,
             send_id=speech.send_id,
             room_id=speech.room_id,
@@ -137,13 +137,13 @@ class Assistant:
             content=speech.content,
         )
 
-    async def deliver(self, attended: Attended, seq: int | None) -> None:
+    async def deliver(self, attended: Attended) -> None:
         """Say what was accepted. What can't leave now waits in the outbox; what must not any more is dropped."""
-        if attended.speech is None or seq is None:
+        if attended.speech is None:
             return
         speech = attended.speech
         try:
-            await self._outbox.deliver(send_id=speech.send_id, room_id=speech.room_id, seq=seq)
+            await self._outbox.deliver(send_id=speech.send_id, room_id=speech.room_id)
         except (ServiceError, NotInCareTeamError) as error:
             log.warning("an answer in %s waits or was refused: %s", speech.room_id, type(error).__name__)
 

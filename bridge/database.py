@@ -1,8 +1,10 @@
 """One database, SQLite or PostgreSQL: opened and closed by the composition root, used in short transactions.
 
 On SQLite the process has one writer at a time (a lock here, `BEGIN IMMEDIATE` there, 30 s of patience for
-other processes), and a commit is on the disk before it returns (`synchronous=FULL`): the ratchet of a sent
-message must survive a power cut, or its index would be used twice.
+other processes). A commit is on the disk before it returns (`synchronous=FULL`): the ratchet of a sent message
+must survive a power cut, or its index would be used twice. What may be lost to a power cut, never to a crash of
+the process, is written with `synced=False` (`synchronous=NORMAL`, PostgreSQL's `synchronous_commit=off`): it is
+on the disk with the next commit that is, since both databases write their log in order.
 """
 
 import asyncio
@@ -12,7 +14,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any
 
-from sqlalchemy import NullPool, event, make_url
+from sqlalchemy import NullPool, event, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -22,6 +24,7 @@ _SQLITE_PATIENCE_S = 30.0
 _SQLITE_RETRY_S = 0.005
 # Four processes together stay below PostgreSQL's default of 100.
 _POSTGRESQL_CONNECTIONS = 20
+_DO_NOT_WAIT_FOR_THE_DISK = text("SET LOCAL synchronous_commit TO off")
 
 
 def make_engine(url: str) -> AsyncEngine:
@@ -51,7 +54,7 @@ class Database:
         self._engine: AsyncEngine | None = None
         self._writer: AbstractAsyncContextManager[Any] = nullcontext()
         # Taking a connection from SQLAlchemy's pool costs more than our statements do on SQLite.
-        self._idle: list[AsyncConnection] = []
+        self._idle: dict[bool, list[AsyncConnection]] = {True: [], False: []}
 
     @property
     def is_sqlite(self) -> bool:
@@ -66,8 +69,9 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
-        while self._idle:
-            await self._idle.pop().close()
+        for connection in (*self._idle[True], *self._idle[False]):
+            await connection.close()
+        self._idle = {True: [], False: []}
         if self._engine is not None:
             await self._engine.dispose()
             self._engine = None
@@ -79,28 +83,40 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def write(self) -> AsyncGenerator[AsyncConnection]:
-        """One transaction: committed at the end of the block, rolled back when it raises."""
-        async with self._writer, self._connection() as connection:
+    async def write(self, *, synced: bool = True) -> AsyncGenerator[AsyncConnection]:
+        """One transaction: committed at the end of the block, rolled back when it raises.
+
+        `synced=False` for what a power cut may undo as long as nothing was committed after it that it may not.
+        """
+        async with self._writer, self._connection(synced=synced) as connection:
             if self.is_sqlite:
                 await _begin_immediate(connection)
+            elif not synced:
+                await connection.execute(_DO_NOT_WAIT_FOR_THE_DISK)
             yield connection
             await connection.commit()
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncGenerator[AsyncConnection]:
+    async def _connection(self, *, synced: bool = True) -> AsyncGenerator[AsyncConnection]:
         if not self.is_sqlite:
             async with self._opened().connect() as connection:
                 yield connection
             return
-        connection = self._idle.pop() if self._idle else await sqlite.InlineConnection(self._opened()).start()
+        idle = self._idle[synced]
+        connection = idle.pop() if idle else await self._new_connection(synced=synced)
         try:
             yield connection
         except BaseException:
             await connection.rollback()
             raise
         finally:
-            self._idle.append(connection)
+            idle.append(connection)
+
+    async def _new_connection(self, *, synced: bool) -> AsyncConnection:
+        connection = await sqlite.InlineConnection(self._opened()).start()
+        if not synced:
+            await connection.exec_driver_sql("PRAGMA synchronous=NORMAL")
+        return connection
 
     def _opened(self) -> AsyncEngine:
         if self._engine is None:

@@ -104,15 +104,17 @@ class Inbound:
         if is_consult and event.type == "m.room.encrypted":
             await self._make_readable(event)
         attended = await self._attend(event, person)
-        async with self._database.write() as connection:
+        async with self._database.write(
+            synced=False
+        ) as connection:  # the item is on the disk, and would come again
             if is_consult:
                 await self._project(connection, event)
             else:
                 await self._record_membership(connection, event)
-            said = await self._assistant.accept(connection, attended)
+            await self._assistant.accept(connection, attended)
             await mark_processed(connection, seq, at=self._now())
         self._told()
-        await self._assistant.deliver(attended, said)
+        await self._assistant.deliver(attended)
 
     async def _attend(self, event: RoomEvent, person: str | None) -> Attended:
         if person is None:
@@ -171,5 +173,5 @@ class Inbound:
         )
 
     async def _done(self, seq: int) -> None:
-        async with self._database.write() as connection:
+        async with self._database.write(synced=False) as connection:
             await mark_processed(connection, seq, at=self._now())

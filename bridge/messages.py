@@ -15,15 +15,15 @@ from bridge.clock import Now
 from bridge.conversations import Conversations
 from bridge.database import Database
 from bridge.e2ee.machine import Encryption
-from bridge.errors import HomeserverUnavailableError, MessageNotFoundError, MessageRefusedError
+from bridge.errors import HomeserverUnavailableError, MessageNotFoundError
 from bridge.history import Parties, present, read_page
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.matrix.json import JsonObject
 from bridge.messages_model import ConversationSummary, History, SentMessage
-from bridge.outbox import Outbox, Sent
+from bridge.outbox import Outbox
 from bridge.receipts import read_states
-from bridge.speaking import require_speaking
+from bridge.speaking import require_known_identities
 from bridge.storage.conversations import timeline
 from bridge.summaries import summary_of
 
@@ -83,7 +83,6 @@ class Messages:
             await self._conversations.of_room(room_id=room_id, member=sender, action="send")
         else:
             room_id = await self._room(sender=sender, conversation_id=conversation_id, recipient=recipient)
-            await self._check_speaking(room_id, sender)
             if reply_to is not None:
                 await self._check_message(room_id, reply_to, reader=sender)
             await self._accept(
@@ -94,7 +93,7 @@ class Messages:
                 attachments=attachments,
                 reply_to=reply_to,
             )
-        sent = [await self._deliver(send_id, room_id) for send_id in ids]
+        sent = [await self._outbox.deliver(send_id=send_id, room_id=room_id) for send_id in ids]
         return SentMessage(
             message_id=sent[0].event_id,
             conversation_id=room_id,
@@ -152,16 +151,21 @@ class Messages:
         if conversation_id is not None:
             row = await self._conversations.of_room(room_id=conversation_id, member=sender, action="send")
             await self._conversations.make_current(row)
+            await self._check_identities(sender, patient=row.patient, professional=row.professional)
             return conversation_id
         if recipient is None:
             raise ValueError("a message needs a conversation or a recipient")
         async with self._database.read() as connection:
             care = await require_speaker(connection, sender=sender, other=recipient, now=self._now())
-        return await self._conversations.open(care)
+        room_id = await self._conversations.open(care)
+        await self._check_identities(sender, patient=care.patient, professional=care.professional)
+        return room_id
 
-    async def _check_speaking(self, room_id: str, sender: str) -> None:
+    async def _check_identities(self, sender: str, *, patient: str, professional: str) -> None:
         async with self._database.read() as connection:
-            await require_speaking(connection, room_id=room_id, sender=sender, now=self._now())
+            await require_known_identities(
+                connection, patient=patient, professional=professional, sender=sender
+            )
 
     async def _accept(
         self,
@@ -173,7 +177,7 @@ class Messages:
         attachments: Sequence[str],
         reply_to: str | None,
     ) -> None:
-        async with self._database.write() as connection:
+        async with self._database.write(synced=False) as connection:  # so is the commit that encrypts
             contents: list[JsonObject] = [{"msgtype": "m.text", "body": body}]
             if attachments:
                 contents = await claimed_contents(
@@ -196,12 +200,6 @@ class Messages:
                     event_type="m.room.message",
                     content=content,
                 )
-
-    async def _deliver(self, send_id: str, room_id: str) -> Sent:
-        row = await self._outbox.find(send_id)
-        if row is None:
-            raise MessageRefusedError
-        return await self._outbox.deliver(send_id=send_id, room_id=room_id, seq=row.seq)
 
     async def _check_message(self, room_id: str, event_id: str, *, reader: str) -> None:
         """Raises MessageNotFoundError unless the event is in the room; HomeserverUnavailableError."""

@@ -48,7 +48,6 @@ from bridge.notifications.errors import NotNowError, NotWantedError
 from bridge.rooms import Reading
 from bridge.storage.send_statements import (
     BY_ID,
-    SEQ_OF,
     SET_REFUSED,
     SET_SENT,
     WAITING,
@@ -111,8 +110,8 @@ class Outbox:
         sender: str,
         event_type: str,
         content: dict[str, Any],
-    ) -> int:
-        """Take a message in, in the caller's transaction; its place in the order.
+    ) -> None:
+        """Take a message in, in the caller's transaction.
 
         A message with this `send_id` that is there already stays as it is.
         """
@@ -127,15 +126,13 @@ class Outbox:
             "accepted_at": self._now(),
         }
         await insert_once(connection, sends, **row)
-        seq: int = (await connection.execute(SEQ_OF, {"send_id": send_id})).scalar_one()
-        return seq
 
     async def find(self, send_id: str) -> Row[Any] | None:
         """The row of a message that was taken in, if it was."""
         async with self._database.read() as connection:
             return (await connection.execute(BY_ID, {"send_id": send_id})).first()
 
-    async def deliver(self, *, send_id: str, room_id: str, seq: int) -> Sent:
+    async def deliver(self, *, send_id: str, room_id: str) -> Sent:
         """Send what waits in this room up to and including this message.
 
         Raises HomeserverUnavailableError and IdentityChangedError, after which the message still waits and
@@ -145,9 +142,7 @@ class Outbox:
         async with self._rooms[room_id]:
             async with self._database.read() as connection:
                 waiting = (
-                    await connection.execute(
-                        WAITING_IN_ROOM, {"room_id": room_id, "up_to": seq, "send_id": send_id}
-                    )
+                    await connection.execute(WAITING_IN_ROOM, {"room_id": room_id, "send_id": send_id})
                 ).all()
             sent = [await self._deliver_or_refuse(row, raise_refusal=row.id == send_id) for row in waiting]
         is_own_last = bool(waiting) and waiting[-1].id == send_id
@@ -162,7 +157,7 @@ class Outbox:
             latest = {row.room_id: row for row in await connection.execute(WAITING, {"send_id": ""})}
         for row in latest.values():
             try:
-                await self.deliver(send_id=row.id, room_id=row.room_id, seq=row.seq)
+                await self.deliver(send_id=row.id, room_id=row.room_id)
             except (
                 ServiceError,
                 NotInCareTeamError,
@@ -239,18 +234,14 @@ class Outbox:
 
     async def _mark_sent(self, row: Row[Any], event_id: str) -> Sent | None:
         now = self._now()
-        async with self._database.write() as connection:
+        # Sent again with the same transaction id, it would be the same event.
+        async with self._database.write(synced=False) as connection:
             done = await connection.execute(SET_SENT, {"row": row.seq, "event": event_id, "instant": now})
             if not done.rowcount:
                 return None
             await append(connection, _sent_fact(row, event_id, now))
             await self._encryption.note_sent(
-                connection,
-                user_id=row.sender,
-                room_id=row.room_id,
-                session_id=row.session_id,
-                message_index=row.message_index,
-                event_id=event_id,
+                connection, row.content, message_index=row.message_index, event_id=event_id
             )
         # What was sent is told at once, and read from here.
         self._recent.keep(

@@ -188,24 +188,11 @@ class Encryption:
             raise
 
     async def note_sent(
-        self,
-        connection: AsyncConnection,
-        *,
-        user_id: str,
-        room_id: str,
-        session_id: str,
-        message_index: int,
-        event_id: str,
+        self, connection: AsyncConnection, content: JsonObject, *, message_index: int, event_id: str
     ) -> None:
         """What `encrypt` made is this event, and any other with the same ciphertext is a replay."""
-        await message_indexes.claim_own(
-            connection,
-            user_id=user_id,
-            room_id=room_id,
-            session_id=session_id,
-            message_index=message_index,
-            event_id=event_id,
-        )
+        use = (content["session_id"], content["sender_key"], message_index)
+        await message_indexes.claim_own(connection, use, event_id=event_id)
 
     async def receive_to_device(self, seq: int, event: ToDeviceEvent) -> None:
         """Take in one item of the inbox and mark it processed. Raises only what a later attempt may mend."""

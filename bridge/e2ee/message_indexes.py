@@ -14,14 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge.database import Database
 from bridge.e2ee.rows import insert_missing_rows
 from bridge.storage.conversations import timeline
-from bridge.storage.e2ee import inbound_sessions, message_indexes
+from bridge.storage.e2ee import message_indexes
 
-_OWN_SENDER_KEYS = select(inbound_sessions.c.sender_key).where(
-    inbound_sessions.c.user_id == bindparam("reader"),
-    inbound_sessions.c.session_id == bindparam("session"),
-    inbound_sessions.c.sender == bindparam("reader"),
-    inbound_sessions.c.room_id == bindparam("room"),
-)
 _TAKEN = select(
     message_indexes.c.session_id,
     message_indexes.c.sender_key,
@@ -33,22 +27,9 @@ Use = tuple[str, str, int]
 """Session id, sender key, message index."""
 
 
-async def claim_own(
-    connection: AsyncConnection,
-    *,
-    user_id: str,
-    room_id: str,
-    session_id: str,
-    message_index: int,
-    event_id: str,
-) -> None:
+async def claim_own(connection: AsyncConnection, use: Use, *, event_id: str) -> None:
     """Note the event that an index of our user's own session was used for: nothing read before it takes that."""
-    own = {"reader": user_id, "session": session_id, "room": room_id}
-    rows = [
-        _row((session_id, sender_key, message_index), event_id)
-        for sender_key in await connection.scalars(_OWN_SENDER_KEYS, own)
-    ]
-    await insert_missing_rows(connection, message_indexes, rows)
+    await insert_missing_rows(connection, message_indexes, [_row(use, event_id)])
 
 
 async def claim_indexes(database: Database, uses: Sequence[tuple[Use, str]]) -> dict[Use, str]:

@@ -140,12 +140,12 @@ async def _run_once(request: web.Request, route: Route, work: _Work) -> Answer |
         answer = await route.handler(context, **work.models)
     except Exception:
         # A refusal changed nothing: whoever asks again gets another try, of the same operation.
-        async with services.database.write() as connection:
+        async with services.database.write(synced=False) as connection:
             await idempotency.release(connection, scope=scope)
         raise
     if isinstance(answer, StreamAnswer):
         return answer  # a repeat streams anew
-    async with services.database.write() as connection:
+    async with services.database.write(synced=False) as connection:
         await idempotency.finish(
             connection,
             sealer=services.sealer,
@@ -170,7 +170,7 @@ async def _begin(request: web.Request, work: _Work) -> tuple[str, idempotency.Ru
         key=key,
     )
     said = b"\0".join(model.model_dump_json().encode() for model in work.models.values())
-    async with services.database.write() as connection:
+    async with services.database.write(synced=False) as connection:
         begun = await idempotency.begin(
             connection,
             sealer=services.sealer,

@@ -78,38 +78,34 @@ class ChatSender:
             await self._set_aside(delivery)
         room_id, accepted = await self._accept(delivery)
         try:
-            for send_id, seq in accepted:
-                await self._outbox.deliver(send_id=send_id, room_id=room_id, seq=seq)
+            for send_id in accepted:
+                await self._outbox.deliver(send_id=send_id, room_id=room_id)
         except (NotInCareTeamError, MessageRefusedError) as error:
             raise UndeliverableError(type(error).__name__) from error
         except (Exception, asyncio.CancelledError):
             await self._set_aside(delivery)
             raise
 
-    async def _accept(self, delivery: Claimed) -> tuple[str, list[tuple[str, int]]]:
-        """The room, and what is to be said there now, in the outbox."""
+    async def _accept(self, delivery: Claimed) -> tuple[str, list[str]]:
+        """The room, and the ids of what is to be said there now, in the outbox."""
         async with self._database.write() as connection:
             if not await ledger.hold(connection, delivery):  # cancelled, or another process has it now
                 raise NotWantedError
             said = await self._judged(connection, delivery)
             room_id = await _room_of(connection, delivery.person)
-            accepted = [
-                (
-                    send_id,
-                    await self._outbox.accept(
-                        connection,
-                        send_id=send_id,
-                        room_id=room_id,
-                        sender=self._assistant_id,
-                        event_type=event_type,
-                        content=content,
-                    ),
+            messages = _messages(delivery, said)
+            for send_id, event_type, content in messages:
+                await self._outbox.accept(
+                    connection,
+                    send_id=send_id,
+                    room_id=room_id,
+                    sender=self._assistant_id,
+                    event_type=event_type,
+                    content=content,
                 )
-                for send_id, event_type, content in _messages(delivery, said)
-            ]
             if delivery.kind == REMINDER and said.about is not None:
                 await self._let_answer(connection, delivery, said.about)
-        return room_id, accepted
+        return room_id, [send_id for send_id, _, _ in messages]
 
     async def _judged(self, connection: AsyncConnection, delivery: Claimed) -> _Said:
         """What is to be said now. Raises NotWantedError."""

@@ -10,7 +10,7 @@ _IS_JUDGED_FIRST = and_(
     sends.c.state == "accepted", sends.c.id.startswith(DELIVERY_PREFIX), sends.c.id != bindparam("send_id")
 )
 
-SEQ_OF = select(sends.c.seq).where(sends.c.id == bindparam("send_id"))
+_UP_TO = select(sends.c.seq).where(sends.c.id == bindparam("send_id")).scalar_subquery()
 BY_ID = select(sends).where(sends.c.id == bindparam("send_id"))
 BY_SEQ = select(sends).where(sends.c.seq == bindparam("row"))
 WAITING_IN_ROOM = (
@@ -18,16 +18,12 @@ WAITING_IN_ROOM = (
     .where(
         IS_WAITING,
         sends.c.room_id == bindparam("room_id"),
-        sends.c.seq <= bindparam("up_to"),
+        sends.c.seq <= _UP_TO,
         not_(_IS_JUDGED_FIRST),
     )
     .order_by(sends.c.seq)
 )
-WAITING = (
-    select(sends.c.room_id, sends.c.id, sends.c.seq)
-    .where(IS_WAITING, not_(_IS_JUDGED_FIRST))
-    .order_by(sends.c.seq)
-)
+WAITING = select(sends.c.room_id, sends.c.id).where(IS_WAITING, not_(_IS_JUDGED_FIRST)).order_by(sends.c.seq)
 SET_ENCRYPTED = (
     update(sends)
     .where(sends.c.seq == bindparam("row"), sends.c.state == "accepted")

@@ -100,9 +100,9 @@ class MortalDatabase:
         return self._database.read()
 
     @asynccontextmanager
-    async def write(self) -> AsyncGenerator[AsyncConnection]:
+    async def write(self, *, synced: bool = True) -> AsyncGenerator[AsyncConnection]:
         """A transaction."""
-        async with self._database.write() as connection:
+        async with self._database.write(synced=synced) as connection:
             yield connection
             self._fate.step()
         self._fate.step()

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from bridge.database import Database
 from bridge.facts import Fact, append
@@ -47,6 +47,34 @@ async def test_a_failed_write_leaves_nothing(database: Database) -> None:
     with pytest.raises(RuntimeError):
         await write_and_fail()
     assert await count(database) == 0
+
+
+async def test_only_what_must_survive_a_power_cut_waits_for_the_disk(database: Database) -> None:
+    """A commit waits for the disk unless it was said that it need not; what others write is not changed by that."""
+    asked = text("PRAGMA synchronous" if database.is_sqlite else "SHOW synchronous_commit")
+    waits, does_not = (2, 1) if database.is_sqlite else ("on", "off")
+    if not database.is_sqlite:  # the tests' server waits for no disk: let this connection
+        async with database.write() as connection:
+            await connection.execute(text("SET synchronous_commit TO on"))
+    for _ in range(2):
+        for synced, expected in ((True, waits), (False, does_not)):
+            async with database.write(synced=synced) as connection:
+                assert (await connection.execute(asked)).scalar_one() == expected
+
+
+async def test_what_did_not_wait_for_the_disk_is_there(database: Database) -> None:
+    """Such a write is seen by whoever reads next, and rolled back when it fails."""
+    async with database.write(synced=False) as connection:
+        await append(connection, Fact(id="a", kind="k", subject="s", at=AT))
+
+    async def write_and_fail() -> None:
+        async with database.write(synced=False) as connection:
+            await append(connection, Fact(id="b", kind="k", subject="s", at=AT))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await write_and_fail()
+    assert await count(database) == 1
 
 
 async def test_a_naive_time_is_refused(database: Database) -> None:

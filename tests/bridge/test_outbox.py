@@ -62,7 +62,7 @@ async def accept(clinic: Clinic, room_id: str, body: str, *, sender: str = LUCIA
     """Take a message in; what `deliver` wants to know of it."""
     send_id = uuid4().hex
     async with clinic.database.write() as connection:
-        seq = await clinic.main.outbox.accept(
+        await clinic.main.outbox.accept(
             connection,
             send_id=send_id,
             room_id=room_id,
@@ -70,7 +70,7 @@ async def accept(clinic: Clinic, room_id: str, body: str, *, sender: str = LUCIA
             event_type="m.room.message",
             content={"msgtype": "m.text", "body": body},
         )
-    return {"send_id": send_id, "room_id": room_id, "seq": seq}
+    return {"send_id": send_id, "room_id": room_id}
 
 
 async def send(clinic: Clinic, room_id: str, body: str, *, process: Process | None = None) -> Sent:
@@ -307,7 +307,7 @@ async def test_a_repeated_delivery_gives_the_message_it_was_asked_for(clinic: Cl
             "txn_id": "late",
             "session_id": None,
         }
-        await connection.execute(update(sends).where(sends.c.seq == earlier["seq"]).values(late))
+        await connection.execute(update(sends).where(sends.c.id == earlier["send_id"]).values(late))
     assert (await clinic.main.outbox.deliver(**asked)).event_id == event_id
 
 
@@ -394,7 +394,7 @@ async def test_an_index_encrypts_one_message_ever(clinic: Clinic, room: str) -> 
     await send(clinic, room, "uno")
     waiting = await accept(clinic, room, "dos")
     used = (await clinic.rows(sends))[0]
-    again = update(sends).where(sends.c.seq == waiting["seq"])
+    again = update(sends).where(sends.c.id == waiting["send_id"])
     with pytest.raises(IntegrityError):
         async with clinic.database.write() as connection:
             await connection.execute(

@@ -223,9 +223,7 @@ async def test_our_own_message_is_known_before_its_replay(world: World, garcia: 
         for _ in range(2):
             await world.encryption.note_sent(
                 connection,
-                user_id=LUCIA,
-                room_id=ROOM,
-                session_id=encrypted.session_id,
+                encrypted.content,
                 message_index=encrypted.message_index,
                 event_id=said.event_id,
             )

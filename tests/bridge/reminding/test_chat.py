@@ -45,9 +45,9 @@ class Dies(Outbox):
         self._real = real
         return self
 
-    async def accept(self, *arguments: Any, **named: Any) -> int:
+    async def accept(self, *arguments: Any, **named: Any) -> None:
         """As it is."""
-        return int(await self._real.accept(*arguments, **named))
+        await self._real.accept(*arguments, **named)
 
     async def deliver(self, **named: Any) -> Any:
         """What is Maria's no more."""
