@@ -13,6 +13,7 @@ from appointments.booking import Appointment, Status
 from appointments.errors import VersionChangedError
 from appointments.intervals import Interval
 from appointments.listing import appointments_of
+from appointments.locking import locked_appointment
 from appointments.sealing import Sealer
 from appointments.storage import schedules
 from bots.booking_ports import Bookable, Booked
@@ -22,6 +23,8 @@ from bridge.database import Database
 from bridge.facts import Fact, append
 from bridge.people import names_of
 from bridge.reminding.delays import tell_of_delay
+from bridge.reminding.judging import is_over
+from bridge.reminding.notices import note_confirmed
 
 _TO_COME: tuple[Status, ...] = ("booked",)
 _STILL_WAITING = timedelta(hours=1)
@@ -142,11 +145,12 @@ class BookingDesk:
         """The fact `appointment.confirmed`, which the professional is told: the person says that she comes."""
         now = self._now()
         async with self._database.write() as connection:
-            found = await booking.appointment_for(
-                connection, appointment_id=appointment_id, person=person, now=now
-            )
+            await booking.appointment_for(connection, appointment_id=appointment_id, person=person, now=now)
+            _, found = await locked_appointment(connection, appointment_id)
             if found.status != "booked" or version not in (None, found.version):
                 raise VersionChangedError(appointment_id)
+            if person != found.professional:
+                await note_confirmed(connection, found, by=person, now=now)
             data = {"appointment_id": found.id, "version": found.version, "by": person}
             await append(
                 connection,
@@ -175,7 +179,11 @@ class BookingDesk:
                 end=_end_of_day(now, stored.schedule.zone_info),
                 statuses=("booked", "arrived"),
             )
-            waiting = [one for one in found if one.professional == person]
+            waiting = [
+                one
+                for one in found
+                if one.professional == person and not is_over(one, minutes=minutes, now=now)
+            ]
             for one in waiting:
                 await tell_of_delay(
                     connection, one, operation_id=operation_id, minutes=minutes, sealer=self._sealer, now=now

@@ -10,6 +10,7 @@ from bridge.http.routing import Answer, Context, json_answer
 from bridge.notifications import preferences
 from bridge.notifications.mail import person_of_token
 from bridge.notifications.preferences import Preferences
+from bridge.reminding.notices import note_wishes
 
 _HTML = "text/html; charset=utf-8"
 _POLICY = "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -34,6 +35,7 @@ async def put_preferences(context: Context, *, body: PutPreferences) -> Answer:
         await preferences.put(
             connection, wanted, sealer=services.sealer, person=context.acting_for, now=services.now()
         )
+        await note_wishes(connection, person=context.acting_for, now=services.now())
     answer: PreferencesAnswer = shown(wanted)
     return json_answer(answer)
 

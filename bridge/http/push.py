@@ -5,6 +5,7 @@ from bridge.http.routing import Answer, Context, json_answer
 from bridge.notifications import push_gateway, subscriptions
 from bridge.notifications.opening import vapid_of
 from bridge.notifications.webpush import decode
+from bridge.reminding.notices import note_wishes
 
 
 async def get_push_key(context: Context) -> Answer:
@@ -26,6 +27,7 @@ async def subscribe(context: Context, *, body: Subscribe) -> Answer:
             most=services.settings.push.browsers_per_person,
             now=services.now(),
         )
+        await note_wishes(connection, person=context.acting_for, now=services.now())
     gateway_url = services.settings.public_url.rstrip("/") + push_gateway.PATH
     return json_answer(SubscriptionAnswer(subscription_id=made, gateway_url=gateway_url), status=201)
 

@@ -40,6 +40,19 @@ class Sender(Protocol):
         """
 
 
+class ByTopic:
+    """A channel on which messages and appointments are told in ways of their own."""
+
+    def __init__(self, *, messages: Sender, appointments: Sender) -> None:
+        self._messages = messages
+        self._appointments = appointments
+
+    async def send(self, delivery: Claimed) -> None:
+        """As in Sender."""
+        is_message = delivery.kind == "message"
+        await (self._messages if is_message else self._appointments).send(delivery)
+
+
 class _NoChannel:
     """Where the clinic has set up no such channel."""
 

@@ -125,6 +125,12 @@ async def cancel(
     return (await connection.execute(statement.values(state="cancelled", done_at=now, claim=None))).rowcount
 
 
+async def forget_open(connection: AsyncConnection, *, subject: str, kind: str, person: str) -> None:
+    """As if this was never taken in, as far as nobody has begun to tell it: it can be entered anew."""
+    statement = delete(deliveries).where(_c.subject == subject, _c.kind == kind, _c.person == person)
+    await connection.execute(statement.where(_IS_OPEN, _c.claim.is_(None)))
+
+
 async def claim(
     connection: AsyncConnection, *, channel: Channel, sealer: Sealer, most: int, now: datetime
 ) -> Sequence[Claimed]:

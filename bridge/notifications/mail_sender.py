@@ -1,8 +1,7 @@
-"""The channel `email`: of messages one mail for a conversation, until she has read; appointments have their own."""
+"""The channel `email`: of messages one mail for a conversation, until she has read."""
 
 from bridge.database import Database
 from bridge.notifications import preferences
-from bridge.notifications.courier import Sender
 from bridge.notifications.errors import NotNowError, NotWantedError
 from bridge.notifications.ledger import Claimed, enqueue
 from bridge.notifications.mail import Writer, neutral_mail
@@ -66,16 +65,3 @@ class MessageMailSender:
                     due_at=since + wanted.delay,
                 )
                 await enqueue(connection, rest, sealer=self._writer.sealer)
-
-
-class MailSender:
-    """The channel `email`, whose mails about messages and about appointments are made in places of their own."""
-
-    def __init__(self, *, messages: Sender, appointments: Sender) -> None:
-        self._messages = messages
-        self._appointments = appointments
-
-    async def send(self, delivery: Claimed) -> None:
-        """As in Sender."""
-        is_message = delivery.kind == "message"
-        await (self._messages if is_message else self._appointments).send(delivery)

@@ -6,10 +6,10 @@ from prometheus_client import CollectorRegistry
 
 from appointments.sealing import derive_key
 from bridge.app import Platform
-from bridge.notifications.courier import Courier, Sender
+from bridge.notifications.courier import ByTopic, Courier, Sender
 from bridge.notifications.ledger import Channel
 from bridge.notifications.mail import Writer
-from bridge.notifications.mail_sender import MailSender, MessageMailSender
+from bridge.notifications.mail_sender import MessageMailSender
 from bridge.notifications.message_news import MessageNews
 from bridge.notifications.push_sender import PushSender
 from bridge.notifications.smtp import Smtp
@@ -17,7 +17,8 @@ from bridge.notifications.webpush import Vapid
 from bridge.openid.dns import SystemDns
 from bridge.openid.https import PinnedHttps, other_servers_session, tls_context
 from bridge.reminding.mail import AppointmentMailSender
-from bridge.reminding.opening import chat_sender
+from bridge.reminding.opening import chat_sender, judging_of
+from bridge.reminding.push import AppointmentPushSender
 from bridge.scheduler import Job
 from bridge.settings import Settings
 
@@ -45,7 +46,16 @@ async def telling_jobs(
         vapid=vapid_of(settings),
         now=platform.now,
     )
-    senders: dict[Channel, Sender] = {"push": push}
+    judging = judging_of(platform)
+    senders: dict[Channel, Sender] = {
+        "chat": chat_sender(platform, judging=judging),
+        "push": ByTopic(
+            messages=push,
+            appointments=AppointmentPushSender(
+                database=platform.database, judging=judging, pushes=push, now=platform.now
+            ),
+        ),
+    }
     if settings.smtp is not None:
         smtp = Smtp(settings.smtp)
         stack.push_async_callback(smtp.close)
@@ -55,13 +65,12 @@ async def telling_jobs(
             sealer=platform.sealer,
             now=platform.now,
         )
-        senders["email"] = MailSender(
+        senders["email"] = ByTopic(
             messages=MessageMailSender(database=platform.database, smtp=smtp, writer=writer),
             appointments=AppointmentMailSender(
-                database=platform.database, smtp=smtp, writer=writer, settings=settings
+                database=platform.database, judging=judging, smtp=smtp, writer=writer, settings=settings
             ),
         )
-    senders["chat"] = chat_sender(platform)
     courier = Courier(
         database=platform.database,
         sealer=platform.sealer,

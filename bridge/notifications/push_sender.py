@@ -1,6 +1,7 @@
-"""The channel `push`: tells one browser, by its push service, that something waits in a conversation. No words."""
+"""The channel `push`: tells one browser, by its push service, that something waits. No words."""
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 from hashlib import sha256
 
@@ -11,7 +12,7 @@ from bridge.clock import Now
 from bridge.database import Database
 from bridge.notifications import preferences, subscriptions
 from bridge.notifications.errors import BusyError, NotNowError, NotWantedError, UndeliverableError
-from bridge.notifications.ledger import Claimed
+from bridge.notifications.ledger import Claimed, Delivery
 from bridge.notifications.news import has_read, require_reader
 from bridge.notifications.webpush import Subscription, Vapid, encode, encrypted
 from bridge.openid.errors import ServerRefusedError
@@ -34,7 +35,7 @@ class PushSender:
     """bridge.notifications.courier.Sender over Web Push (RFC 8030).
 
     A push repeated after a crash replaces the first one where that still waits (`Topic`), and the page shows one
-    notice a conversation.
+    notice a conversation or appointment.
     """
 
     def __init__(
@@ -47,22 +48,29 @@ class PushSender:
         self._now = now
 
     async def send(self, delivery: Claimed) -> None:
-        """As in Sender. A subscription that the push service gave up is forgotten."""
+        """As in Sender, of a message."""
         async with self._database.read() as connection:
-            subscription = await subscriptions.get(
-                connection, sealer=self._sealer, subscription_id=delivery.data["subscription_id"]
-            )
             wanted = await preferences.get(connection, sealer=self._sealer, person=delivery.person)
             await require_reader(connection, delivery.person, delivery.subject, now=self._now())
             if await has_read(connection, delivery.person, delivery.subject, delivery.data.get("message_id")):
                 raise NotWantedError
-        if subscription is None or (wanted is not None and not wanted.push):
+        if wanted is not None and not wanted.push:
             raise NotWantedError
         quiet_until = None if wanted is None else wanted.quiet_until(self._now())
         if quiet_until is not None:
             raise NotNowError(quiet_until)
+        await self.push(delivery, {"kind": delivery.kind, "conversation_id": delivery.subject})
+
+    async def push(self, delivery: Delivery, payload: Mapping[str, str]) -> None:
+        """Hand it to the push service. Raises as Sender; a subscription that the service gave up is forgotten."""
+        async with self._database.read() as connection:
+            subscription = await subscriptions.get(
+                connection, sealer=self._sealer, subscription_id=delivery.data["subscription_id"]
+            )
+        if subscription is None:
+            raise NotWantedError
         try:
-            reply = await self._post(subscription, delivery)
+            reply = await self._post(subscription, delivery, payload)
         except ServerRefusedError as error:
             await self._forget(subscription)
             raise UndeliverableError(str(error)) from error
@@ -76,8 +84,9 @@ class PushSender:
         if not 200 <= reply.status < 300:  # noqa: PLR2004
             raise PushServiceError(str(reply.status))
 
-    async def _post(self, subscription: Subscription, delivery: Claimed) -> Reply:
-        payload = {"kind": delivery.kind, "conversation_id": delivery.subject}
+    async def _post(
+        self, subscription: Subscription, delivery: Delivery, payload: Mapping[str, str]
+    ) -> Reply:
         url = URL(subscription.endpoint)
         host, port = url.raw_host or "", url.port or _HTTPS
         bracketed = f"[{host}]" if ":" in host else host
@@ -95,10 +104,12 @@ class PushSender:
                 "Content-Type": "application/octet-stream",
                 "TTL": str(_KEPT_THERE_S),
                 "Urgency": "high",
-                # 32 characters at most; the push service must not see which conversation it is.
+                # 32 characters at most; the push service must not see what it is about.
                 "Topic": encode(sha256(f"{subscription.id}:{delivery.subject}".encode()).digest())[:32],
             },
-            body=encrypted(json.dumps(payload).encode(), p256dh=subscription.p256dh, auth=subscription.auth),
+            body=encrypted(
+                json.dumps(dict(payload)).encode(), p256dh=subscription.p256dh, auth=subscription.auth
+            ),
             most=_MOST_ANSWER,
         )
 

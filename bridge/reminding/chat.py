@@ -28,7 +28,8 @@ from bridge.notifications.ledger import Claimed
 from bridge.outbox import Outbox
 from bridge.people import names_of, reader_of
 from bridge.reminding.digest import lines_of_the_day
-from bridge.reminding.judging import DIGEST, REMINDER, require_current
+from bridge.reminding.judging import Judging
+from bridge.reminding.kinds import CHANGES, DELAY, DIGEST, REMINDER
 from bridge.reminding.notices import EVENT_SUFFIX
 from bridge.storage.direct_chats import direct_chats
 from bridge.storage.people import people
@@ -62,6 +63,7 @@ class ChatSender:
         outbox: Outbox,
         dialogues: Dialogues,
         sealer: Sealer,
+        judging: Judging,
         assistant_id: str,
         now: Now,
     ) -> None:
@@ -69,11 +71,12 @@ class ChatSender:
         self._outbox = outbox
         self._dialogues = dialogues
         self._sealer = sealer
+        self._judging = judging
         self._assistant_id = assistant_id
         self._now = now
 
     async def send(self, delivery: Claimed) -> None:
-        """Say it. Raises NotWantedError, UndeliverableError, and others when it may work later."""
+        """As in bridge.notifications.courier.Sender."""
         if delivery.attempts > 1:
             await self._set_aside(delivery)
         room_id, accepted = await self._accept(delivery)
@@ -108,25 +111,25 @@ class ChatSender:
         return room_id, [send_id for send_id, _, _ in messages]
 
     async def _judged(self, connection: AsyncConnection, delivery: Claimed) -> _Said:
-        """What is to be said now. Raises NotWantedError."""
+        """What is to be said now. Raises NotWantedError, NotNowError."""
         reader = await reader_of(connection, delivery.person)
         if delivery.kind == DIGEST:
             lines = await lines_of_the_day(
                 connection, delivery, reader=reader, sealer=self._sealer, now=self._now()
             )
             return _Said(words.digest(lines, language=reader.language))
-        appointment = await require_current(connection, delivery, now=self._now())
+        appointment = (await self._judging.require_wanted(connection, delivery)).appointment
         names = await names_of(
             connection, {appointment.patient, appointment.professional}, sealer=self._sealer
         )
         visit = as_booked(appointment, person=delivery.person, names=names)
         if delivery.kind == REMINDER:
             return _Said(words.reminder(visit, reader=reader, now=self._now()), about=appointment)
-        if delivery.kind == "appointment.delay":
+        if delivery.kind == DELAY:
             return _Said(words.delay(visit, minutes=int(delivery.data["minutes"]), reader=reader))
         kind = delivery.kind.removeprefix("appointment.")
         text = None if delivery.data.get("is_own") else words.changed(kind, visit, reader=reader)
-        return _Said(text, words.appointment_content(appointment))
+        return _Said(text, words.appointment_content(appointment) if delivery.kind in CHANGES else None)
 
     async def _let_answer(
         self, connection: AsyncConnection, delivery: Claimed, appointment: Appointment

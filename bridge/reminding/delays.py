@@ -6,8 +6,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.booking import Appointment
 from appointments.sealing import Sealer
-from bridge.notifications.ledger import Delivery, enqueue
-from bridge.reminding.planning import concerned
+from bridge.facts import Fact, append
+from bridge.reminding.kinds import DELAY
+from bridge.reminding.telling import concerned, enter, told
 
 
 async def tell_of_delay(
@@ -19,17 +20,32 @@ async def tell_of_delay(
     sealer: Sealer,
     now: datetime,
 ) -> None:
-    """Tell the patient, and who acts for her, once for one `operation_id`."""
-    for person in await concerned(connection, appointment, now=now):
-        if person == appointment.professional:
-            continue
-        delivery = Delivery(
-            id=f"appointment.delay:{operation_id}:{appointment.id}:{person}:chat",
-            person=person,
-            channel="chat",
-            kind="appointment.delay",
-            subject=appointment.id,
+    """Tell the patient, and who acts for her, once for one `operation_id`: on every way that each of them has.
+
+    The fact `appointment.delayed` is for their pages in the portal.
+    """
+    waiting = [
+        one for one in await concerned(connection, appointment, now=now) if one != appointment.professional
+    ]
+    for person in waiting:
+        await enter(
+            connection,
+            await told(connection, appointment, person=person, sealer=sealer),
+            which=f"{DELAY}:{operation_id}",
+            kind=DELAY,
             due_at=now,
-            data={"version": appointment.version, "minutes": minutes},
+            sealer=sealer,
+            minutes=minutes,
+            start=appointment.start.isoformat(),
         )
-        await enqueue(connection, delivery, sealer=sealer)
+    data = {"appointment_id": appointment.id, "status": appointment.status}
+    await append(
+        connection,
+        Fact(
+            id=f"{DELAY}:{operation_id}:{appointment.id}",
+            kind="appointment.delayed",
+            subject=appointment.id,
+            at=now,
+            data={**data, "audience": waiting},
+        ),
+    )

@@ -17,7 +17,7 @@ from bridge.database import Database
 from bridge.notifications.errors import NotWantedError
 from bridge.notifications.ledger import Claimed, Delivery, enqueue
 from bridge.people import names_of
-from bridge.reminding.judging import DIGEST
+from bridge.reminding.kinds import DIGEST
 
 _STILL_MORNING = timedelta(hours=2)
 """So long after its hour a digest still helps, when nothing ran at its hour."""

@@ -3,6 +3,7 @@
 And once more before a message leaves the outbox, which may be long after, when the homeserver was down.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,32 +16,87 @@ from appointments.errors import NoAppointmentError, NotInCareTeamError
 from appointments.reminders import Reminder, is_worth_sending
 from appointments.sealing import Sealer
 from appointments.storage.appointments import find
-from bridge.notifications import ledger
+from bridge.clock import Now
+from bridge.notifications import ledger, preferences
 from bridge.notifications.errors import NotNowError, NotWantedError
 from bridge.notifications.ledger import Delivery
+from bridge.notifications.preferences import Preferences
+from bridge.reminding.kinds import DELAY, DIGEST, REMINDER
 from bridge.reminding.notices import delivery_id_of
+from bridge.reminding.settings import ReminderSettings
+from bridge.reminding.telling import quiet_hours_of
 from bridge.storage.sends import DELIVERY_PREFIX
 
-DIGEST = "appointment.digest"
-REMINDER = "appointment.reminder"
 _WORDS_HOLD = timedelta(minutes=3)
 """So long "in ten minutes" is near enough to the truth."""
+
+_STILL_PUNCTUAL = timedelta(minutes=10)
+"""What was planned for right before somebody's quiet hours may take so long to arrive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What may be told now, and how the person wants to be told."""
+
+    appointment: Appointment
+    wanted: Preferences
+
+
+class Judging:
+    """What each channel asks right before it tells somebody of an appointment."""
+
+    def __init__(self, *, sealer: Sealer, settings: ReminderSettings, now: Now) -> None:
+        self.sealer = sealer
+        self._settings = settings
+        self._now = now
+
+    async def require_wanted(self, connection: AsyncConnection, delivery: Delivery) -> Judged:
+        """It still holds, and she wants it, this way and now, whatever she wanted when it was planned.
+
+        Raises NotWantedError; NotNowError while her quiet hours last, if they end before the visit.
+        """
+        appointment = await require_current(connection, delivery, now=self._now())
+        known = await preferences.get(connection, sealer=self.sealer, person=delivery.person)
+        wanted = known or Preferences()
+        if not _takes(wanted, delivery):
+            raise NotWantedError
+        until = await self._quiet_until(connection, delivery, wanted)
+        if until is not None and until < appointment.start:
+            raise NotNowError(until)
+        if until is not None and delivery.kind == REMINDER:
+            raise NotWantedError
+        return Judged(appointment, wanted)
+
+    async def _quiet_until(
+        self, connection: AsyncConnection, delivery: Delivery, wanted: Preferences
+    ) -> datetime | None:
+        """When it may be told; None when it may be told now.
+
+        Reminders keep to the clinic's quiet hours too; changes come in her chat at any hour, and a delay on any way.
+        """
+        now = self._now()
+        if delivery.kind != REMINDER:
+            is_for_any_hour = delivery.kind == DELAY or delivery.channel == "chat"
+            return None if is_for_any_hour else wanted.quiet_until(now)
+        planned = datetime.fromisoformat(delivery.data["at"])
+        quiet = await quiet_hours_of(connection, delivery.person, wanted, settings=self._settings)
+        if quiet is None or (now <= planned + _STILL_PUNCTUAL and not quiet.is_quiet(planned)):
+            return None
+        return quiet.until(now)
 
 
 async def require_current(connection: AsyncConnection, delivery: Delivery, *, now: datetime) -> Appointment:
     """The appointment as it was when this was planned, for somebody who may still know of it.
 
-    Raises NotWantedError: it changed since, she takes no part any more, or a reminder comes too late.
+    Raises NotWantedError: it changed since, she takes no part any more, or it comes too late.
     """
     appointment = await find(connection, delivery.subject)
-    if appointment is None or appointment.version != delivery.data.get("version"):
+    if appointment is None or not _holds(delivery, appointment, now):
         raise NotWantedError
     try:
         await require_allowed_on(connection, appointment, person=delivery.person, action="see", now=now)
     except (NoAppointmentError, NotInCareTeamError) as error:
         raise NotWantedError from error
-    if delivery.kind == REMINDER and not _is_wanted(delivery, appointment, now):
-        raise NotWantedError
     return appointment
 
 
@@ -61,6 +117,29 @@ async def require_still_said(
     await require_current(connection, delivery, now=now)
     if delivery.kind == REMINDER and now - row.accepted_at > _WORDS_HOLD:
         raise NotNowError(now)
+
+
+def is_over(appointment: Appointment, *, minutes: int, now: datetime) -> bool:
+    """Whether nobody waits for this visit any more, though it begins so many minutes late."""
+    has_ended = now >= appointment.end + timedelta(minutes=minutes)
+    return appointment.status not in ("booked", "arrived") or has_ended
+
+
+def _takes(wanted: Preferences, delivery: Delivery) -> bool:
+    if delivery.kind == REMINDER and not wanted.reminders:
+        return False
+    if delivery.channel == "email":
+        return wanted.email and wanted.address is not None
+    return wanted.push or delivery.channel != "push"
+
+
+def _holds(delivery: Delivery, appointment: Appointment, now: datetime) -> bool:
+    if delivery.kind == DELAY:  # whoever has arrived meanwhile waits all the same
+        is_moved = appointment.start != datetime.fromisoformat(delivery.data["start"])
+        return not is_moved and not is_over(appointment, minutes=delivery.data["minutes"], now=now)
+    if appointment.version != delivery.data.get("version"):
+        return False
+    return delivery.kind != REMINDER or _is_wanted(delivery, appointment, now)
 
 
 def _is_wanted(delivery: Delivery, appointment: Appointment, now: datetime) -> bool:

@@ -7,50 +7,44 @@ from appointments.ical import Listed, invitation, method_of
 from bots.spoken_times import spoken
 from bridge.bookings import calendar_sender, join_url
 from bridge.database import Database
-from bridge.notifications import preferences
-from bridge.notifications.errors import NotNowError, NotWantedError
 from bridge.notifications.ledger import Claimed
 from bridge.notifications.mail import Writer, neutral_mail
 from bridge.notifications.preferences import Preferences
 from bridge.notifications.smtp import Smtp
 from bridge.people import zone_of
-from bridge.reminding.judging import REMINDER, require_current
+from bridge.reminding.judging import Judging
+from bridge.reminding.kinds import CHANGES
 from bridge.settings import Settings
 
 
 class AppointmentMailSender:
-    """bridge.notifications.courier.Sender of changes (with their invitation or cancellation) and of reminders.
+    """bridge.notifications.courier.Sender: changes with what calendars need, reminders, delays."""
 
-    Changes wait for the end of her quiet hours, if that is before the visit; reminders were planned around them.
-    """
-
-    def __init__(self, *, database: Database, smtp: Smtp, writer: Writer, settings: Settings) -> None:
+    def __init__(
+        self, *, database: Database, judging: Judging, smtp: Smtp, writer: Writer, settings: Settings
+    ) -> None:
         self._database = database
+        self._judging = judging
         self._smtp = smtp
         self._writer = writer
         self._settings = settings
 
     async def send(self, delivery: Claimed) -> None:
         """As in Sender."""
-        now = self._writer.now()
         async with self._database.read() as connection:
-            wanted = await preferences.get(connection, sealer=self._writer.sealer, person=delivery.person)
-            appointment = await require_current(connection, delivery, now=now)
+            judged = await self._judging.require_wanted(connection, delivery)
             zone = await zone_of(connection, delivery.person)
-        if wanted is None or not wanted.email or wanted.address is None:
-            raise NotWantedError
-        quiet_until = None if delivery.kind == REMINDER else wanted.quiet_until(now)
-        if quiet_until is not None and quiet_until < appointment.start:
-            raise NotNowError(quiet_until)
+        appointment, wanted = judged.appointment, judged.wanted
         mail = neutral_mail(
             self._writer,
             delivery=delivery,
-            to_address=wanted.address,
+            to_address=wanted.address or "",
             language=wanted.language,
             topic=delivery.kind.replace(".", "-"),
             time=spoken(appointment.start, zone=zone, language=wanted.language),
+            minutes=delivery.data.get("minutes"),
         )
-        if delivery.kind != REMINDER:
+        if delivery.kind in CHANGES:
             self._attach_calendar(mail, appointment, wanted)
         await self._smtp.send(mail)
 

@@ -4,17 +4,24 @@ from bridge.app import Platform
 from bridge.dialogues import Dialogues
 from bridge.reminding.chat import ChatSender
 from bridge.reminding.digest import Digests
+from bridge.reminding.judging import Judging
 from bridge.reminding.planning import Planning
 from bridge.scheduler import Job
 
 
-def chat_sender(platform: Platform) -> ChatSender:
+def judging_of(platform: Platform) -> Judging:
+    """What every channel asks before it tells of an appointment."""
+    return Judging(sealer=platform.sealer, settings=platform.settings.reminders, now=platform.now)
+
+
+def chat_sender(platform: Platform, *, judging: Judging) -> ChatSender:
     """The ledger's channel `chat`."""
     return ChatSender(
         database=platform.database,
         outbox=platform.outbox,
         dialogues=Dialogues(platform.sealer),
         sealer=platform.sealer,
+        judging=judging,
         assistant_id=platform.settings.assistant_id,
         now=platform.now,
     )

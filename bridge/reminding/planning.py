@@ -1,35 +1,42 @@
 """From changes of appointments to what the ledger of deliveries has to say, to whom and when.
 
 A change's row goes in the transaction that enters its deliveries, whose ids are made of what they announce: a crash
-or a second process repeats nothing.
+or a second process repeats nothing. One that can't be planned holds up no other.
 """
 
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, select
+from sqlalchemy import Row, and_, bindparam, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from appointments.booking import Appointment
-from appointments.quiet_hours import QuietHours
 from appointments.reminders import reminders
 from appointments.sealing import Sealer
-from appointments.storage import representation as representations
 from appointments.storage.appointments import find
 from bridge.clock import Now
 from bridge.database import Database
-from bridge.notifications import preferences
-from bridge.notifications.ledger import Channel, Delivery, enqueue
-from bridge.notifications.preferences import Preferences
-from bridge.people import zone_of
-from bridge.reminding.judging import REMINDER
+from bridge.notifications import ledger
+from bridge.reminding.kinds import CONFIRMED, REMINDER, WISHES
 from bridge.reminding.settings import ReminderSettings
+from bridge.reminding.telling import Told, concerned, enter, quiet_hours_of, told
 from bridge.storage.reminding import appointment_notices as notices
 
+log = logging.getLogger(__name__)
+
 _AT_ONCE = 100
-_NEXT = select(notices).order_by(notices.c.at).limit(_AT_ONCE).with_for_update(skip_locked=True)
+_PAUSE = timedelta(minutes=1)
+"""Before what failed is tried again."""
+
+_c = notices.c
+_FIRST = select(_c.id, _c.at).order_by(_c.at, _c.id).limit(_AT_ONCE)
+_NEXT = _FIRST.where(
+    or_(_c.at > bindparam("at"), and_(_c.at == bindparam("at"), _c.id > bindparam("notice")))
+)
+_ONE = select(notices).where(_c.id == bindparam("notice")).with_for_update(skip_locked=True)
+_DONE = delete(notices).where(_c.id == bindparam("notice"))
 
 
 class Planning:
@@ -40,101 +47,97 @@ class Planning:
         self._sealer = sealer
         self._settings = settings
         self._now = now
+        self._failed: dict[str, datetime] = {}
 
     async def plan(self) -> int:
-        """Plan until nothing is left; how many changes that were."""
+        """Plan what there is; how many changes that were."""
         total = 0
-        while done := await self._some():
-            total += done
+        rows = await self._some(_FIRST)
+        while rows:
+            for row in rows:
+                total += await self._plan(row.id)
+            rows = await self._some(_NEXT, at=rows[-1].at, notice=rows[-1].id)
         return total
 
-    async def _some(self) -> int:
-        async with self._database.write() as connection:
-            rows = (await connection.execute(_NEXT)).all()
-            for row in rows:
-                await self._one(connection, row)
-            await connection.execute(delete(notices).where(notices.c.id.in_([row.id for row in rows])))
-        return len(rows)
+    async def _some(self, query: Any, **after: Any) -> Sequence[Row[Any]]:
+        async with self._database.read() as connection:
+            return (await connection.execute(query, after)).all()
 
-    async def _one(self, connection: AsyncConnection, row: Row[Any]) -> None:
+    async def _plan(self, notice: str) -> bool:
+        failed_at = self._failed.get(notice)
+        if failed_at is not None and self._now() < failed_at + _PAUSE:
+            return False
+        try:
+            async with self._database.write() as connection:
+                row = (await connection.execute(_ONE, {"notice": notice})).first()
+                if row is None:  # another process has it
+                    return False
+                await self._enter(connection, row)
+                await connection.execute(_DONE, {"notice": notice})
+        except Exception as error:  # noqa: BLE001 — the next change may be planned all the same
+            log.warning("a change of an appointment can't be planned: %s", type(error).__name__)
+            self._failed[notice] = self._now()
+            return False
+        self._failed.pop(notice, None)
+        return True
+
+    async def _enter(self, connection: AsyncConnection, row: Row[Any]) -> None:
         appointment = await find(connection, row.appointment_id)
         if appointment is None or not row.id.endswith(f":{appointment.version}"):
             return  # changed again since: that change has a row of its own
+        if row.kind == WISHES:
+            await self._anew(
+                connection, await told(connection, appointment, person=row.by, sealer=self._sealer)
+            )
+            return
+        kind = f"appointment.{row.kind}"
+        if kind == CONFIRMED:
+            one = await told(connection, appointment, person=appointment.professional, sealer=self._sealer)
+            await self._announce(connection, replace(one, channels=("chat",)), kind, row)
+            return
         for person in await concerned(connection, appointment, now=self._now()):
-            wanted = await preferences.get(connection, sealer=self._sealer, person=person) or Preferences()
-            told = _Told(appointment, person, _channels(wanted))
-            await self._enqueue(connection, told, f"appointment.{row.kind}", row.at, is_own=person == row.by)
-            if row.kind != "cancelled" and person != appointment.professional and wanted.reminders:
-                await self._remind(connection, told, wanted, since=row.at)
+            one = await told(connection, appointment, person=person, sealer=self._sealer)
+            await self._announce(connection, one, kind, row)
+            if row.kind != "cancelled" and person != appointment.professional:
+                await self._remind(connection, one, since=row.at)
 
-    async def _remind(
-        self, connection: AsyncConnection, told: "_Told", wanted: Preferences, *, since: datetime
-    ) -> None:
-        appointment = told.appointment
+    async def _announce(self, connection: AsyncConnection, one: Told, kind: str, row: Row[Any]) -> None:
+        await enter(
+            connection,
+            one,
+            which=kind,
+            kind=kind,
+            due_at=row.at,
+            sealer=self._sealer,
+            is_own=one.person == row.by,
+        )
+
+    async def _anew(self, connection: AsyncConnection, one: Told) -> None:
+        """What was said stays said; what is still to come is planned as she wants it now."""
+        await ledger.forget_open(connection, subject=one.appointment.id, kind=REMINDER, person=one.person)
+        if one.appointment.status == "booked":
+            await self._remind(connection, one, since=self._now())
+
+    async def _remind(self, connection: AsyncConnection, one: Told, *, since: datetime) -> None:
+        if not one.wanted.reminders:
+            return
+        appointment = one.appointment
         planned = reminders(
             start=appointment.start,
-            before=self._settings.rules().for_person(appointment.visit_type, own=wanted.spans_before),
+            before=self._settings.rules().for_person(appointment.visit_type, own=one.wanted.spans_before),
             now=since,
-            quiet=await self._quiet(connection, told.person, wanted),
+            quiet=await quiet_hours_of(connection, one.person, one.wanted, settings=self._settings),
         )
-        for one in planned:
-            minutes = one.before // timedelta(minutes=1)
-            await self._enqueue(
+        for each in planned:
+            minutes = each.before // timedelta(minutes=1)
+            await enter(
                 connection,
-                told,
-                REMINDER,
-                one.at,
+                one,
+                which=f"{REMINDER}:{minutes}",
+                kind=REMINDER,
+                due_at=each.at,
+                sealer=self._sealer,
                 before=minutes,
-                at=one.at.isoformat(),
-                later=[other.at.isoformat() for other in planned if other.at > one.at],
+                at=each.at.isoformat(),
+                later=[other.at.isoformat() for other in planned if other.at > each.at],
             )
-
-    async def _enqueue(
-        self,
-        connection: AsyncConnection,
-        told: "_Told",
-        kind: str,
-        due_at: datetime,
-        **data: Any,
-    ) -> None:
-        which = f"{kind}:{data['before']}" if "before" in data else kind
-        appointment = told.appointment
-        for channel in told.channels:
-            delivery = Delivery(
-                id=f"{which}:{appointment.id}:{appointment.version}:{told.person}:{channel}",
-                person=told.person,
-                channel=channel,
-                kind=kind,
-                subject=appointment.id,
-                due_at=due_at,
-                data={"version": appointment.version, **data},
-            )
-            await enqueue(connection, delivery, sealer=self._sealer)
-
-    async def _quiet(
-        self, connection: AsyncConnection, person: str, wanted: Preferences
-    ) -> QuietHours | None:
-        if wanted.quiet_hours is not None:
-            return wanted.quiet_hours
-        return self._settings.quiet_hours_in(await zone_of(connection, person))
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """Who is told of which appointment, and how."""
-
-    appointment: Appointment
-    person: str
-    channels: tuple[Channel, ...]
-
-
-def _channels(wanted: Preferences) -> tuple[Channel, ...]:
-    """The chat for everybody (who has none of her own is left out there), and e-mail for who wants it."""
-    return ("chat", "email") if wanted.email and wanted.address is not None else ("chat",)
-
-
-async def concerned(connection: AsyncConnection, appointment: Appointment, *, now: datetime) -> Sequence[str]:
-    """Who hears of it: the patient, who acts for her in appointments, the professional."""
-    acts = await representations.find_all(connection, patient=appointment.patient)
-    acting = [one.representative for one in acts if one.covers("appointments", now)]
-    return [appointment.patient, *acting, appointment.professional]

@@ -12,12 +12,17 @@ from appointments.services import end_care, start_care, start_representation
 from appointments.storage.appointments import appointments
 from bridge.storage.conversations import conversations
 from bridge.storage.facts import facts
+from bridge.storage.reminding import appointment_notices
 from tests.bridge.http.conftest import GARCIA, LUCIA, MARIA, NOW
 from tests.bridge.http.test_auth import problem
 from tests.bridge.http.test_sessions import bearer, log_in, log_in_browser
 
 ALL, SERIES = "/api/appointments", "/api/appointment-series"
 SCHEDULE, SLOTS = f"/api/professionals/{GARCIA}/schedule", f"/api/professionals/{GARCIA}/slots"
+PUSH_KEYS = {
+    "p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+    "auth": "BTBZMqHH6r4Tts7J_aSIgg",
+}
 HOURS = [{"from": "09:00", "until": "17:00"}]
 WEEK = dict.fromkeys(("monday", "tuesday", "wednesday", "thursday", "friday"), HOURS)
 FIRST, SECOND = "2026-11-23T09:20:00.000Z", "2026-11-23T09:40:00.000Z"
@@ -415,3 +420,19 @@ async def test_what_is_not_understood_books_nothing(open_clinic, body) -> None:
     """422; a time without an offset, too."""
     response = await open_clinic.call("POST", ALL, json=body)
     assert await problem(response) == (422, "/problems/validation")
+
+
+async def test_another_choice_counts_for_what_is_booked(open_clinic) -> None:
+    """Her preferences, and a browser that subscribes, note that her reminders are to be planned anew."""
+    made = await book(open_clinic)
+    answer = await open_clinic.call("PUT", "/api/notifications/preferences", json={"language": "es"})
+    assert answer.status == 200
+    browser = {"endpoint": "https://push.example.net/send/abc", "keys": PUSH_KEYS}
+    answer = await open_clinic.call("POST", "/api/notifications/push-subscriptions", json=browser)
+    assert answer.status == 201
+    async with open_clinic.services.database.read() as connection:
+        rows = (await connection.execute(appointment_notices.select())).all()
+    assert sorted((row.kind, row.appointment_id, row.by) for row in rows) == [
+        ("booked", made["id"], LUCIA),
+        *[("wishes", made["id"], LUCIA)] * 2,
+    ]

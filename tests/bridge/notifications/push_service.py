@@ -20,13 +20,13 @@ class PushService:
     answer: web.Response | None = None
     pushes: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
 
-    def endpoint(self, host: str = "127.0.0.1") -> str:
+    def endpoint(self, host: str = "127.0.0.1", *, browser: int = 1) -> str:
         """A browser's address there."""
-        return f"https://{host}:{self.port}/send/abc%2Fd?e=1"
+        return f"https://{host}:{self.port}/send/abc%2Fd?e={browser}"
 
     async def take(self, request: web.Request) -> web.Response:
         """Keep it."""
-        assert request.raw_path == "/send/abc%2Fd?e=1"
+        assert request.raw_path.startswith("/send/abc%2Fd?e=")
         self.pushes.append((dict(request.headers), await request.read()))
         given = self.answer
         return (

@@ -16,6 +16,7 @@ from bridge.matrix.errors import HomeserverUnreachableError
 from bridge.notifications.courier import Courier
 from bridge.reminding.chat import ChatSender
 from bridge.reminding.digest import Digests
+from bridge.reminding.judging import Judging
 from bridge.reminding.planning import Planning
 from bridge.reminding.settings import ReminderSettings
 from tests.appointments.diary import schedule
@@ -70,6 +71,7 @@ class Reminders:
             outbox=outbox or running.outbox,
             dialogues=dialogues or Dialogues(sealer),
             sealer=sealer,
+            judging=Judging(sealer=sealer, settings=ReminderSettings(), now=clock),
             assistant_id=ASSISTANT,
             now=clock,
         )
@@ -90,14 +92,16 @@ class Reminders:
 
         self.clinic.homeserver.before = refuse
 
-    async def book(self, start: datetime = TUESDAY_10, *, by: str = MARIA) -> Appointment:
-        """Book a visit of Maria's."""
+    async def book(
+        self, start: datetime = TUESDAY_10, *, patient: str = MARIA, by: str = MARIA
+    ) -> Appointment:
+        """Book a visit."""
         async with self.clinic.database.write() as connection:
             return await booking.book(
                 connection,
                 appointment_id=uuid4().hex,
                 professional=GARCIA,
-                patient=MARIA,
+                patient=patient,
                 start=start,
                 booked_by=by,
                 now=self.clinic.clock(),

@@ -17,12 +17,14 @@ from appointments.booking import Appointment
 from appointments.quiet_hours import QuietHours
 from appointments.schedule_services import put_schedule
 from bridge.appointment_facts import record_appointment
+from bridge.booking_desk import BookingDesk
 from bridge.database import Database
 from bridge.notifications import preferences
 from bridge.notifications.courier import Courier
 from bridge.notifications.mail import Writer
 from bridge.notifications.preferences import Preferences
 from bridge.notifications.smtp import Smtp
+from bridge.reminding.judging import Judging
 from bridge.reminding.mail import AppointmentMailSender
 from bridge.reminding.planning import Planning
 from bridge.reminding.settings import ReminderSettings
@@ -78,7 +80,11 @@ class Mails:
             now=clinic.clock,
         )
         sender = AppointmentMailSender(
-            database=clinic.database, smtp=self.smtp, writer=writer, settings=clinic.settings
+            database=clinic.database,
+            judging=Judging(sealer=clinic.sealer, settings=ReminderSettings(), now=clinic.clock),
+            smtp=self.smtp,
+            writer=writer,
+            settings=clinic.settings,
         )
         await Courier(
             database=clinic.database,
@@ -188,3 +194,32 @@ async def test_only_who_wants_it_and_when(mails: Mails) -> None:
     await mails.wants(Preferences(address="lucia@example.org", email=False))
     mails.clinic.clock.at = TUESDAY_10
     assert len(await mails.tick()) == 1
+
+
+async def test_a_delay_comes_by_mail_at_any_hour(mails: Mails) -> None:
+    """Who waits is told when her visit was to be and how late it will begin, in her quiet hours too."""
+    quiet = QuietHours(time(0), time(9, 45), ZoneInfo("Europe/Madrid"))
+    await mails.wants(Preferences(address="lucia@example.org", email=True, quiet_hours=quiet))
+    await mails.book(MONDAY + timedelta(hours=1))
+    clinic = mails.clinic
+    desk = BookingDesk(database=clinic.database, sealer=clinic.sealer, now=clinic.clock)
+    assert await desk.announce_delay(GARCIA, operation_id="$1", minutes=15) == 1
+    (mail,) = await mails.tick()
+    assert mail["Subject"] == "Su cita empezará más tarde"
+    assert "10:00 empezará unos 15 minutos más tarde" in mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert not list(mail.iter_attachments())
+
+
+async def test_a_reminder_keeps_to_the_hours_that_are_quiet_now(mails: Mails) -> None:
+    """It waits for their end; who wants no reminders any more gets none."""
+    await mails.book(TUESDAY_10 + timedelta(hours=2))
+    await mails.tick()
+    quiet = QuietHours(time(9), time(11), ZoneInfo("Europe/Madrid"))
+    await mails.wants(Preferences(address="lucia@example.org", email=True, quiet_hours=quiet))
+    mails.clinic.clock.at = TUESDAY_10
+    assert len(await mails.tick()) == 1
+    mails.clinic.clock.at = TUESDAY_10 + timedelta(hours=1)
+    assert len(await mails.tick()) == 2
+    await mails.wants(Preferences(address="lucia@example.org", email=True, reminders=False))
+    mails.clinic.clock.at = TUESDAY_10 + timedelta(hours=1, minutes=50)
+    assert len(await mails.tick()) == 2

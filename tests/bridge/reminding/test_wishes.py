@@ -1,0 +1,113 @@
+"""How a person wants to be told, changed after the booking: what is said follows what she wants then."""
+
+from datetime import time, timedelta
+from zoneinfo import ZoneInfo
+
+from appointments.quiet_hours import QuietHours
+from bridge.notifications import preferences
+from bridge.notifications.preferences import Preferences
+from bridge.reminding.notices import note_wishes
+from bridge.storage.deliveries import deliveries
+from tests.bridge.reminding.reminders import MARIA, TUESDAY_10, Reminders
+
+MADRID = ZoneInfo("Europe/Madrid")
+NINE_TO_ELEVEN = QuietHours(time(9), time(11), MADRID)
+
+
+async def wants(reminders: Reminders, wanted: Preferences, *, is_heard: bool = True) -> None:
+    """What Maria says now; `is_heard`: over REST, which plans anew."""
+    clinic = reminders.clinic
+    async with clinic.database.write() as connection:
+        await preferences.put(connection, wanted, sealer=clinic.sealer, person=MARIA, now=clinic.clock())
+        if is_heard:
+            await note_wishes(connection, person=MARIA, now=clinic.clock())
+
+
+async def planned(reminders: Reminders) -> list[str]:
+    """When Maria is to be reminded, by her clock and by which channel."""
+    rows = await reminders.clinic.rows(deliveries)
+    return sorted(
+        f"{row.due_at.astimezone(MADRID):%d %H:%M} {row.channel}"
+        for row in rows
+        if row.person == MARIA and row.kind == "appointment.reminder" and row.done_at is None
+    )
+
+
+async def reminded(reminders: Reminders) -> list[str]:
+    """The reminders that she can read."""
+    return [text for text in await reminders.heard(reminders.maria) if "Recordatorio" in text]
+
+
+async def test_who_wants_none_any_more_gets_none(reminders: Reminders) -> None:
+    """Also when nothing was planned anew: it is asked when it is due."""
+    await reminders.book()
+    await reminders.tick()
+    await wants(reminders, Preferences(reminders=False), is_heard=False)
+    reminders.clinic.clock.at = TUESDAY_10 - timedelta(hours=2)
+    await reminders.tick()
+    assert await reminded(reminders) == []
+
+
+async def test_hours_that_are_quiet_now_are_kept(reminders: Reminders) -> None:
+    """A reminder waits for their end, if that is before the visit; else it is left out."""
+    clock = reminders.clinic.clock
+    await reminders.book()
+    await reminders.book(TUESDAY_10 + timedelta(hours=2))
+    await reminders.tick()
+    await wants(reminders, Preferences(quiet_hours=NINE_TO_ELEVEN), is_heard=False)
+    clock.at = TUESDAY_10 - timedelta(minutes=10)  # of the first one, ten minutes before
+    await reminders.tick()
+    clock.at = TUESDAY_10  # of the second one, two hours before
+    await reminders.tick()
+    assert await reminded(reminders) == []
+    clock.at = TUESDAY_10 + timedelta(hours=1)
+    await reminders.tick()
+    (said,) = await reminded(reminders)
+    assert "12:00" in said
+    assert "Faltan 60 minutos" in said
+
+
+async def test_what_was_due_just_before_the_night_still_comes(reminders: Reminders) -> None:
+    """A minute after quiet hours began, a reminder that was planned for the minute before them is not late."""
+    clock = reminders.clinic.clock
+    await wants(reminders, Preferences(quiet_hours=NINE_TO_ELEVEN, minutes_before=(30,)))
+    await reminders.book()
+    await reminders.tick()
+    assert await planned(reminders) == ["03 08:59 chat"]
+    clock.at = TUESDAY_10 - timedelta(minutes=58)
+    await reminders.tick()
+    assert len(await reminded(reminders)) == 1
+
+
+async def test_another_choice_is_planned_at_once(reminders: Reminders) -> None:
+    """Other minutes, other hours, mails too, none, and some again; what was said is not said once more."""
+    clock = reminders.clinic.clock
+    await reminders.book(TUESDAY_10 + timedelta(hours=2))
+    await reminders.tick()
+    assert await planned(reminders) == ["02 12:00 chat", "03 10:00 chat", "03 11:50 chat"]
+    own = Preferences(minutes_before=(60, 30))
+    await wants(reminders, own)
+    await reminders.tick()
+    assert await planned(reminders) == ["03 11:00 chat", "03 11:30 chat"]
+    clock.at = TUESDAY_10 + timedelta(hours=1)
+    await reminders.tick()
+    await wants(reminders, Preferences(minutes_before=(60, 20), address="m@example.org", email=True))
+    await reminders.tick()
+    assert await planned(reminders) == ["03 11:40 chat", "03 11:40 email"]
+    await wants(reminders, Preferences(reminders=False))
+    await reminders.tick()
+    assert await planned(reminders) == []
+    await wants(reminders, Preferences())
+    await reminders.tick()
+    assert await planned(reminders) == ["03 11:50 chat"]
+    assert len(await reminded(reminders)) == 1
+
+
+async def test_nothing_is_planned_for_what_changed_meanwhile(reminders: Reminders) -> None:
+    """Wishes of an appointment that was moved before they were looked at: its new time counts."""
+    one = await reminders.book()
+    await reminders.tick()
+    await wants(reminders, Preferences(minutes_before=(30,)))
+    await reminders.move(one, TUESDAY_10 + timedelta(hours=4))
+    await reminders.tick()
+    assert await planned(reminders) == ["03 13:30 chat"]
