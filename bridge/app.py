@@ -8,6 +8,7 @@ import aiohttp
 
 from appointments.sealing import Sealer, derive_key
 from bridge.assistant import Assistant
+from bridge.at_once import AtOnce
 from bridge.attachments.downloading import Downloading
 from bridge.attachments.pictures import Pictures
 from bridge.attachments.receiving import Receiving
@@ -36,6 +37,7 @@ from bridge.matrix.media import MediaClient
 from bridge.messages import Messages
 from bridge.migrations import is_current
 from bridge.outbox import Outbox
+from bridge.projection import Projection
 from bridge.read_marks import ReadMarks
 from bridge.rooms import Reading
 from bridge.settings import Settings, SettingsError
@@ -54,6 +56,7 @@ class Platform:
     matrix: MatrixClient
     encryption: Encryption
     dispatcher: Dispatcher
+    at_once: AtOnce
     catch_up: CatchUp
     outbox: Outbox
     conversations: Conversations
@@ -140,14 +143,25 @@ def _compose(settings: Settings, *, now: Now, database: Database, http: aiohttp.
         settings=settings,
         now=now,
     )
+    projection = Projection(keeper_id=settings.keeper_id, recent=recent)
     inbound = Inbound(
         database=database,
         encryption=encryption,
         assistant=assistant,
-        keeper_id=settings.keeper_id,
+        projection=projection,
         reading=reading,
         recent=recent,
         told=notifier.wake,
+        now=now,
+    )
+    at_once = AtOnce(
+        encryption=encryption,
+        projection=projection,
+        recent=recent,
+        placing=placing,
+        notifier=notifier,
+        reading=reading,
+        portal_server=settings.homeserver.server_name,
         now=now,
     )
     dispatcher = Dispatcher(database=database, handlers=inbound, now=now)
@@ -187,6 +201,7 @@ def _compose(settings: Settings, *, now: Now, database: Database, http: aiohttp.
         matrix=matrix,
         encryption=encryption,
         dispatcher=dispatcher,
+        at_once=at_once,
         catch_up=catch_up,
         outbox=outbox,
         conversations=conversations,

@@ -70,6 +70,7 @@ class Dispatcher:
         self._first_retry_s = first_retry_s
         self._slots = asyncio.Semaphore(concurrent_rooms)
         self._lane: asyncio.Queue[StoredItem | asyncio.Future[None] | None] = asyncio.Queue()
+        self._is_in_lane = False
         self._rooms: dict[str, deque[StoredItem]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._early: list[StoredItem] | None = []
@@ -79,6 +80,11 @@ class Dispatcher:
     def is_running(self) -> bool:
         """Whether what is submitted gets handled now."""
         return self._early is None and not self._stopping.is_set()
+
+    def is_busy(self, room_id: str) -> bool:
+        """Whether there is something to be done before what comes next in this room, or nothing is done now."""
+        is_lane_busy = self._is_in_lane or not self._lane.empty()
+        return not self.is_running or is_lane_busy or room_id in self._rooms
 
     async def start(self) -> None:
         """Take up what is stored and not processed, then whatever is submitted."""
@@ -139,7 +145,9 @@ class Dispatcher:
             elif entry.kind in {EVENT, EPHEMERAL}:
                 self._pass_to_room(entry)
             else:
+                self._is_in_lane = True
                 await self._handle(entry)
+                self._is_in_lane = False
 
     def _pass_to_room(self, item: StoredItem) -> None:
         room_id = item.payload["room_id"]

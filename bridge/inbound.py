@@ -6,30 +6,17 @@ what may be repeated.
 
 from collections.abc import Callable, Mapping, Sequence
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from bridge.assistant import Assistant, Attended
-from bridge.attending import note_reaction, take_back
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.direct_chats import person_of
 from bridge.e2ee.machine import Encryption
-from bridge.e2ee.model import EncryptedEvent
-from bridge.facts import Fact, append
 from bridge.live.recent import RecentEvents
 from bridge.matrix.events import Receipt, RoomEvent, ToDeviceEvent
 from bridge.people import managed_among
+from bridge.projection import Projection, encrypted
 from bridge.receipts import record_receipt
-from bridge.rooms import (
-    Reading,
-    is_consult_room,
-    is_message,
-    note_arrival,
-    record_event,
-    room_encryption,
-    set_membership,
-    set_rotation,
-)
+from bridge.rooms import Reading, is_consult_room, is_message, room_encryption
 from bridge.storage.inbox import mark_processed
 
 
@@ -42,7 +29,7 @@ class Inbound:
         database: Database,
         encryption: Encryption,
         assistant: Assistant,
-        keeper_id: str,
+        projection: Projection,
         reading: Reading,
         recent: RecentEvents,
         told: Callable[[], None],
@@ -51,7 +38,7 @@ class Inbound:
         self._database = database
         self._encryption = encryption
         self._assistant = assistant
-        self._keeper_id = keeper_id
+        self._projection = projection
         self._reading = reading
         self._recent = recent
         self._told = told
@@ -108,9 +95,9 @@ class Inbound:
             synced=False
         ) as connection:  # the item is on the disk, and would come again
             if is_consult:
-                await self._project(connection, event)
+                await self._projection.follow(connection, event)
             else:
-                await self._record_membership(connection, event)
+                await self._projection.follow_membership(connection, event)
             await self._assistant.accept(connection, attended)
             await mark_processed(connection, seq, at=self._now())
         self._told()
@@ -126,51 +113,11 @@ class Inbound:
         async with self._database.read() as connection:
             room = await room_encryption(connection, event.room_id, reading=self._reading, now=self._now())
             readers = await managed_among(connection, room.recipients - {event.sender})
-        encrypted = EncryptedEvent(
-            event_id=event.event_id,
-            room_id=event.room_id,
-            sender=event.sender,
-            content=event.content,
-            origin_server_ts=event.origin_server_ts,
-        )
+        message = encrypted(event)
         if is_message(event):
-            self._recent.keep(encrypted)
+            self._recent.keep(message)
         for reader in readers:
-            await self._encryption.decrypt(reader, [encrypted], catch_up_missing=True)
-
-    async def _project(self, connection: AsyncConnection, event: RoomEvent) -> None:
-        if not await record_event(connection, event):
-            return
-        await self._record_membership(connection, event)
-        if event.type == "m.room.encryption" and event.state_key == "":  # any member may send it as no state
-            await set_rotation(connection, event.room_id, event.content)
-        elif event.type == "m.reaction":
-            await note_reaction(connection, event)
-        elif event.type == "m.room.redaction":
-            await take_back(connection, event)
-            self._recent.forget(str(event.content.get("redacts")))
-        elif is_message(event):
-            await self._message(connection, event)
-
-    async def _record_membership(self, connection: AsyncConnection, event: RoomEvent) -> None:
-        if event.type == "m.room.member" and event.state_key not in (None, self._keeper_id):
-            if event.content.get("membership") == "join":
-                await note_arrival(connection, event)
-            await set_membership(
-                connection, event.room_id, str(event.state_key), str(event.content.get("membership"))
-            )
-
-    async def _message(self, connection: AsyncConnection, event: RoomEvent) -> None:
-        await append(
-            connection,
-            Fact(
-                id=f"message.received:{event.event_id}",
-                kind="message.received",
-                subject=event.room_id,
-                at=event.sent_at,
-                data={"event_id": event.event_id},
-            ),
-        )
+            await self._encryption.decrypt(reader, [message], catch_up_missing=True)
 
     async def _done(self, seq: int) -> None:
         async with self._database.write(synced=False) as connection:

@@ -245,7 +245,8 @@ class Outbox:
             )
         # What was sent is told at once, and read from here.
         self._recent.keep(
-            EncryptedEvent(event_id=event_id, room_id=row.room_id, sender=row.sender, content=row.content)
+            EncryptedEvent(event_id=event_id, room_id=row.room_id, sender=row.sender, content=row.content),
+            is_sent=True,
         )
         self._told()
         return Sent(room_id=row.room_id, event_id=event_id, sent_at=now)

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import and_, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.access import Circle, circle_of
+from appointments.storage.representation import representations
+from appointments.storage.taking_part import represents_in_messages
 from bridge.e2ee.model import Rotation
 from bridge.matrix.events import RoomEvent
 from bridge.storage.conversations import conversations, room_members, timeline
@@ -42,6 +44,16 @@ _DIRECT_CHAT = (
     )
     .select_from(direct_chats.outerjoin(room_members, room_members.c.room_id == direct_chats.c.room_id))
     .where(direct_chats.c.room_id == bindparam("room_id"))
+)
+_PEOPLE = (
+    select(conversations.c.patient, conversations.c.professional, representations.c.representative)
+    .select_from(
+        conversations.outerjoin(
+            representations,
+            and_(representations.c.patient == conversations.c.patient, represents_in_messages()),
+        )
+    )
+    .where(conversations.c.room_id == bindparam("room_id"))
 )
 _IS_CONSULT = select(conversations.c.id).where(conversations.c.room_id == bindparam("room_id"))
 
@@ -122,6 +134,15 @@ async def direct_chat_encryption(
 async def is_consult_room(connection: AsyncConnection, room_id: str) -> bool:
     """Whether this room belongs to a conversation."""
     return (await connection.execute(_IS_CONSULT, {"room_id": room_id})).first() is not None
+
+
+async def people_of(connection: AsyncConnection, room_id: str, *, now: datetime) -> frozenset[str]:
+    """Both sides of the conversation in this room, even who has left, and who represents the patient now.
+
+    Nobody for a room that is no consult room.
+    """
+    rows = (await connection.execute(_PEOPLE, {"room_id": room_id, "now": now})).all()
+    return frozenset(person for row in rows for person in row if person is not None)
 
 
 async def set_membership(connection: AsyncConnection, room_id: str, user_id: str, membership: str) -> None:

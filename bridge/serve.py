@@ -86,6 +86,8 @@ async def _listen(
     transactions = Transactions(
         database=platform.database,
         dispatcher=platform.dispatcher,
+        at_once=platform.at_once,
+        told=platform.live.notifier.wake,
         now=platform.now,
         on_trouble=recovery.trouble,
     )

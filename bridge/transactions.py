@@ -4,20 +4,22 @@ A push is answered 200 once everything in it is stored, and only then: to-device
 device lists of a push that failed are never sent again.
 """
 
+import asyncio
 import hmac
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from aiohttp import web
 
+from bridge.at_once import AtOnce
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.dispatch import Dispatcher
-from bridge.inbox import store
+from bridge.inbox import StoredItem, store
 from bridge.items import EVENT, KEY_COUNTS, InboxItem, items_of_transaction
 from bridge.matrix.json import JsonObject
 from bridge.retries import where
@@ -30,16 +32,27 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 class Transactions:
-    """Stores pushes and hands what is new to the dispatcher.
+    """Stores pushes; what of them is not handled at once goes to the dispatcher.
 
-    `on_trouble` is called when the homeserver may have thought us down, and so has thrown something away.
+    `told` is called when there may be something to tell people; `on_trouble` when the homeserver may have thought
+    us down, and so has thrown something away.
     """
 
     def __init__(
-        self, *, database: Database, dispatcher: Dispatcher, now: Now, on_trouble: Callable[[], None]
+        self,
+        *,
+        database: Database,
+        dispatcher: Dispatcher,
+        at_once: AtOnce,
+        told: Callable[[], None],
+        now: Now,
+        on_trouble: Callable[[], None],
     ) -> None:
         self._database = database
         self._dispatcher = dispatcher
+        self._at_once = at_once
+        self._told = told
+        self._one_by_one = asyncio.Lock()
         self._now = now
         self._on_trouble = on_trouble
         self._counts = CountsNews()
@@ -50,12 +63,29 @@ class Transactions:
         items = self._counts.only_news(items_of_transaction(body), now=now)
         if not items:
             return
-        async with self._database.write() as connection:
-            stored = await store(connection, items, at=now)
-        self._dispatcher.submit(stored)
+        async with self._one_by_one:  # what follows in a room finds what was left of it with the dispatcher
+            stored, left = await self._store(items, at=now)
+            self._dispatcher.submit(left)
+        if len(left) < len(stored):
+            self._told()
         if not stored and any(item.kind == EVENT for item in items):
             # These events were pushed before: the homeserver tries again, since it missed our answer.
             self._on_trouble()
+
+    async def _store(
+        self, items: Sequence[InboxItem], *, at: datetime
+    ) -> tuple[list[StoredItem], list[StoredItem]]:
+        """What is new, and what of that is left to do."""
+        try:
+            async with self._database.write() as connection:
+                stored = await store(connection, items, at=at)
+                left = await self._at_once.handle(connection, stored, is_busy=self._dispatcher.is_busy)
+            return stored, left  # noqa: TRY300 — only the commit makes it so
+        except Exception as error:  # noqa: BLE001 — whatever it is, the push can still be stored
+            log.warning("a push is handled later: %s", where(error))
+        async with self._database.write() as connection:
+            stored = await store(connection, items, at=at)
+        return stored, stored
 
     async def put(self, request: web.Request) -> web.Response:
         """`PUT /_matrix/app/v1/transactions/{txnId}`."""

@@ -11,7 +11,7 @@ An event is shown only if
 
 import json
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import vodozemac
@@ -20,11 +20,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge.database import Database
 from bridge.e2ee import inbound, trust
 from bridge.e2ee.devices import Devices
-from bridge.e2ee.message_indexes import Use, claim_indexes
+from bridge.e2ee.message_indexes import Use, claim_indexes, owners_of
 from bridge.e2ee.model import MEGOLM, Decrypted, EncryptedEvent, Undecryptable
 from bridge.e2ee.untrusted import dig, is_identifier
 
 Result = Decrypted | Undecryptable
+
+_UNKNOWN = Undecryptable("unknown-session")
 
 CatchUp = Callable[[str, str], Awaitable[None]]
 """Fetches and processes what waits for a device (user id, device id)."""
@@ -75,7 +77,7 @@ class Decryption:
     ) -> list[Result]:
         """Each event's content or why there is none, in the same order; see machine.py."""
         results = await self._decrypt(user_id, events)
-        if not (catch_up_missing and self._catch_up and Undecryptable("unknown-session") in results):
+        if not (catch_up_missing and self._catch_up and _UNKNOWN in results):
             return results
         async with self._database.read() as connection:
             own = await self._devices.own(connection, user_id)
@@ -84,48 +86,56 @@ class Decryption:
         await self._catch_up(own.user_id, own.device_id)
         return await self._decrypt(user_id, events)
 
+    async def decrypt_within(
+        self, connection: AsyncConnection, user_id: str, events: Sequence[EncryptedEvent]
+    ) -> list[Result]:
+        """The same, in the caller's write transaction; nothing is fetched."""
+        opened = await self._open(connection, user_id, events)
+        owners = await self._note(connection, user_id, opened)
+        return _read_all(opened, owners)
+
     async def _decrypt(self, user_id: str, events: Sequence[EncryptedEvent]) -> list[Result]:
         async with self._database.read() as connection:
-            sessions, withheld = await self._load(connection, user_id, events)
-        # The oldest first: a session winds forward step by step, and from its beginning for what lies behind.
-        found = {
-            number: self._find(event, sessions, withheld)
-            for number, event in sorted(enumerate(events), key=lambda item: item[1].origin_server_ts)
-        }
-        opened = [found[number] for number in range(len(events))]
-        readable = [item for item in opened if isinstance(item, _Opened)]
-        await self._note_trust(user_id, readable)
-        # Lists are newest first, and sorting keeps the order of equals.
-        newest_first = sorted(readable, key=lambda item: item.event.origin_server_ts, reverse=True)
-        first_uses = await claim_indexes(
-            self._database, [(item.use, item.event.event_id) for item in newest_first]
-        )
-        return [_read(item, first_uses) if isinstance(item, _Opened) else item for item in opened]
-
-    def _find(
-        self,
-        event: EncryptedEvent,
-        sessions: Mapping[str, Sequence[_Session]],
-        withheld: Mapping[tuple[str, str, str], str],
-    ) -> _Opened | Undecryptable:
-        found = _open(event, sessions[str(event.content.get("session_id"))])
-        if found == Undecryptable("unknown-session"):
-            code = withheld.get((event.room_id, str(event.content["session_id"]), event.sender))
-            return found if code is None else Undecryptable(f"withheld:{code}")
-        return found
-
-    async def _note_trust(self, user_id: str, opened: Sequence[_Opened]) -> None:
-        new = {(item.session_id, item.session.sender_key) for item in opened if not item.session.is_noted}
-        if new:
+            opened = await self._open(connection, user_id, events)
+            uses = _uses(opened)
+            owners = await owners_of(connection, [use for use, _ in uses])
+        if _untrusted(opened) or any(owners.get(use) != event_id for use, event_id in uses):
             async with self._database.write() as connection:
-                await inbound.trust(connection, user_id, new)
+                owners = await self._note(connection, user_id, opened)
+        return _read_all(opened, owners)
 
-    async def _load(
+    async def _open(
         self, connection: AsyncConnection, user_id: str, events: Sequence[EncryptedEvent]
-    ) -> tuple[dict[str, list[_Session]], dict[tuple[str, str, str], str]]:
+    ) -> list[_Opened | Undecryptable]:
         session_ids = {
             session_id for event in events if is_identifier(session_id := event.content.get("session_id"))
         }
+        sessions = await self._load(connection, user_id, session_ids)
+        # The oldest first: a session winds forward step by step, and from its beginning for what lies behind.
+        found = {
+            number: _open(event, sessions[str(event.content.get("session_id"))])
+            for number, event in sorted(enumerate(events), key=lambda item: item[1].origin_server_ts)
+        }
+        opened = [found[number] for number in range(len(events))]
+        if _UNKNOWN not in opened:
+            return opened
+        codes = await inbound.load_withheld(connection, user_id=user_id, session_ids=session_ids)
+        return [
+            _withheld(event, codes) if item == _UNKNOWN else item
+            for event, item in zip(events, opened, strict=True)
+        ]
+
+    async def _note(
+        self, connection: AsyncConnection, user_id: str, opened: Sequence[_Opened | Undecryptable]
+    ) -> Mapping[Use, str]:
+        """Note what was found trustworthy, and whose the indexes are: the owner of each."""
+        if new := _untrusted(opened):
+            await inbound.trust(connection, user_id, new)
+        return await claim_indexes(connection, _uses(opened))
+
+    async def _load(
+        self, connection: AsyncConnection, user_id: str, session_ids: Collection[str]
+    ) -> dict[str, list[_Session]]:
         rows = await inbound.load(connection, user_id=user_id, session_ids=session_ids)
         doubtful = {(row.sender, row.sender_key, row.sender_ed25519) for row in rows if not row.trusted}
         refusals = await trust.refusals(connection, doubtful) if doubtful else {}
@@ -140,8 +150,33 @@ class Decryption:
                 is_noted=row.trusted,
             )
             sessions[row.session_id].append(session)
-        withheld = await inbound.load_withheld(connection, user_id=user_id, session_ids=session_ids)
-        return sessions, withheld
+        return sessions
+
+
+def _uses(opened: Sequence[_Opened | Undecryptable]) -> list[tuple[Use, str]]:
+    """What was used by which event, the newest first."""
+    readable = [item for item in opened if isinstance(item, _Opened)]
+    # Lists are newest first, and sorting keeps the order of equals.
+    readable.sort(key=lambda item: item.event.origin_server_ts, reverse=True)
+    return [(item.use, item.event.event_id) for item in readable]
+
+
+def _untrusted(opened: Sequence[_Opened | Undecryptable]) -> set[tuple[str, str]]:
+    """The sessions of which it isn't noted yet that they are trusted."""
+    return {
+        (item.session_id, item.session.sender_key)
+        for item in opened
+        if isinstance(item, _Opened) and not item.session.is_noted
+    }
+
+
+def _withheld(event: EncryptedEvent, codes: Mapping[tuple[str, str, str], str]) -> Undecryptable:
+    code = codes.get((event.room_id, str(event.content["session_id"]), event.sender))
+    return _UNKNOWN if code is None else Undecryptable(f"withheld:{code}")
+
+
+def _read_all(opened: Sequence[_Opened | Undecryptable], owners: Mapping[Use, str]) -> list[Result]:
+    return [_read(item, owners) if isinstance(item, _Opened) else item for item in opened]
 
 
 def _open(event: EncryptedEvent, candidates: Sequence[_Session]) -> _Opened | Undecryptable:
@@ -163,7 +198,7 @@ def _open(event: EncryptedEvent, candidates: Sequence[_Session]) -> _Opened | Un
 def _trusted(event: EncryptedEvent, candidates: Sequence[_Session]) -> Sequence[_Session] | Undecryptable:
     in_room = [session for session in candidates if session.room_id == event.room_id]
     if not in_room:
-        return Undecryptable("unknown-session")
+        return _UNKNOWN
     of_sender = [session for session in in_room if session.sender == event.sender]
     if not of_sender:
         return Undecryptable("wrong-sender")
@@ -187,8 +222,8 @@ def _open_with(
     return Undecryptable(reason)
 
 
-def _read(opened: _Opened, first_uses: dict[Use, str]) -> Result:
-    if first_uses[opened.use] != opened.event.event_id:
+def _read(opened: _Opened, owners: Mapping[Use, str]) -> Result:
+    if owners[opened.use] != opened.event.event_id:
         return Undecryptable("replayed")
     try:
         payload = json.loads(opened.plaintext)

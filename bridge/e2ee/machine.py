@@ -223,6 +223,12 @@ class Encryption:
         """
         return await self._decryption.decrypt(user_id, events, catch_up_missing=catch_up_missing)
 
+    async def decrypt_within(
+        self, connection: AsyncConnection, user_id: str, events: Sequence[EncryptedEvent]
+    ) -> list[Decrypted | Undecryptable]:
+        """The same, in the caller's write transaction."""
+        return await self._decryption.decrypt_within(connection, user_id, events)
+
     async def forget_read(self, connection: AsyncConnection, user_id: str, event: EncryptedEvent) -> None:
         """Make what this user has decrypted, and all before it in its session, unreadable to her from now on."""
         await winding.forget_read(connection, user_id=user_id, event=event, pickle_key=self._pickle_key)

@@ -5,23 +5,25 @@ before it; so once both were seen the index goes to the one that reached the roo
 no sender's clock decides.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.database import Database
 from bridge.e2ee.rows import insert_missing_rows
 from bridge.storage.conversations import timeline
 from bridge.storage.e2ee import message_indexes
 
-_TAKEN = select(
+_OWNERS = select(
     message_indexes.c.session_id,
     message_indexes.c.sender_key,
     message_indexes.c.message_index,
     message_indexes.c.event_id,
-).where(message_indexes.c.session_id.in_(bindparam("sessions", expanding=True)))
+).where(
+    message_indexes.c.session_id.in_(bindparam("sessions", expanding=True)),
+    message_indexes.c.message_index.in_(bindparam("indexes", expanding=True)),
+)
 
 Use = tuple[str, str, int]
 """Session id, sender key, message index."""
@@ -32,45 +34,53 @@ async def claim_own(connection: AsyncConnection, use: Use, *, event_id: str) -> 
     await insert_missing_rows(connection, message_indexes, [_row(use, event_id)])
 
 
-async def claim_indexes(database: Database, uses: Sequence[tuple[Use, str]]) -> dict[Use, str]:
+async def claim_indexes(connection: AsyncConnection, uses: Sequence[tuple[Use, str]]) -> Mapping[Use, str]:
     """Note these uses by event ids, the newest first, unless they were taken; whose each of them is now."""
     oldest = dict(uses)  # of equal keys a dict keeps the last
-    async with database.read() as connection:
-        taken = await _taken(connection, oldest)
-    new = [_row(use, event_id) for use, event_id in oldest.items() if use not in taken]
-    if new:
-        async with database.write() as connection:
-            await insert_missing_rows(connection, message_indexes, new)
-            taken = await _taken(connection, oldest)
-    contested = [(use, event_id) for use, event_id in uses if taken[use] != event_id]
-    return await _settle(database, contested, taken) if contested else taken
+    await insert_missing_rows(
+        connection, message_indexes, [_row(use, event_id) for use, event_id in oldest.items()]
+    )
+    owners = await owners_of(connection, oldest)
+    contested = [(use, event_id) for use, event_id in uses if owners[use] != event_id]
+    return await _settle(connection, contested, owners) if contested else owners
+
+
+async def owners_of(connection: AsyncConnection, uses: Collection[Use]) -> Mapping[Use, str]:
+    """The event that each of these uses belongs to, where one does."""
+    if not uses:
+        return {}
+    wanted = {
+        "sessions": list({session_id for session_id, _, _ in uses}),
+        "indexes": list({index for _, _, index in uses}),
+    }
+    return {
+        (session_id, sender_key, index): event_id
+        for session_id, sender_key, index, event_id in await connection.execute(_OWNERS, wanted)
+    }
 
 
 async def _settle(
-    database: Database, contested: Sequence[tuple[Use, str]], taken: Mapping[Use, str]
-) -> dict[Use, str]:
+    connection: AsyncConnection, contested: Sequence[tuple[Use, str]], taken: Mapping[Use, str]
+) -> Mapping[Use, str]:
     """Give each index to the event that is the first in the timeline, if that knows all who used it."""
-    async with database.read() as connection:
-        event_ids = {*taken.values(), *(event_id for _, event_id in contested)}
-        query = select(timeline.c.event_id, timeline.c.seq).where(timeline.c.event_id.in_(event_ids))
-        places = {row.event_id: row.seq for row in await connection.execute(query)}
+    event_ids = {*taken.values(), *(event_id for _, event_id in contested)}
+    query = select(timeline.c.event_id, timeline.c.seq).where(timeline.c.event_id.in_(event_ids))
+    places = {row.event_id: row.seq for row in await connection.execute(query)}
     owners = dict(taken)
     for use, event_id in contested:
         if event_id in places and places[event_id] < places.get(owners[use], -1):
             owners[use] = event_id
     changed = {use: owner for use, owner in owners.items() if owner != taken[use]}
-    if changed:
-        async with database.write() as connection:
-            for (session_id, sender_key, message_index), owner in changed.items():
-                await connection.execute(
-                    update(message_indexes)
-                    .where(
-                        message_indexes.c.session_id == session_id,
-                        message_indexes.c.sender_key == sender_key,
-                        message_indexes.c.message_index == message_index,
-                    )
-                    .values(event_id=owner)
-                )
+    for (session_id, sender_key, message_index), owner in changed.items():
+        await connection.execute(
+            update(message_indexes)
+            .where(
+                message_indexes.c.session_id == session_id,
+                message_indexes.c.sender_key == sender_key,
+                message_indexes.c.message_index == message_index,
+            )
+            .values(event_id=owner)
+        )
     return owners
 
 
@@ -81,12 +91,4 @@ def _row(use: Use, event_id: str) -> dict[str, Any]:
         "sender_key": sender_key,
         "message_index": message_index,
         "event_id": event_id,
-    }
-
-
-async def _taken(connection: AsyncConnection, uses: Iterable[Use]) -> dict[Use, str]:
-    sessions = {"sessions": list({session_id for session_id, _, _ in uses})}
-    return {
-        (session_id, sender_key, index): event_id
-        for session_id, sender_key, index, event_id in await connection.execute(_TAKEN, sessions)
     }

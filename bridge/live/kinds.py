@@ -119,14 +119,19 @@ async def _rooms_of(
     ]
     if not of_rooms:
         return _Rooms({}, {}, portal_server)
-    c, t = conversations.c, timeline.c
+    c = conversations.c
     pairs = await connection.execute(
         select(c.room_id, c.patient, c.professional).where(c.room_id.in_({fact.subject for fact in of_rooms}))
     )
     found = pairs.all()
     speaking = await speaking_for(connection, {row.patient for row in found}, now=now)
-    senders = await connection.execute(
-        select(t.event_id, t.sender).where(t.event_id.in_({fact.data["event_id"] for fact in of_rooms}))
-    )
     people = {row.room_id: speaking[row.patient] | {row.patient, row.professional} for row in found}
-    return _Rooms(people, {row.event_id: row.sender for row in senders}, portal_server)
+    unsigned = {fact.data["event_id"] for fact in of_rooms if "sender" not in fact.data}
+    return _Rooms(people, await _senders(connection, unsigned), portal_server)
+
+
+async def _senders(connection: AsyncConnection, event_ids: Collection[str]) -> dict[str, str]:
+    if not event_ids:
+        return {}
+    query = select(timeline.c.event_id, timeline.c.sender).where(timeline.c.event_id.in_(event_ids))
+    return {row.event_id: row.sender for row in await connection.execute(query)}

@@ -2,20 +2,21 @@
 
 A fact's own number is no cursor: on PostgreSQL it is drawn inside a transaction, and one that began later may commit
 earlier, so a reader that has seen 5 would never see 4. Places are therefore given under a lock, to facts that are
-committed, in transactions that follow one another: whoever has read up to a place misses nothing before it.
+committed (or are being so with their places), in transactions that follow one another: whoever has read up to a
+place misses nothing before it.
 
 Any process may do it, as often as it likes.
 """
 
-from dataclasses import asdict
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import bindparam, delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.clock import Now
 from bridge.database import Database
-from bridge.live.kinds import tell
+from bridge.live.kinds import Told, tell
 from bridge.storage.facts import facts
 from bridge.storage.live_events import live_events
 from bridge.storage.state import get_state, set_state
@@ -29,6 +30,11 @@ _FORGOTTEN = "live_events.forgotten"
 
 _UNPLACED = select(facts).where(facts.c.placed_at.is_(None)).order_by(facts.c.seq).limit(_AT_ONCE)
 _IS_UNPLACED = select(facts.c.seq).where(facts.c.placed_at.is_(None)).limit(1)
+_SET_PLACED = (
+    update(facts)
+    .where(facts.c.seq.in_(bindparam("seqs", expanding=True)))
+    .values(placed_at=bindparam("instant"))
+)
 _LAST = select(func.max(live_events.c.place))
 
 
@@ -49,18 +55,34 @@ class Placing:
             pass
 
     async def _place_some(self) -> int:
-        now = self._now()
         async with self._database.write() as connection:
-            if not self._database.is_sqlite:  # where a write transaction is the lock
-                await connection.execute(text(_LOCK))
-            rows = (await connection.execute(_UNPLACED)).all()
-            told = await tell(connection, rows, portal_server=self._portal_server, now=now)
-            await insert_each_once(
-                connection, live_events, [{**asdict(one), "placed_at": now} for one in told]
-            )
-            seqs = [row.seq for row in rows]
-            await connection.execute(update(facts).where(facts.c.seq.in_(seqs)).values(placed_at=now))
+            return await self.place_within(connection)
+
+    async def place_within(self, connection: AsyncConnection) -> int:
+        """Place what is committed, and what this write transaction has appended: how many facts, 500 at most.
+
+        To be the last that it does: until its commit nobody else places, and who has the lock must not wait for
+        what others have locked.
+        """
+        now = self._now()
+        if connection.dialect.name != "sqlite":  # where a write transaction is the lock
+            await connection.execute(text(_LOCK))
+        rows = (await connection.execute(_UNPLACED)).all()
+        told = await tell(connection, rows, portal_server=self._portal_server, now=now)
+        await insert_each_once(connection, live_events, [_row(one, now) for one in told])
+        await connection.execute(_SET_PLACED, {"seqs": [row.seq for row in rows], "instant": now})
         return len(rows)
+
+
+def _row(told: Told, placed_at: datetime) -> dict[str, Any]:
+    return {
+        "person": told.person,
+        "about": told.about,
+        "event": told.event,
+        "data": told.data,
+        "at": told.at,
+        "placed_at": placed_at,
+    }
 
 
 async def last_place(connection: AsyncConnection) -> int:

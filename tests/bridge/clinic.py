@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from appointments.sealing import Sealer
 from bridge import care, people
 from bridge.assistant import Assistant
+from bridge.at_once import AtOnce
 from bridge.attachments.downloading import Downloading
 from bridge.attachments.pictures import Pictures
 from bridge.attachments.receiving import Receiving
@@ -30,12 +31,15 @@ from bridge.e2ee.fake_key_server import FakeKeyServer
 from bridge.e2ee.machine import Encryption
 from bridge.e2ee.model import Decrypted, EncryptedEvent
 from bridge.inbound import Inbound
+from bridge.live.notifier import Notifier
+from bridge.live.placing import Placing
 from bridge.live.recent import RecentEvents
 from bridge.matrix.events import RoomEvent, ToDeviceEvent
 from bridge.matrix.fake import FakeHomeserver
 from bridge.matrix.fake_media import FakeMedia
 from bridge.messages import Messages
 from bridge.outbox import Outbox
+from bridge.projection import Projection
 from bridge.rooms import Reading
 from bridge.settings import AppserviceSettings, HomeserverSettings, Settings
 from bridge.storage.facts import facts
@@ -265,6 +269,7 @@ class Process:
 
     def __init__(self, clinic: Clinic, fate: Fate) -> None:
         self.fate = fate
+        self.now = clinic.clock
         self.sealer = clinic.sealer
         self.database: Any = MortalDatabase(clinic.database, fate)
         self.matrix: Any = MortalClient(clinic.homeserver, fate)
@@ -278,27 +283,41 @@ class Process:
             options=SETTINGS.encryption,
             catch_up=None,
         )
+        self.recent = RecentEvents()
         self.outbox = Outbox(
             database=self.database,
             matrix=self.matrix,
             encryption=self.encryption,
             sealer=clinic.sealer,
             reading=clinic.reading,
-            recent=RecentEvents(),
+            recent=self.recent,
             told=lambda: None,
             now=clinic.clock,
         )
         self.conversations = Conversations(
             database=self.database, matrix=self.matrix, settings=SETTINGS, now=clinic.clock
         )
+        projection = Projection(keeper_id=KEEPER, recent=self.recent)
         self.inbound = Inbound(
             database=self.database,
             encryption=self.encryption,
             assistant=self._assistant(clinic),
-            keeper_id=KEEPER,
+            projection=projection,
             reading=clinic.reading,
-            recent=RecentEvents(),
+            recent=self.recent,
             told=lambda: None,
+            now=clinic.clock,
+        )
+        placing = Placing(database=self.database, portal_server=PORTAL, now=clinic.clock)
+        self.notifier = Notifier(database=self.database, placing=placing)
+        self.at_once = AtOnce(
+            encryption=self.encryption,
+            projection=projection,
+            recent=self.recent,
+            placing=placing,
+            notifier=self.notifier,
+            reading=clinic.reading,
+            portal_server=PORTAL,
             now=clinic.clock,
         )
         self.direct_chats = DirectChats(

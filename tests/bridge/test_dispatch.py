@@ -265,3 +265,25 @@ async def test_whoever_waits_for_keys_waits_for_keys_only(database: Database) ->
         assert recorder.done == ["key"]
         recorder.gates["$slow"].set()
         await dispatcher.settled()
+
+
+async def test_a_room_is_busy_while_something_comes_first(database: Database) -> None:
+    """Its own events, and whatever is about keys; nothing is done at once before the start and after the stop."""
+    recorder = Recorder(database)
+    recorder.gates |= {"$slow": asyncio.Event(), "key": asyncio.Event()}
+    unstarted = Dispatcher(database=database, handlers=recorder, now=lambda: AT)
+    assert unstarted.is_busy("!a")
+    async with dispatching(database, recorder) as dispatcher:
+        assert not dispatcher.is_busy("!a")
+        dispatcher.submit(await stored(database, event("$slow", "!a")))
+        assert dispatcher.is_busy("!b")  # nobody has looked yet what it is about
+        await until(lambda: "$slow" in recorder.begun)
+        assert (dispatcher.is_busy("!a"), dispatcher.is_busy("!b")) == (True, False)
+        dispatcher.submit(await stored(database, message("key")))
+        await until(lambda: "key" in recorder.begun)
+        assert dispatcher.is_busy("!b")
+        recorder.gates["key"].set()
+        recorder.gates["$slow"].set()
+        await dispatcher.settled()
+        assert not dispatcher.is_busy("!a")
+    assert dispatcher.is_busy("!a")

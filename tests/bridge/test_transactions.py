@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from aiohttp import web
@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from bridge.database import Database
 from bridge.inbox import StoredItem, waiting
 from bridge.matrix.json import JsonObject
+from bridge.storage.inbox import mark_processed
 from bridge.transactions import Transactions, appservice_routes
 
 AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -27,11 +28,31 @@ class Bridge:
     database: Database
     submitted: list[StoredItem] = field(default_factory=list)
     troubles: int = 0
+    news: int = 0
+    at_once: Literal["nothing", "everything", "fails"] = "nothing"
     now: datetime = AT
 
     def submit(self, items: list[StoredItem]) -> None:
         """Take the dispatcher's place."""
         self.submitted.extend(items)
+
+    def is_busy(self, _room_id: str) -> bool:
+        """It has nothing to do."""
+        return False
+
+    async def handle(self, connection: Any, items: list[StoredItem], **_: object) -> list[StoredItem]:
+        """Do at once what the test says: nothing, everything, or fail after it."""
+        if self.at_once == "nothing":
+            return items
+        for item in items:
+            await mark_processed(connection, item.seq, at=AT)
+        if self.at_once == "fails":
+            raise RuntimeError
+        return []
+
+    def told(self) -> None:
+        """Count."""
+        self.news += 1
 
     def trouble(self) -> None:
         """Count."""
@@ -48,7 +69,12 @@ def bridge(database: Database) -> Bridge:
 async def http(bridge: Bridge) -> AsyncIterator[TestClient[Any, Any]]:
     """The homeserver's side of the connection."""
     transactions = Transactions(
-        database=bridge.database, dispatcher=bridge, now=lambda: bridge.now, on_trouble=bridge.trouble
+        database=bridge.database,
+        dispatcher=bridge,
+        at_once=bridge,
+        told=bridge.told,
+        now=lambda: bridge.now,
+        on_trouble=bridge.trouble,
     )
     app = web.Application(client_max_size=1024)
     app.add_routes(appservice_routes(hs_token=HS_TOKEN, transactions=transactions))
@@ -168,3 +194,30 @@ async def test_counts_that_say_nothing_new_cost_nothing(http: TestClient[Any, An
     bridge.now = AT + timedelta(minutes=1)
     assert await push(http, {COUNTS: juan}) == 200
     assert bridge.submitted[-1].payload["counts"] == juan
+
+
+async def test_what_was_handled_at_once_is_told_and_not_dispatched(
+    http: TestClient[Any, Any], bridge: Bridge
+) -> None:
+    """With its effects committed; pushed again it is no news, but trouble."""
+    bridge.at_once = "everything"
+    assert await push(http, {"events": [event("$1")]}) == 200
+    assert (bridge.submitted, bridge.news, bridge.troubles) == ([], 1, 0)
+    assert await waiting_in(bridge) == []
+    assert await push(http, {"events": [event("$1")]}, txn_id="2") == 200
+    assert (bridge.submitted, bridge.news, bridge.troubles) == ([], 1, 1)
+
+
+async def test_what_fails_at_once_is_stored_all_the_same(http: TestClient[Any, Any], bridge: Bridge) -> None:
+    """To be handled later; of what was done at once nothing stays."""
+    bridge.at_once = "fails"
+    assert await push(http, {"events": [event("$1")]}) == 200
+    assert [item.payload["event_id"] for item in bridge.submitted] == ["$1"]
+    assert await waiting_in(bridge) == bridge.submitted
+    assert (bridge.news, bridge.troubles) == (0, 0)
+
+
+async def waiting_in(bridge: Bridge) -> list[StoredItem]:
+    """What is stored and not processed."""
+    async with bridge.database.read() as connection:
+        return await waiting(connection)

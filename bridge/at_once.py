@@ -1,0 +1,133 @@
+"""What is handled in the very transaction that stores it, so that one commit does for a whole push.
+
+What people write, react to, take back and read in consult rooms: all that needs nothing from the homeserver. The
+rest (somebody joins, a key is missing, the assistant listens) is left to the dispatcher, and so is whatever stands
+behind it in its room (bridge/dispatch.py).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bots.consult import server_of
+from bridge.clock import Now
+from bridge.e2ee.machine import Encryption
+from bridge.e2ee.model import Undecryptable
+from bridge.inbox import StoredItem
+from bridge.items import EPHEMERAL, EVENT, KEY_COUNTS
+from bridge.live.notifier import Notifier
+from bridge.live.placing import Placing
+from bridge.live.recent import RecentEvents
+from bridge.matrix.events import Receipts, RoomEvent
+from bridge.people import managed_among
+from bridge.projection import Projection, encrypted
+from bridge.receipts import record_receipt
+from bridge.rooms import Reading, is_message, people_of
+from bridge.storage.inbox import mark_processed
+
+_ENCRYPTED = "m.room.encrypted"
+_TYPES = frozenset({_ENCRYPTED, "m.reaction", "m.room.redaction"})
+_KINDS = frozenset({EVENT, EPHEMERAL, KEY_COUNTS})
+
+
+class AtOnce:
+    """Handles items; `portal_server` is where the people live whose keys we hold."""
+
+    def __init__(
+        self,
+        *,
+        encryption: Encryption,
+        projection: Projection,
+        recent: RecentEvents,
+        placing: Placing,
+        notifier: Notifier,
+        reading: Reading,
+        portal_server: str,
+        now: Now,
+    ) -> None:
+        self._encryption = encryption
+        self._projection = projection
+        self._recent = recent
+        self._placing = placing
+        self._notifier = notifier
+        self._reading = reading
+        self._portal_server = portal_server
+        self._now = now
+
+    async def handle(
+        self, connection: AsyncConnection, items: Sequence[StoredItem], *, is_busy: Callable[[str], bool]
+    ) -> list[StoredItem]:
+        """Those of these items, just stored, that are left; the others have their effects and are processed.
+
+        `is_busy` says of which rooms the dispatcher has something to do first. Who listens is told with the commit.
+        """
+        left = await self._handle(connection, items, is_busy)
+        if len(left) < len(items) and self._notifier.open_streams:
+            await self._placing.place_within(connection)
+        return left
+
+    async def _handle(
+        self, connection: AsyncConnection, items: Sequence[StoredItem], is_busy: Callable[[str], bool]
+    ) -> list[StoredItem]:
+        if self._reading.attends or any(item.kind not in _KINDS for item in items):
+            return list(items)
+        left: list[StoredItem] = []
+        rooms_left: set[str] = set()
+        for item in items:
+            room_id = item.payload.get("room_id")
+            if room_id is None or room_id in rooms_left or is_busy(room_id):
+                left.append(item)
+            elif not await self._is_handled(connection, item):
+                left.append(item)
+                rooms_left.add(room_id)
+        return left
+
+    async def _is_handled(self, connection: AsyncConnection, item: StoredItem) -> bool:
+        if item.kind == EVENT:
+            is_done = await self._event(connection, RoomEvent.model_validate(item.payload))
+        else:
+            is_done = await self._receipts(connection, Receipts.model_validate(item.payload))
+        if is_done:
+            await mark_processed(connection, item.seq, at=self._now())
+        return is_done
+
+    async def _event(self, connection: AsyncConnection, event: RoomEvent) -> bool:
+        if event.type not in _TYPES:
+            return False
+        people = await people_of(connection, event.room_id, now=self._now())
+        if not people:
+            return False
+        if event.type == _ENCRYPTED and not await self._is_readable(connection, event, people):
+            return False
+        await self._projection.follow(connection, event)
+        return True
+
+    async def _is_readable(
+        self, connection: AsyncConnection, event: RoomEvent, people: Iterable[str]
+    ) -> bool:
+        """Whether none of our people among these lacks the key; who reads it first is noted."""
+        message = encrypted(event)
+        for reader in await self._ours(connection, set(people) - {event.sender}):
+            (read,) = await self._encryption.decrypt_within(connection, reader, [message])
+            if read == Undecryptable("unknown-session"):
+                return False
+        if is_message(event):
+            self._recent.keep(message)
+        return True
+
+    async def _ours(self, connection: AsyncConnection, people: Iterable[str]) -> list[str]:
+        at_portal = [one for one in people if server_of(one) == self._portal_server]
+        return await managed_among(connection, at_portal) if at_portal else []
+
+    async def _receipts(self, connection: AsyncConnection, read: Receipts) -> bool:
+        if not await people_of(connection, read.room_id, now=self._now()):
+            return False
+        for receipt in read.receipts:
+            await record_receipt(
+                connection,
+                room_id=read.room_id,
+                user_id=receipt.user_id,
+                event_id=receipt.event_id,
+                at=receipt.at,
+            )
+        return True

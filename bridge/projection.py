@@ -1,0 +1,63 @@
+"""What an event of a consult room changes in what we know of the room, in the caller's transaction."""
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.attending import note_reaction, take_back
+from bridge.e2ee.model import EncryptedEvent
+from bridge.facts import Fact, append
+from bridge.live.recent import RecentEvents
+from bridge.matrix.events import RoomEvent
+from bridge.rooms import is_message, note_arrival, record_event, set_membership, set_rotation
+
+
+class Projection:
+    """Follows consult rooms. The keeper is no member that counts: it has no device."""
+
+    def __init__(self, *, keeper_id: str, recent: RecentEvents) -> None:
+        self._keeper_id = keeper_id
+        self._recent = recent
+
+    async def follow(self, connection: AsyncConnection, event: RoomEvent) -> None:
+        """Give the event its place in the room's order, with what follows from it. Once: again changes nothing."""
+        if not await record_event(connection, event):
+            return
+        await self.follow_membership(connection, event)
+        if event.type == "m.room.encryption" and event.state_key == "":  # any member may send it as no state
+            await set_rotation(connection, event.room_id, event.content)
+        elif event.type == "m.reaction":
+            await note_reaction(connection, event)
+        elif event.type == "m.room.redaction":
+            await take_back(connection, event)
+            self._recent.forget(str(event.content.get("redacts")))
+        elif is_message(event) and not self._recent.is_sent(event.event_id):
+            await append(connection, _received(event))
+
+    async def follow_membership(self, connection: AsyncConnection, event: RoomEvent) -> None:
+        """Record who came or went, in direct chats too."""
+        if event.type == "m.room.member" and event.state_key not in (None, self._keeper_id):
+            if event.content.get("membership") == "join":
+                await note_arrival(connection, event)
+            await set_membership(
+                connection, event.room_id, str(event.state_key), str(event.content.get("membership"))
+            )
+
+
+def encrypted(event: RoomEvent) -> EncryptedEvent:
+    """The event as the encryption machine takes it."""
+    return EncryptedEvent(
+        event_id=event.event_id,
+        room_id=event.room_id,
+        sender=event.sender,
+        content=event.content,
+        origin_server_ts=event.origin_server_ts,
+    )
+
+
+def _received(event: RoomEvent) -> Fact:
+    return Fact(
+        id=f"message.received:{event.event_id}",
+        kind="message.received",
+        subject=event.room_id,
+        at=event.sent_at,
+        data={"event_id": event.event_id, "sender": event.sender},
+    )

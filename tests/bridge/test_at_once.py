@@ -1,0 +1,174 @@
+"""bridge/at_once.py: what is handled in the transaction that stores it, and what is left to the dispatcher."""
+
+from collections.abc import Collection
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from appointments.care import CareRelationship
+from bridge.e2ee.model import MEGOLM, EncryptedEvent
+from bridge.inbox import StoredItem, store
+from bridge.items import InboxItem, items_of_transaction
+from bridge.live.recent import RecentEvents
+from bridge.matrix.json import JsonObject
+from bridge.storage.conversations import receipts, timeline
+from bridge.storage.inbox import inbox
+from bridge.storage.live_events import live_events
+from tests.bridge.clinic import GARCIA, JUAN, LUCIA, Clinic, Killed, Process
+
+
+@pytest.fixture
+async def room(clinic: Clinic) -> str:
+    """The consult room of Lucia and Garcia."""
+    return await clinic.main.conversations.open(CareRelationship(LUCIA, GARCIA, "gp", clinic.clock(), None))
+
+
+@pytest.fixture
+async def other_room(clinic: Clinic) -> str:
+    """That of Juan and Garcia."""
+    return await clinic.main.conversations.open(CareRelationship(JUAN, GARCIA, "gp", clinic.clock(), None))
+
+
+def event(room_id: str, event_type: str = "m.room.encrypted", **changes: Any) -> JsonObject:
+    """An event of Garcia's, as it is pushed."""
+    return {
+        "event_id": f"${uuid4().hex}",
+        "room_id": room_id,
+        "sender": GARCIA,
+        "type": event_type,
+        "origin_server_ts": 1_772_355_600_000,
+        "content": {"ciphertext": "…"},
+        **changes,
+    }
+
+
+def unknown(room_id: str) -> JsonObject:
+    """A message with a session that nobody of ours has."""
+    content = {"algorithm": MEGOLM, "session_id": "S", "ciphertext": "…"}
+    return event(room_id, content=content)
+
+
+async def push(process: Process, *events: JsonObject, busy: Collection[str] = (), **more: Any) -> list[str]:
+    """The ids of the events that are left, after one push; other items by their kind."""
+    items: list[InboxItem] = items_of_transaction({"events": list(events), **more})
+    async with process.database.write() as connection:
+        stored = await store(connection, items, at=process.now())
+        left = await process.at_once.handle(connection, stored, is_busy=lambda room: room in busy)
+    return [name_of(item) for item in left]
+
+
+def name_of(item: StoredItem) -> str:
+    """Its event id, or its kind."""
+    return str(item.payload.get("event_id", item.kind))
+
+
+async def test_a_message_takes_one_commit(clinic: Clinic, room: str) -> None:
+    """Stored, in its place, a fact, processed, its payload dropped; killed before the commit, nothing of that."""
+    message = event(room)
+    with pytest.raises(Killed):
+        await push(clinic.process(dies_at=1), message)
+    assert (await clinic.rows(inbox), await clinic.rows(timeline)) == ([], [])
+    process = clinic.process()
+    assert await push(process, message) == []
+    assert process.fate.steps == 2  # before and after the one commit
+    (item,), (place,) = await clinic.rows(inbox), await clinic.rows(timeline)
+    assert (item.processed_at, item.payload) == (clinic.clock(), None)
+    assert (place.event_id, place.is_message) == (message["event_id"], True)
+    (fact,) = await clinic.facts("message.received")
+    assert fact.data == {"event_id": message["event_id"], "sender": GARCIA}
+
+
+async def test_what_is_pushed_again_changes_nothing(clinic: Clinic, room: str) -> None:
+    """It is known by its id."""
+    message = event(room)
+    for _ in range(2):
+        assert await push(clinic.main, message) == []
+    assert len(await clinic.rows(timeline)) == len(await clinic.facts("message.received")) == 1
+
+
+async def test_who_lacks_a_key_waits_with_what_follows(clinic: Clinic, room: str, other_room: str) -> None:
+    """Until it was fetched; another room's events don't wait for it."""
+    first, missing, behind, elsewhere = event(room), unknown(room), event(room), event(other_room)
+    left = await push(clinic.main, first, missing, behind, elsewhere)
+    assert left == [missing["event_id"], behind["event_id"]]
+    assert {row.event_id for row in await clinic.rows(timeline)} == {first["event_id"], elsewhere["event_id"]}
+    waiting = [row.dedupe_key for row in await clinic.rows(inbox) if row.processed_at is None]
+    assert waiting == [f"event:{missing['event_id']}", f"event:{behind['event_id']}"]
+
+
+async def test_a_room_that_is_behind_stays_in_order(clinic: Clinic, room: str, other_room: str) -> None:
+    """What the dispatcher has of it comes first."""
+    late, at_once = event(room), event(other_room)
+    assert await push(clinic.main, late, at_once, busy=[room]) == [late["event_id"]]
+
+
+async def test_keys_come_first(clinic: Clinic, room: str) -> None:
+    """Nothing is handled before what came with it about keys."""
+    message = event(room)
+    changed = {"changed": [GARCIA], "left": []}
+    left = await push(clinic.main, message, **{"org.matrix.msc3202.device_lists": changed})
+    assert left == ["device_lists", message["event_id"]]
+
+
+async def test_counts_of_keys_hold_nothing_up(clinic: Clinic, room: str) -> None:
+    """They are left, and say nothing about messages."""
+    counts = {LUCIA: {"DEVICE": {"signed_curve25519": 5}}}
+    left = await push(clinic.main, event(room), **{"org.matrix.msc3202.device_one_time_keys_count": counts})
+    assert left == ["key_counts"]
+
+
+async def test_what_needs_the_homeserver_is_left(clinic: Clinic, room: str) -> None:
+    """Who joins is to be given keys; direct chats are the assistant's; other rooms are not ours."""
+    joined = event(room, "m.room.member", state_key=GARCIA, content={"membership": "join"})
+    elsewhere = event("!other:portal.example")
+    assert await push(clinic.main, joined, elsewhere) == [joined["event_id"], elsewhere["event_id"]]
+
+
+async def test_where_the_assistant_listens_all_is_left(clinic: Clinic, room: str) -> None:
+    """It may have to answer."""
+    assistant = clinic.settings.assistant.model_copy(update={"in_consult_rooms": True})
+    clinic.settings = clinic.settings.model_copy(update={"assistant": assistant})
+    message = event(room)
+    assert await push(clinic.process(), message) == [message["event_id"]]
+
+
+async def test_what_we_sent_is_no_news(clinic: Clinic, room: str) -> None:
+    """Its fact is there already; it takes its place in the order."""
+    message = event(room, sender=LUCIA)
+    sent = EncryptedEvent(message["event_id"], room, LUCIA, message["content"])
+    clinic.main.recent.keep(sent, is_sent=True)
+    assert await push(clinic.main, message) == []
+    assert not await clinic.facts("message.received")
+    assert [row.event_id for row in await clinic.rows(timeline)] == [message["event_id"]]
+
+
+def test_what_was_sent_long_ago_is_forgotten() -> None:
+    """With its ciphertext: nothing grows."""
+    recent = RecentEvents()
+    for number in range(1000):
+        recent.keep(EncryptedEvent(f"${number}", "!r", LUCIA, {}), is_sent=True)
+    assert [number for number in range(1000) if recent.is_sent(f"${number}")] == list(range(744, 1000))
+
+
+async def test_receipts_and_reactions_are_handled(clinic: Clinic, room: str) -> None:
+    """In the order of the push."""
+    message = event(room, sender=LUCIA)
+    relation = {"rel_type": "m.annotation", "event_id": message["event_id"], "key": "👀"}
+    reaction = event(room, "m.reaction", content={"m.relates_to": relation})
+    read = {message["event_id"]: {"m.read": {GARCIA: {"ts": 1_772_355_700_000}}}}
+    ephemeral = [{"type": "m.receipt", "room_id": room, "content": read}]
+    assert await push(clinic.main, message, reaction, ephemeral=ephemeral) == []
+    assert [row.user_id for row in await clinic.rows(receipts)] == [GARCIA]
+    assert len(await clinic.facts("message.attended")) == len(await clinic.facts("message.read")) == 1
+
+
+async def test_who_listens_is_told_with_the_commit(clinic: Clinic, room: str) -> None:
+    """What happened has its places by then; while nobody listens they are given later, many at once."""
+    await push(clinic.main, event(room))
+    assert await clinic.rows(live_events) == []
+    with clinic.main.notifier.subscribe(LUCIA):
+        message = event(room)
+        await push(clinic.main, message)
+    told = [row for row in await clinic.rows(live_events) if row.data["message_id"] == message["event_id"]]
+    assert {row.person for row in told} == {LUCIA, GARCIA}
