@@ -155,7 +155,7 @@ async def move(
     await table.store_changed(connection, moved)
     await record(connection, AppointmentChanged("moved", moved, by, now))
     await offers.withdraw_useless(connection, stored, moved, now=now, record=record)
-    await offers.offer_freed(connection, stored, known.blocked, now=now, record=record)
+    await offers.offer_freed(connection, stored, known.blocked, now=now, record=record, left_by=moved.id)
     return moved
 
 

@@ -26,10 +26,21 @@ Record = Callable[[AsyncConnection, AppointmentChanged], Awaitable[None]]
 
 
 async def offer_freed(
-    connection: AsyncConnection, stored: StoredSchedule, freed: Interval, *, now: datetime, record: Record
+    connection: AsyncConnection,
+    stored: StoredSchedule,
+    freed: Interval,
+    *,
+    now: datetime,
+    record: Record,
+    left_by: str = "",
 ) -> None:
-    """Offer what fits into the freed time to the first who waits and can take it."""
+    """Offer what fits into the freed time to the first who waits and can take it.
+
+    `left_by` is the appointment that has just moved away from it: nobody is asked back.
+    """
     for one in await waiting.line(connection, schedule_id=stored.id, after=max(freed.start, now)):
+        if one.id == left_by:
+            continue
         slot = await _slot_for(connection, stored, one, freed, now=now)
         if slot is not None:
             await _hold(connection, stored, one, slot, now=now, record=record)

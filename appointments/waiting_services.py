@@ -61,17 +61,24 @@ async def wait_no_longer(
 
 
 async def accept_offer(
-    connection: AsyncConnection, *, appointment_id: str, by: str, now: datetime, record: Record
+    connection: AsyncConnection,
+    *,
+    appointment_id: str,
+    by: str,
+    now: datetime,
+    record: Record,
+    offer_id: str | None = None,
 ) -> Appointment:
     """Move the appointment to the earlier time that is kept for it, and wait no longer.
 
-    Raises NoOfferError, and what `move` raises.
+    `offer_id` is the offer that the caller means; with it this may be repeated. Raises NoOfferError, and what `move`
+    raises.
     """
     _, known = await locked_appointment(connection, appointment_id)
     await require_allowed_on(connection, known, person=by, action="move", now=now)
-    offer = (await _waiting(connection, appointment_id, now=now)).offer
-    if offer is None:
-        raise NoOfferError(appointment_id)
+    if offer_id is not None and await _was_taken(connection, known, offer_id):
+        return known
+    offer = await _require_offer(connection, appointment_id, offer_id, now=now)
     await offers.release(connection, offer, by=by, now=now, record=record)
     await waiting.leave(connection, appointment_id)
     return await move(
@@ -80,14 +87,18 @@ async def accept_offer(
 
 
 async def decline_offer(
-    connection: AsyncConnection, *, appointment_id: str, by: str, now: datetime, record: Record
+    connection: AsyncConnection,
+    *,
+    appointment_id: str,
+    by: str,
+    now: datetime,
+    record: Record,
+    offer_id: str | None = None,
 ) -> None:
     """Give back the time that is kept, and go on waiting. Raises NoOfferError, NoAppointmentError."""
     stored, known = await locked_appointment(connection, appointment_id)
     await require_allowed_on(connection, known, person=by, action="cancel", now=now)
-    offer = (await _waiting(connection, appointment_id, now=now)).offer
-    if offer is None:
-        raise NoOfferError(appointment_id)
+    offer = await _require_offer(connection, appointment_id, offer_id, now=now)
     await offers.pass_on(connection, stored, offer, by=by, now=now, record=record)
 
 
@@ -104,6 +115,25 @@ async def lapse_offer(
     current = await table.find(connection, offer.id)
     if current is not None and current.status == "proposed":
         await offers.pass_on(connection, stored, current, by=None, now=now, record=record)
+
+
+async def _require_offer(
+    connection: AsyncConnection, appointment_id: str, offer_id: str | None, *, now: datetime
+) -> Appointment:
+    offer = (await _waiting(connection, appointment_id, now=now)).offer
+    if offer is None or offer_id not in (None, offer.id):
+        raise NoOfferError(appointment_id)
+    return offer
+
+
+async def _was_taken(connection: AsyncConnection, known: Appointment, offer_id: str) -> bool:
+    hold = await table.find(connection, offer_id)
+    return (
+        hold is not None
+        and hold.holds_for == known.id
+        and hold.status == "cancelled"
+        and (known.status, known.start) == ("booked", hold.start)
+    )
 
 
 async def _waiting(connection: AsyncConnection, appointment_id: str, *, now: datetime) -> Waiting:

@@ -11,6 +11,7 @@ from appointments.errors import CareError, NotOfferedError, SlotTakenError, Wron
 from bots.booking_dialogue import Action, Step, chosen
 from bots.booking_ports import Booked, BookingDesk
 from bots.booking_talk import Talk, about, ask, done, numbered, offering, refused, visit_data, wanted_span
+from bots.booking_waiting import answer_waiting, asks_for_earlier
 from bots.commands import LISTING, plain
 from bots.i18n import Language
 from bots.replies import Asker, Reply, Turn
@@ -67,6 +68,8 @@ class Booking:
 
     async def _command(self, talk: Talk, argument: str) -> Reply:
         first = plain(argument.split(maxsplit=1)[0]) if argument else ""
+        if asks_for_earlier(plain(argument)):
+            return await self._which(talk, "wait", argument)
         if first in _LIST:
             return await self._list(talk)
         if first in _MOVE or first in _CANCEL:
@@ -164,6 +167,8 @@ class Booking:
                 start=step.start,
             )
             return done(talk, "booked", booked)
+        if step.do in ("wait", "wait-no-longer", "accept", "decline"):
+            return await answer_waiting(self._desk, talk, step)
         return (
             Reply("ok", talk.say("kept")) if step.appointment_id is None else await self._change(talk, step)
         )

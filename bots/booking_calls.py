@@ -1,9 +1,10 @@
 """Appointments for programs, over RPC: every action with its data, no numbers and no dialogue."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from appointments.errors import CareError
-from bots.booking_ports import Booked, BookingDesk
+from bots.booking_ports import Booked, BookingDesk, Offer
 from bots.booking_talk import refused, visit_data, wanted_span
 from bots.i18n import Language, translate
 from bots.replies import Asker, Reply, Turn
@@ -57,7 +58,28 @@ async def _change(
     if arguments.action == "confirm":
         confirmed = await desk.confirm(person, appointment_id=known, version=version)
         return _done("confirmed", confirmed, asker, language)
-    return Reply("malformed", translate(language, "assistant.malformed"))
+    return await _wait(desk, arguments, asker, language)
+
+
+async def _wait(
+    desk: BookingDesk, arguments: AppointmentArguments, asker: Asker, language: Language
+) -> Reply:
+    person, known, offer_id = asker.user_id, arguments.appointment_id or "", arguments.offer_id
+    match arguments.action:
+        case "wait":
+            waits = await desk.wait(person, known)
+            told = _done("waits", waits.visit, asker, language)
+            return replace(told, data=told.data | {"offer": _offer_data(waits.offer)})
+        case "wait-no-longer":
+            return _done("waits-no-longer", await desk.wait_no_longer(person, known), asker, language)
+        case "accept":
+            accepted = await desk.accept_offer(person, appointment_id=known, offer_id=offer_id)
+            return _done("moved", accepted, asker, language)
+        case "decline":
+            declined = await desk.decline_offer(person, appointment_id=known, offer_id=offer_id)
+            return _done("declined", declined, asker, language)
+        case _:
+            return Reply("malformed", translate(language, "assistant.malformed"))
 
 
 async def _list(desk: BookingDesk, asker: Asker, language: Language) -> Reply:
@@ -94,6 +116,12 @@ def _done(key: str, visit: Booked, asker: Asker, language: Language) -> Reply:
 
 def _line(visit: Booked, asker: Asker, language: Language) -> str:
     return f"{spoken(visit.start, zone=asker.zone, language=language)} — {visit.label}"
+
+
+def _offer_data(offer: Offer | None) -> dict[str, str] | None:
+    if offer is None:
+        return None
+    return {"id": offer.id, "start": _iso(offer.start), "answer_by": _iso(offer.answer_by)}
 
 
 def _iso(at: datetime) -> str:

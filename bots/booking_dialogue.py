@@ -9,7 +9,19 @@ from pydantic import BaseModel, ConfigDict
 
 from bots.commands import plain
 
-Action = Literal["offer", "book", "move", "ask-cancel", "cancel", "keep", "confirm"]
+Action = Literal[
+    "offer",
+    "book",
+    "move",
+    "ask-cancel",
+    "cancel",
+    "keep",
+    "confirm",
+    "wait",
+    "wait-no-longer",
+    "accept",
+    "decline",
+]
 
 LASTS = timedelta(hours=2)
 """How long a list may be answered. A reminder may be answered as long as its appointment is to come."""
@@ -17,10 +29,14 @@ LASTS = timedelta(hours=2)
 _NUMBER = re.compile(r"(?:(?:el|la|opcion|option|numero|number|n)\s+)?(\d{1,2})")
 _ORDINALS = ("primer", "segund", "tercer", "cuart", "quint"), ("first", "second", "third", "fourth", "fifth")
 _MEANINGS: tuple[tuple[str, tuple[Action, ...]], ...] = (
-    ("si s yes y ok vale claro confirmo confirmar confirm confirmado 👍 ✅ ✔", ("confirm", "cancel")),
-    ("no n nada dejala keep 👎", ("keep",)),
+    ("si s yes y ok vale claro 👍 ✅ ✔", ("confirm", "cancel", "accept")),
+    ("confirmo confirmar confirm confirmado", ("confirm", "cancel")),
+    ("acepto aceptar aceptarla accept", ("accept",)),
+    ("no n nada dejala keep 👎", ("keep", "decline")),
+    ("rechazo rechazar rechazarla decline refuse", ("decline",)),
     ("mover cambiar muevela cambiala move change reschedule 🔁 🔄", ("offer",)),
-    ("cancelar anular cancela anula cancelala cancel ❌ ✖", ("ask-cancel", "cancel")),
+    ("cancelar anular cancela anula cancelala cancel", ("ask-cancel", "cancel")),
+    ("❌ ✖", ("ask-cancel", "cancel", "decline")),
 )
 _WORDS: Mapping[str, tuple[Action, ...]] = {
     word: actions for words, actions in _MEANINGS for word in words.split()
@@ -28,7 +44,10 @@ _WORDS: Mapping[str, tuple[Action, ...]] = {
 
 
 class Step(BaseModel):
-    """Something that the person can choose. `appointment_id` and `version` are of one that is there already."""
+    """Something that the person can choose.
+
+    `appointment_id` and `version` are of one that is there already, `offer_id` of an earlier time for it.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,6 +56,7 @@ class Step(BaseModel):
     patient: str = ""
     appointment_id: str | None = None
     version: int | None = None
+    offer_id: str | None = None
     start: datetime | None = None
     words: str = ""
 

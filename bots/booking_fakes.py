@@ -4,9 +4,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from appointments.errors import NoAppointmentError, NotInCareTeamError, SlotTakenError, VersionChangedError
+from appointments.errors import (
+    NoAppointmentError,
+    NoOfferError,
+    NotInCareTeamError,
+    SlotTakenError,
+    VersionChangedError,
+    WrongStateError,
+)
 from appointments.intervals import Interval
-from bots.booking_ports import Bookable, Booked
+from bots.booking_ports import Bookable, Booked, Offer, Waits
 
 _LENGTH = timedelta(minutes=20)
 
@@ -20,6 +27,9 @@ class FakeBookingDesk:
         self.booked: dict[str, Booked] = {}
         self.delays: dict[str, int] = {}
         self.confirmed: set[str] = set()
+        self.waiting: set[str] = set()
+        self.offers: dict[str, Offer] = {}
+        self.accepted: dict[str, tuple[str, datetime]] = {}
 
     async def bookable(self, person: str) -> Sequence[Bookable]:
         """For whom this person may book now."""
@@ -94,10 +104,48 @@ class FakeBookingDesk:
         self.confirmed.add(known.id)
         return known
 
+    async def wait(self, person: str, appointment_id: str) -> Waits:
+        """Wait with it."""
+        known = await self.visit(person, appointment_id)
+        if known.status != "booked":
+            raise WrongStateError(appointment_id)
+        self.waiting.add(known.id)
+        return Waits(known, self.offers.get(known.id))
+
+    async def wait_no_longer(self, person: str, appointment_id: str) -> Booked:
+        """Wait no longer."""
+        known = await self.visit(person, appointment_id)
+        self.waiting.discard(known.id)
+        self.offers.pop(known.id, None)
+        return known
+
+    async def accept_offer(self, person: str, *, appointment_id: str, offer_id: str | None) -> Booked:
+        """Move it to what is kept."""
+        known = await self.visit(person, appointment_id)
+        if offer_id is not None and self.accepted.get(offer_id) == (known.id, known.start):
+            return known
+        offer = self._offer(appointment_id, offer_id)
+        self.waiting.discard(known.id)
+        self.accepted[offer.id] = known.id, offer.start
+        self.free.append(offer.start)
+        return await self.move(person, appointment_id=known.id, version=None, start=offer.start)
+
+    async def decline_offer(self, person: str, *, appointment_id: str, offer_id: str | None) -> Booked:
+        """Give it back."""
+        known = await self.visit(person, appointment_id)
+        self.free.append(self._offer(appointment_id, offer_id).start)
+        return known
+
     async def announce_delay(self, person: str, *, operation_id: str, minutes: int) -> int:
         """Those who wait for this person."""
         self.delays[operation_id] = minutes
         return sum(one.professional == person and one.status == "booked" for one in self.booked.values())
+
+    def _offer(self, appointment_id: str, offer_id: str | None) -> Offer:
+        offer = self.offers.get(appointment_id)
+        if offer is None or offer_id not in (None, offer.id):
+            raise NoOfferError(appointment_id)
+        return self.offers.pop(appointment_id)
 
     async def _known(self, person: str, appointment_id: str, version: int | None) -> Booked:
         known = await self.visit(person, appointment_id)

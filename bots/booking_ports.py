@@ -31,6 +31,23 @@ class Booked:
     label: str
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An earlier time that is kept for an appointment until it is answered."""
+
+    id: str
+    start: datetime
+    answer_by: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """An appointment with which an earlier time is waited for, and what is kept for it."""
+
+    visit: Booked
+    offer: Offer | None
+
+
 class BookingDesk(Protocol):
     """Appointments, for people in a chat. Everything raises what appointments/errors.py says."""
 
@@ -64,6 +81,18 @@ class BookingDesk(Protocol):
 
     async def confirm(self, person: str, *, appointment_id: str, version: int | None) -> Booked:
         """Note that the person says she comes; may be repeated."""
+
+    async def wait(self, person: str, appointment_id: str) -> Waits:
+        """From now on wait for an earlier time; whoever waits already keeps her place in the line."""
+
+    async def wait_no_longer(self, person: str, appointment_id: str) -> Booked:
+        """Wait no longer, and give back what is kept; may be repeated."""
+
+    async def accept_offer(self, person: str, *, appointment_id: str, offer_id: str | None) -> Booked:
+        """Move it to the earlier time; the same `offer_id` again changes nothing. Raises NoOfferError."""
+
+    async def decline_offer(self, person: str, *, appointment_id: str, offer_id: str | None) -> Booked:
+        """Give the earlier time back, and go on waiting. Raises NoOfferError."""
 
     async def announce_delay(self, person: str, *, operation_id: str, minutes: int) -> int:
         """Tell everybody who waits for this professional today; how many appointments that concerns."""

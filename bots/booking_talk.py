@@ -7,6 +7,7 @@ from typing import Any
 
 from appointments.errors import (
     CareError,
+    NoOfferError,
     NotInCareTeamError,
     NotOfferedError,
     SlotTakenError,
@@ -16,7 +17,7 @@ from appointments.errors import (
 )
 from appointments.intervals import Interval
 from bots.booking_dialogue import LASTS, Action, Dialogue, Step
-from bots.booking_ports import Bookable, Booked
+from bots.booking_ports import Bookable, Booked, Offer
 from bots.i18n import Language, translate
 from bots.replies import Asker, Reply, Turn
 from bots.rpc import Status
@@ -49,6 +50,12 @@ def reminder_dialogue(visit: Booked) -> Dialogue:
     return Dialogue(steps=steps, again=about(visit, "offer"), expires_at=visit.end)
 
 
+def offer_dialogue(visit: Booked, offer: Offer) -> Dialogue:
+    """What can be answered to an earlier time for this appointment; too late, that is said."""
+    steps = (_of_offer(visit, offer, "accept"), _of_offer(visit, offer, "decline"))
+    return Dialogue(steps=steps, expires_at=offer.start)
+
+
 def visit_data(visit: Booked) -> dict[str, object]:
     """The appointment for programs, in the words of the REST API."""
     return {
@@ -79,6 +86,10 @@ def about(visit: Booked, action: Action) -> Step:
     )
 
 
+def _of_offer(visit: Booked, offer: Offer, action: Action) -> Step:
+    return about(visit, action).model_copy(update={"offer_id": offer.id})
+
+
 def ask(
     talk: Talk,
     steps: Sequence[Step],
@@ -107,6 +118,8 @@ def refused(language: Language, error: CareError) -> Reply:
             return Reply("not-found", translate(language, "booking.changed"))
         case NotInCareTeamError():
             return Reply("not-in-care-team", translate(language, "booking.no-care"))
+        case NoOfferError():
+            return Reply("not-found", translate(language, "booking.offer-gone"))
         case _:
             return Reply("not-found", translate(language, "booking.gone"))
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from appointments.booking import Appointment
 from appointments.ical import ical_status
-from bots.booking_ports import Booked
+from bots.booking_ports import Booked, Offer
 from bots.i18n import Language, translate
 from bots.spoken_times import spoken
 
@@ -34,6 +34,19 @@ def reminder(visit: Booked, *, reader: Reader, now: datetime) -> str:
         reader.language, "reminder.coming", time=_time(visit, reader), who=visit.label, left=left
     )
     return f"{text}\n{translate(reader.language, 'reminder.choices')}"
+
+
+def offer(visit: Booked, kept: Offer, *, reader: Reader) -> str:
+    """That an earlier time is kept for this appointment, until when, and how to answer."""
+    text = translate(
+        reader.language,
+        "reminder.offer",
+        time=spoken(kept.start, zone=reader.zone, language=reader.language),
+        current=_time(visit, reader),
+        until=spoken(kept.answer_by, zone=reader.zone, language=reader.language),
+        who=visit.label,
+    )
+    return f"{text}\n{translate(reader.language, 'reminder.offer-choices')}"
 
 
 def delay(visit: Booked, *, minutes: int, reader: Reader) -> str:

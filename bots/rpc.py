@@ -48,7 +48,18 @@ class AppointmentArguments(BaseModel):
         frozen=True, extra="forbid", populate_by_name=True, title="appointment arguments"
     )
 
-    action: Literal["list", "slots", "book", "move", "cancel", "confirm"] = "list"
+    action: Literal[
+        "list",
+        "slots",
+        "book",
+        "move",
+        "cancel",
+        "confirm",
+        "wait",
+        "wait-no-longer",
+        "accept",
+        "decline",
+    ] = "list"
     professional: str = Field(
         default="", alias="with", max_length=255, description="For `slots` and `book`: a Matrix user id."
     )
@@ -59,6 +70,9 @@ class AppointmentArguments(BaseModel):
     start: AwareDatetime | None = Field(default=None, description="For `book` and `move`.")
     appointment_id: str | None = Field(default=None, max_length=64)
     version: int | None = Field(default=None, ge=1, description="Refused if it is another by now.")
+    offer_id: str | None = Field(
+        default=None, max_length=64, description="For `accept` and `decline`: refused if another one is kept."
+    )
 
 
 class LateArguments(BaseModel):
@@ -103,7 +117,8 @@ class ResultContent(BaseModel):
     data: dict[str, Any] = Field(
         description="help: `commands`. consult: `conversation_id`, `with` and `on_behalf_of`, or "
         "`contacts` (each `user_id`, `name`, `on_behalf_of`) and `total`. appointment: `appointments`, `slots` "
-        "(starts) or `appointment`. late: `told` and `minutes`."
+        "(starts) or `appointment`; of `wait` also `offer` (`id`, `start`, `answer_by`; null: none yet). "
+        "late: `told` and `minutes`."
     )
     relates_to: Relation = Field(alias="m.relates_to")
 

@@ -1,11 +1,11 @@
 """Appointments for people in a chat: the use cases behind bots/booking_ports.py."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, time, timedelta
-from hashlib import sha256
 from zoneinfo import ZoneInfo
 
 from appointments import booking_services as booking
+from appointments import waiting_services as waiting
 from appointments.access import standings_of
 from appointments.appointment_access import require_slots_shown
 from appointments.appointment_permissions import APPOINTMENT_TABLE
@@ -16,8 +16,9 @@ from appointments.listing import appointments_of
 from appointments.locking import locked_appointment
 from appointments.sealing import Sealer
 from appointments.storage import schedules
-from bots.booking_ports import Bookable, Booked
+from bots.booking_ports import Bookable, Booked, Waits
 from bridge.appointment_facts import record_appointment
+from bridge.booked import appointment_id_of, as_booked, as_offer, label
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.facts import Fact, append
@@ -164,6 +165,52 @@ class BookingDesk:
             )
         return await self._shown(found, person)
 
+    async def wait(self, person: str, appointment_id: str) -> Waits:
+        """From now on wait for an earlier time."""
+        async with self._database.write() as connection:
+            waits = await waiting.wait_for_earlier(
+                connection, appointment_id=appointment_id, by=person, now=self._now()
+            )
+        return Waits(await self.visit(person, appointment_id), as_offer(waits.offer))
+
+    async def wait_no_longer(self, person: str, appointment_id: str) -> Booked:
+        """Wait no longer."""
+        async with self._database.write() as connection:
+            await waiting.wait_no_longer(
+                connection,
+                appointment_id=appointment_id,
+                by=person,
+                now=self._now(),
+                record=record_appointment,
+            )
+        return await self.visit(person, appointment_id)
+
+    async def accept_offer(self, person: str, *, appointment_id: str, offer_id: str | None) -> Booked:
+        """Move it to the earlier time."""
+        async with self._database.write() as connection:
+            moved = await waiting.accept_offer(
+                connection,
+                appointment_id=appointment_id,
+                offer_id=offer_id,
+                by=person,
+                now=self._now(),
+                record=record_appointment,
+            )
+        return await self._shown(moved, person)
+
+    async def decline_offer(self, person: str, *, appointment_id: str, offer_id: str | None) -> Booked:
+        """Give the earlier time back."""
+        async with self._database.write() as connection:
+            await waiting.decline_offer(
+                connection,
+                appointment_id=appointment_id,
+                offer_id=offer_id,
+                by=person,
+                now=self._now(),
+                record=record_appointment,
+            )
+        return await self.visit(person, appointment_id)
+
     async def announce_delay(self, person: str, *, operation_id: str, minutes: int) -> int:
         """Tell everybody whose visit with this professional is still to come today."""
         now = self._now()
@@ -179,48 +226,21 @@ class BookingDesk:
                 end=_end_of_day(now, stored.schedule.zone_info),
                 statuses=("booked", "arrived"),
             )
-            waiting = [
+            awaited = [
                 one
                 for one in found
                 if one.professional == person and not is_over(one, minutes=minutes, now=now)
             ]
-            for one in waiting:
+            for one in awaited:
                 await tell_of_delay(
                     connection, one, operation_id=operation_id, minutes=minutes, sealer=self._sealer, now=now
                 )
-        return len(waiting)
+        return len(awaited)
 
     async def _shown(self, found: Appointment, person: str) -> Booked:
         async with self._database.read() as connection:
             names = await names_of(connection, {found.patient, found.professional}, sealer=self._sealer)
         return as_booked(found, person=person, names=names)
-
-
-def as_booked(appointment: Appointment, *, person: str, names: Mapping[str, str]) -> Booked:
-    """The appointment as this person sees it."""
-    return Booked(
-        id=appointment.id,
-        version=appointment.version,
-        professional=appointment.professional,
-        patient=appointment.patient,
-        start=appointment.start,
-        end=appointment.end,
-        status=appointment.status,
-        label=label(person, appointment.patient, appointment.professional, names),
-    )
-
-
-def label(person: str, patient: str, professional: str, names: Mapping[str, str]) -> str:
-    """With whom it is, for this person; somebody who acts for the patient reads for whom, too."""
-    if person == professional:
-        return names.get(patient, patient)
-    other = names.get(professional, professional)
-    return other if person == patient else f"{other} · {names.get(patient, patient)}"
-
-
-def appointment_id_of(event_id: str) -> str:
-    """The id of the appointment that this event books: always the same, and nobody's but this event's."""
-    return sha256(f"appointment:{event_id}".encode()).hexdigest()[:32]
 
 
 def _end_of_day(now: datetime, zone: ZoneInfo) -> datetime:

@@ -1,17 +1,20 @@
 """What each person can choose now in her chat with the assistant: kept sealed, so that it survives a restart."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from appointments.booking import Appointment
 from appointments.sealing import Sealer
 from appointments.storage.appointments import find
 from bots.booking_dialogue import Dialogue
-from bots.booking_talk import reminder_dialogue
-from bridge.booking_desk import as_booked
+from bots.booking_talk import offer_dialogue, reminder_dialogue
+from bridge.booked import as_booked, as_offer
+from bridge.notifications import ledger
 from bridge.reminding.notices import delivery_id_of
-from bridge.storage.deliveries import deliveries
 from bridge.storage.reminding import dialogues
 from bridge.storage.sends import DELIVERY_PREFIX, sends
 from bridge.storage.statements import upsert
@@ -54,7 +57,7 @@ class Dialogues:
     ) -> None:
         """The same, unless she is choosing from a list that she asked for.
 
-        An older reminder gives way, and so does the question whether to cancel: her "1" or "yes" may mean this one.
+        What else was asked, by an older reminder or whether to cancel, gives way: her "1" or "yes" may mean this.
         """
         last = await self._last(connection, person)
         if last is None or last.expires_at <= now or not _is_list(last):
@@ -67,18 +70,24 @@ class Dialogues:
         return Dialogue.model_validate_json(self._sealer.open(sealed, context=_context(person)))
 
     async def _of_delivery(self, connection: AsyncConnection, person: str, send_id: str) -> Dialogue | None:
-        row = (
-            await connection.execute(
-                select(deliveries.c.subject).where(
-                    deliveries.c.id == delivery_id_of(send_id), deliveries.c.person == person
-                )
-            )
-        ).one_or_none()
-        appointment = None if row is None else await find(connection, row.subject)
-        if appointment is None:
+        told = await ledger.find(connection, delivery_id_of(send_id), sealer=self._sealer)
+        appointment = None if told is None or told.person != person else await find(connection, told.subject)
+        if told is None or appointment is None:
             return None
-        dialogue = reminder_dialogue(as_booked(appointment, person=person, names={}))
-        return dialogue.model_copy(update={"send_id": send_id})
+        seen = replace(appointment, version=told.data.get("version", appointment.version))
+        dialogue = await answers_to(connection, seen, person=person, names={})
+        return None if dialogue is None else dialogue.model_copy(update={"send_id": send_id})
+
+
+async def answers_to(
+    connection: AsyncConnection, told: Appointment, *, person: str, names: Mapping[str, str]
+) -> Dialogue | None:
+    """What this person can answer to news of an appointment as it was told, or to an offer."""
+    offer = as_offer(told)
+    if offer is None or told.holds_for is None:
+        return reminder_dialogue(as_booked(told, person=person, names=names))
+    waits = await find(connection, told.holds_for)
+    return None if waits is None else offer_dialogue(as_booked(waits, person=person, names=names), offer)
 
 
 async def prune(connection: AsyncConnection, *, now: datetime) -> int:
@@ -88,7 +97,7 @@ async def prune(connection: AsyncConnection, *, now: datetime) -> int:
 
 def _is_list(dialogue: Dialogue) -> bool:
     is_told = dialogue.send_id.startswith(DELIVERY_PREFIX)
-    return not is_told and all(step.do != "cancel" for step in dialogue.steps)
+    return not is_told and all(step.do not in ("cancel", "wait-no-longer") for step in dialogue.steps)
 
 
 def _context(person: str) -> str:

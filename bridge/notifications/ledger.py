@@ -53,7 +53,8 @@ _CLAIM = (
     .values(claim=bindparam("lease"), due_at=bindparam("until"), attempts=_c.attempts + 1)
     .returning(deliveries)
 )
-_OPEN_ONE = select(deliveries).where(_c.id == bindparam("one"), _IS_OPEN)
+_ONE = select(deliveries).where(_c.id == bindparam("one"))
+_OPEN_ONE = _ONE.where(_IS_OPEN)
 _HELD = (
     select(_c.id).where(_c.id == bindparam("one"), _c.claim == bindparam("lease"), _IS_OPEN).with_for_update()
 )
@@ -149,6 +150,12 @@ async def claim(
 async def hold(connection: AsyncConnection, claimed: Claimed) -> bool:
     """Whether it is still ours; then nobody cancels it before the end of this transaction."""
     return (await connection.execute(_HELD, {"one": claimed.id, "lease": claimed.lease})).first() is not None
+
+
+async def find(connection: AsyncConnection, delivery_id: str, *, sealer: Sealer) -> Delivery | None:
+    """The delivery, whether it was told or not, as long as it is remembered."""
+    row = (await connection.execute(_ONE, {"one": delivery_id})).first()
+    return None if row is None else Delivery(**_told(row, sealer))
 
 
 async def find_open(connection: AsyncConnection, delivery_id: str, *, sealer: Sealer) -> Delivery | None:

@@ -6,7 +6,7 @@ try took in and did not get as far as encrypting is set aside, and the next one 
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import bindparam, literal, select, update
@@ -15,12 +15,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from appointments.booking import Appointment
 from appointments.errors import NotInCareTeamError
 from appointments.sealing import Sealer
+from appointments.storage.appointments import find
 from bots import reminders as words
-from bots.booking_talk import reminder_dialogue
-from bridge.booking_desk import as_booked
+from bots.booking_dialogue import Dialogue
+from bots.booking_ports import Booked
+from bots.reminders import Reader
+from bridge.booked import as_booked, as_offer
 from bridge.clock import Now
 from bridge.database import Database
-from bridge.dialogues import Dialogues
+from bridge.dialogues import Dialogues, answers_to
 from bridge.errors import MessageRefusedError
 from bridge.notifications import ledger
 from bridge.notifications.errors import NotWantedError, UndeliverableError
@@ -29,7 +32,7 @@ from bridge.outbox import Outbox
 from bridge.people import names_of, reader_of
 from bridge.reminding.digest import lines_of_the_day
 from bridge.reminding.judging import Judging
-from bridge.reminding.kinds import CHANGES, DELAY, DIGEST, REMINDER
+from bridge.reminding.kinds import CHANGES, DELAY, DIGEST, OFFER, REMINDER
 from bridge.reminding.notices import EVENT_SUFFIX
 from bridge.storage.direct_chats import direct_chats
 from bridge.storage.people import people
@@ -46,11 +49,11 @@ _SET_ASIDE = (
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What to say: a text, an event for programs, or both."""
+    """What to say: a text, an event for programs, or both; and what can be answered."""
 
     text: str | None
     event: dict[str, Any] | None = None
-    about: Appointment | None = None
+    dialogue: Dialogue | None = None
 
 
 class ChatSender:
@@ -106,8 +109,12 @@ class ChatSender:
                     event_type=event_type,
                     content=content,
                 )
-            if delivery.kind == REMINDER and said.about is not None:
-                await self._let_answer(connection, delivery, said.about)
+            if said.dialogue is not None:
+                # A number alone, without a reply, means this unless a list is open.
+                named = said.dialogue.model_copy(update={"send_id": DELIVERY_PREFIX + delivery.id})
+                await self._dialogues.save_unless_open(
+                    connection, person=delivery.person, dialogue=named, now=self._now()
+                )
         return room_id, [send_id for send_id, _, _ in messages]
 
     async def _judged(self, connection: AsyncConnection, delivery: Claimed) -> _Said:
@@ -123,26 +130,26 @@ class ChatSender:
             connection, {appointment.patient, appointment.professional}, sealer=self._sealer
         )
         visit = as_booked(appointment, person=delivery.person, names=names)
-        if delivery.kind == REMINDER:
-            return _Said(words.reminder(visit, reader=reader, now=self._now()), about=appointment)
+        if delivery.kind in (REMINDER, OFFER):
+            dialogue = await answers_to(connection, appointment, person=delivery.person, names=names)
+            return _Said(await self._question(connection, appointment, visit, reader), dialogue=dialogue)
         if delivery.kind == DELAY:
             return _Said(words.delay(visit, minutes=int(delivery.data["minutes"]), reader=reader))
         kind = delivery.kind.removeprefix("appointment.")
         text = None if delivery.data.get("is_own") else words.changed(kind, visit, reader=reader)
         return _Said(text, words.appointment_content(appointment) if delivery.kind in CHANGES else None)
 
-    async def _let_answer(
-        self, connection: AsyncConnection, delivery: Claimed, appointment: Appointment
-    ) -> None:
-        # A number alone, without a reply, means the reminder unless a list is open.
-        names = await names_of(
-            connection, {appointment.patient, appointment.professional}, sealer=self._sealer
-        )
-        dialogue = reminder_dialogue(as_booked(appointment, person=delivery.person, names=names))
-        named = dialogue.model_copy(update={"send_id": DELIVERY_PREFIX + delivery.id})
-        await self._dialogues.save_unless_open(
-            connection, person=delivery.person, dialogue=named, now=self._now()
-        )
+    async def _question(
+        self, connection: AsyncConnection, appointment: Appointment, visit: Booked, reader: Reader
+    ) -> str:
+        """The words of a reminder, or of an earlier time for another appointment. Raises NotWantedError."""
+        offer = as_offer(appointment)
+        if offer is None or appointment.holds_for is None:
+            return words.reminder(visit, reader=reader, now=self._now())
+        waits = await find(connection, appointment.holds_for)
+        if waits is None:
+            raise NotWantedError
+        return words.offer(replace(visit, start=waits.start), offer, reader=reader)
 
     async def _set_aside(self, delivery: Claimed) -> None:
         """What is taken in and not encrypted is not sent: the next try judges anew, so nothing is said too late."""

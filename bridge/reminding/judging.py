@@ -11,6 +11,7 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.appointment_access import require_allowed_on
+from appointments.appointment_permissions import AppointmentAction
 from appointments.booking import Appointment
 from appointments.errors import NoAppointmentError, NotInCareTeamError
 from appointments.reminders import Reminder, is_worth_sending
@@ -21,7 +22,7 @@ from bridge.notifications import ledger, preferences
 from bridge.notifications.errors import NotNowError, NotWantedError
 from bridge.notifications.ledger import Delivery
 from bridge.notifications.preferences import Preferences
-from bridge.reminding.kinds import DELAY, DIGEST, REMINDER
+from bridge.reminding.kinds import DELAY, DIGEST, OFFER, REMINDER
 from bridge.reminding.notices import delivery_id_of
 from bridge.reminding.settings import ReminderSettings
 from bridge.reminding.telling import quiet_hours_of
@@ -88,13 +89,15 @@ class Judging:
 async def require_current(connection: AsyncConnection, delivery: Delivery, *, now: datetime) -> Appointment:
     """The appointment as it was when this was planned, for somebody who may still know of it.
 
-    Raises NotWantedError: it changed since, she takes no part any more, or it comes too late.
+    Of an offer it is the earlier time that is kept, for who may still take it. Raises NotWantedError: it changed
+    since, she takes no part any more, or it comes too late.
     """
     appointment = await find(connection, delivery.subject)
     if appointment is None or not _holds(delivery, appointment, now):
         raise NotWantedError
+    action: AppointmentAction = "move" if delivery.kind == OFFER else "see"
     try:
-        await require_allowed_on(connection, appointment, person=delivery.person, action="see", now=now)
+        await require_allowed_on(connection, appointment, person=delivery.person, action=action, now=now)
     except (NoAppointmentError, NotInCareTeamError) as error:
         raise NotWantedError from error
     return appointment
@@ -139,6 +142,8 @@ def _holds(delivery: Delivery, appointment: Appointment, now: datetime) -> bool:
         return not is_moved and not is_over(appointment, minutes=delivery.data["minutes"], now=now)
     if appointment.version != delivery.data.get("version"):
         return False
+    if delivery.kind == OFFER:
+        return appointment.answer_by is not None and now < appointment.answer_by
     return delivery.kind != REMINDER or _is_wanted(delivery, appointment, now)
 
 

@@ -4,6 +4,7 @@ REMINDER = "appointment.reminder"
 DELAY = "appointment.delay"
 DIGEST = "appointment.digest"
 CONFIRMED = "appointment.confirmed"
+OFFER = "appointment.offered"
 CHANGES = ("appointment.booked", "appointment.moved", "appointment.cancelled")
 
 WISHES = "wishes"

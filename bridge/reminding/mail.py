@@ -18,7 +18,7 @@ from bridge.settings import Settings
 
 
 class AppointmentMailSender:
-    """bridge.notifications.courier.Sender: changes with what calendars need, reminders, delays."""
+    """bridge.notifications.courier.Sender: changes with what calendars need, reminders, delays, offers."""
 
     def __init__(
         self, *, database: Database, judging: Judging, smtp: Smtp, writer: Writer, settings: Settings
@@ -43,6 +43,7 @@ class AppointmentMailSender:
             topic=delivery.kind.replace(".", "-"),
             time=spoken(appointment.start, zone=zone, language=wanted.language),
             minutes=delivery.data.get("minutes"),
+            until=spoken(appointment.answer_by or appointment.start, zone=zone, language=wanted.language),
         )
         if delivery.kind in CHANGES:
             self._attach_calendar(mail, appointment, wanted)

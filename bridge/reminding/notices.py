@@ -25,7 +25,7 @@ EVENT_SUFFIX = ":event"
 """Of the send that tells programs what another one tells people."""
 
 _TO_COME: tuple[Status, ...] = ("booked",)
-_ANNOUNCED = ("booked", "moved", "cancelled")
+_ANNOUNCED = ("booked", "moved", "cancelled", "offered")
 _PAST_ONCE_SHE_CAME = (*CHANGES, CONFIRMED, REMINDER)
 
 
@@ -50,12 +50,10 @@ _WITHDRAW = (
 async def note_change(connection: AsyncConnection, changed: AppointmentChanged) -> None:
     """Say no more what was true before, and say soon what is true now.
 
-    Who came and who did not is announced to nobody, and who came still hears of a delay. Offers of the waiting list
-    are neither.
+    Who came and who did not is announced to nobody, and who came still hears of a delay. An earlier time that is
+    offered is an appointment of its own: once it is answered, or kept no longer, nobody is told of it any more.
     """
     one = changed.appointment
-    if one.holds_for is not None:
-        return
     kinds = _PAST_ONCE_SHE_CAME if one.status == "arrived" else None
     await ledger.cancel(connection, subject=one.id, kinds=kinds, now=changed.at)
     await connection.execute(_WITHDRAW, {"appointment": one.id})

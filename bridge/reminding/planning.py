@@ -19,7 +19,7 @@ from appointments.storage.appointments import find
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.notifications import ledger
-from bridge.reminding.kinds import CONFIRMED, REMINDER, WISHES
+from bridge.reminding.kinds import CONFIRMED, OFFER, REMINDER, WISHES
 from bridge.reminding.settings import ReminderSettings
 from bridge.reminding.telling import Told, concerned, enter, quiet_hours_of, told
 from bridge.storage.reminding import appointment_notices as notices
@@ -96,9 +96,11 @@ class Planning:
             await self._announce(connection, replace(one, channels=("chat",)), kind, row)
             return
         for person in await concerned(connection, appointment, now=self._now()):
+            if kind == OFFER and person == appointment.professional:
+                continue  # to whom her free time is offered is no news for her
             one = await told(connection, appointment, person=person, sealer=self._sealer)
             await self._announce(connection, one, kind, row)
-            if row.kind != "cancelled" and person != appointment.professional:
+            if row.kind in ("booked", "moved") and person != appointment.professional:
                 await self._remind(connection, one, since=row.at)
 
     async def _announce(self, connection: AsyncConnection, one: Told, kind: str, row: Row[Any]) -> None:

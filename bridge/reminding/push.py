@@ -28,8 +28,9 @@ class AppointmentPushSender:
             await self._share_out(delivery)
             return
         async with self._database.read() as connection:
-            await self._judging.require_wanted(connection, delivery)
-        await self._pushes.push(delivery, {"kind": "appointment", "appointment_id": delivery.subject})
+            appointment = (await self._judging.require_wanted(connection, delivery)).appointment
+        known = appointment.holds_for or appointment.id  # an offer is about the appointment that waits
+        await self._pushes.push(delivery, {"kind": "appointment", "appointment_id": known})
 
     async def _share_out(self, delivery: Claimed) -> None:
         async with self._database.write() as connection:

@@ -11,7 +11,7 @@ appointment_notices = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("appointment_id", Text, nullable=False),
-    Column("kind", Text, nullable=False),  # booked | moved | cancelled | confirmed | wishes
+    Column("kind", Text, nullable=False),  # booked | moved | cancelled | offered | confirmed | wishes
     Column("by", Text, nullable=True),
     Column("at", Instant, nullable=False),
 )

@@ -72,6 +72,22 @@ async def test_what_is_taken_moves_the_appointment(diary: Diary) -> None:
         await diary.do(waiting.accept_offer, pedros)
 
 
+async def test_only_the_offer_that_was_meant_is_answered(diary: Diary) -> None:
+    """Accepted under its id it may be accepted again; another one is none."""
+    first, pedros, _ = await line(diary)
+    await diary.cancel(first)
+    hold = (await state(diary, pedros)).offer
+    assert hold is not None
+    for answer in (waiting.accept_offer, waiting.decline_offer):
+        with pytest.raises(NoOfferError):
+            await diary.do(answer, pedros, offer_id="another")
+    moved = await diary.do(waiting.accept_offer, pedros, offer_id=hold.id)
+    assert await diary.do(waiting.accept_offer, pedros, offer_id=hold.id) == moved
+    await diary.move(moved, NINE + 3 * DAY)
+    with pytest.raises(NoOfferError):
+        await diary.do(waiting.accept_offer, pedros, offer_id=hold.id)
+
+
 @pytest.mark.parametrize("how", ["decline", "leave", "cancel"])
 async def test_what_is_left_goes_to_the_next(diary: Diary, how: str) -> None:
     """Declined, given up, or cancelled: offered once to each."""
@@ -130,6 +146,16 @@ async def test_an_own_move_ends_what_is_no_better(diary: Diary) -> None:
     await diary.move(pedros, NINE + 20 * MINUTE)
     assert await offered(diary, pedros) is None
     assert await offered(diary, marias) == NINE + 40 * MINUTE
+
+
+async def test_nobody_is_offered_what_she_just_left(diary: Diary) -> None:
+    """Moved to a later day, María is not asked back; whoever waits behind her is."""
+    marias, pedros = await diary.book(NINE + DAY), await diary.book(NINE + 3 * DAY, patient=PEDRO)
+    await wait(diary, marias)
+    await wait(diary, pedros)
+    await diary.move(marias, NINE + 2 * DAY, by=GARCIA)
+    assert await offered(diary, marias) is None
+    assert await offered(diary, pedros) == NINE + DAY
 
 
 async def test_only_who_could_take_it_is_offered_it(diary: Diary) -> None:

@@ -6,15 +6,17 @@ import pytest
 
 from appointments.errors import (
     NoAppointmentError,
+    NoOfferError,
     NotInCareTeamError,
     SlotTakenError,
     VersionChangedError,
+    WrongStateError,
 )
 from appointments.intervals import Interval
 from appointments.schedule_services import put_schedule
 from appointments.services import start_representation
 from bots.booking_fakes import FakeBookingDesk
-from bots.booking_ports import Bookable, Booked
+from bots.booking_ports import Bookable, Booked, Waits
 from bots.booking_ports import BookingDesk as Port
 from bridge.booking_desk import BookingDesk
 from tests.appointments.diary import schedule
@@ -68,6 +70,23 @@ class DeskContract:
             cancelled = await desk.cancel(MARIA, appointment_id=booked.id, version=moved.version)
             assert cancelled.status == "cancelled"
         assert list(await desk.visits(MARIA)) == []
+
+    async def test_waiting_without_an_offer(self, desk: Port) -> None:
+        """May be repeated; nothing is there to answer; who has cancelled waits for nothing; strangers neither."""
+        booked = await self.book(desk, "$1")
+        for _ in range(2):
+            assert await desk.wait(MARIA, booked.id) == Waits(booked, None)
+        for answer in (desk.accept_offer, desk.decline_offer):
+            for offer_id in (None, "none"):
+                with pytest.raises(NoOfferError):
+                    await answer(MARIA, appointment_id=booked.id, offer_id=offer_id)
+        for _ in range(2):
+            assert await desk.wait_no_longer(MARIA, booked.id) == booked
+        with pytest.raises(NoAppointmentError):
+            await desk.wait(LOPEZ, booked.id)
+        await desk.cancel(MARIA, appointment_id=booked.id, version=None)
+        with pytest.raises(WrongStateError):
+            await desk.wait(MARIA, booked.id)
 
     @staticmethod
     async def book(desk: Port, operation_id: str, start: datetime = TUESDAY_10) -> Booked:

@@ -17,6 +17,18 @@ async def reminded(reminders: Reminders) -> dict[str, Any]:
     return {"m.relates_to": {"m.in_reply_to": {"event_id": await reminders.last_event()}}}
 
 
+async def test_an_old_reminder_confirms_no_new_time(reminders: Reminders) -> None:
+    """She answers what she saw; the other answers show the appointment as it stands."""
+    one = await reminders.book()
+    answering = await reminded(reminders)
+    await reminders.move(one, TUESDAY_10 + timedelta(hours=4))
+    await reminders.say("!ayuda")
+    assert "ya ha cambiado" in await reminders.say("1", **answering)
+    assert not await reminders.clinic.facts("appointment.confirmed")
+    assert "Su cita: martes 3 de marzo, 14:00" in await reminders.say("2", **answering)
+    assert "martes 3 de marzo, 14:00" in await reminders.say("3", **answering)
+
+
 async def test_a_number_alone_is_about_the_last_reminder(reminders: Reminders) -> None:
     """Not about an older one that nobody answered."""
     await reminders.book()

@@ -16,8 +16,10 @@ from appointments import booking_services as booking
 from appointments.booking import Appointment
 from appointments.quiet_hours import QuietHours
 from appointments.schedule_services import put_schedule
+from appointments.waiting_services import wait_for_earlier
 from bridge.appointment_facts import record_appointment
 from bridge.booking_desk import BookingDesk
+from bridge.bookings import pass_on_lapsed
 from bridge.database import Database
 from bridge.notifications import preferences
 from bridge.notifications.courier import Courier
@@ -223,3 +225,27 @@ async def test_a_reminder_keeps_to_the_hours_that_are_quiet_now(mails: Mails) ->
     await mails.wants(Preferences(address="lucia@example.org", email=True, reminders=False))
     mails.clinic.clock.at = TUESDAY_10 + timedelta(hours=1, minutes=50)
     assert len(await mails.tick()) == 2
+
+
+async def test_an_earlier_time_is_told_to_who_has_no_chat(mails: Mails) -> None:
+    """When it is and until when it is kept, without a file; nothing once it is not kept any more."""
+    clinic = mails.clinic
+    late = await mails.book(TUESDAY_10 + timedelta(days=1))
+    for start in (TUESDAY_10, TUESDAY_10 + timedelta(hours=1)):
+        freed = await mails.book(start)
+        async with clinic.database.write() as connection:
+            await wait_for_earlier(connection, appointment_id=late.id, by=LUCIA, now=clinic.clock())
+            await booking.cancel(
+                connection, appointment_id=freed.id, by=LUCIA, now=clinic.clock(), record=record_appointment
+            )
+        await mails.tick()
+        clinic.clock.pass_by(minutes=60)
+        await pass_on_lapsed(clinic.database, now=clinic.clock())
+    first, second = [mail for mail in await mails.tick() if "antes" in mail["Subject"]]
+    text = first.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert "martes 3 de marzo, 10:00" in text
+    assert "hasta: lunes 2 de marzo, 10:00" in text
+    assert "11:00" in second.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert not list(first.iter_attachments())
+    clinic.clock.at = TUESDAY_10 - timedelta(minutes=20)
+    assert len([mail for mail in await mails.tick() if "antes" in mail["Subject"]]) == 2
