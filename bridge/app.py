@@ -85,10 +85,20 @@ async def opened(settings: Settings, *, now: Now = utc_now) -> AsyncGenerator[Pl
         stack.push_async_callback(database.close)
         connector = aiohttp.TCPConnector(limit=_REQUESTS_AT_ONCE)
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
-        yield _compose(settings, now=now, database=database, http=http)
+        # Files travel as slowly as those who send and fetch them, and are counted by the settings.
+        for_files = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+        files = await stack.enter_async_context(for_files)
+        yield _compose(settings, now=now, database=database, http=http, files=files)
 
 
-def _compose(settings: Settings, *, now: Now, database: Database, http: aiohttp.ClientSession) -> Platform:
+def _compose(
+    settings: Settings,
+    *,
+    now: Now,
+    database: Database,
+    http: aiohttp.ClientSession,
+    files: aiohttp.ClientSession,
+) -> Platform:
     secret = settings.secret.get_secret_value()
     sealer = Sealer(derive_key(secret, "words and secrets at rest"))
     matrix = MatrixClient(
@@ -185,7 +195,7 @@ def _compose(settings: Settings, *, now: Now, database: Database, http: aiohttp.
     read_marks = ReadMarks(database=database, matrix=matrix, conversations=conversations, now=now)
     uploading, downloading = _attachments(
         settings,
-        http=http,
+        http=files,
         database=database,
         matrix=matrix,
         encryption=encryption,

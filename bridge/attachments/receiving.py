@@ -1,9 +1,10 @@
 """A file on its way in: judged by its first bytes, hashed, scanned and encrypted while it streams.
 
 Only ciphertext touches the disk, in a file without a name that is gone with the process: the homeserver wants to
-know the length before the first byte, and learns nothing of a file that was not received whole.
+know the length before the first byte, and what a request lets us expect may be wrong.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from hashlib import sha256
 from tempfile import TemporaryFile
 from typing import IO
 
+from bridge.attachments.ahead import Ahead
 from bridge.attachments.clamd import Scan
 from bridge.attachments.encrypted_file import Encryptor
 from bridge.attachments.errors import EmptyFileError, TooLargeError
@@ -19,7 +21,7 @@ from bridge.attachments.pictures import LARGEST_PICTURE, PICTURE_TYPES, Picture,
 from bridge.attachments.types import HEAD_BYTES, type_of
 from bridge.settings import AttachmentSettings
 
-PIECE_BYTES = 256 * 1024
+PIECE_BYTES = 512 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,7 @@ class Received:
     spool: IO[bytes]
     encryptor: Encryptor
     picture: Picture | None
+    ahead: Ahead | None
 
 
 class Receiving:
@@ -44,9 +47,9 @@ class Receiving:
 
     @asynccontextmanager
     async def received(
-        self, pieces: AsyncIterable[bytes], *, name: str, declared: str | None
+        self, pieces: AsyncIterable[bytes], *, name: str, declared: str | None, ahead: Ahead | None = None
     ) -> AsyncGenerator[Received]:
-        """The file that these pieces are, for the length of the block.
+        """The file that these pieces are, for the length of the block; `ahead` is given its ciphertext as it comes.
 
         Raises EmptyFileError, TypeNotAllowedError, TypeMismatchError, TooLargeError as soon as they are known;
         InfectedError, ScannerUnavailableError.
@@ -60,10 +63,14 @@ class Receiving:
             scan = None
             if self._settings.clamd is not None:
                 scan = await stack.enter_async_context(Scan(self._settings.clamd))
-            intake = _Intake(spool=spool, scan=scan, limit=self._settings.max_bytes, mime_type=mime_type)
+            intake = _Intake(
+                spool=spool, scan=scan, ahead=ahead, limit=self._settings.max_bytes, mime_type=mime_type
+            )
+            stack.push_async_callback(intake.settle)
             await intake.take(head)
             async for piece in rest:
                 await intake.take(piece)
+            await intake.finish()
             if scan is not None:
                 await scan.verdict()
             picture = await self._pictures.look(intake.picture) if intake.picture else None
@@ -76,6 +83,7 @@ class Receiving:
                 spool=spool,
                 encryptor=intake.encryptor,
                 picture=picture,
+                ahead=ahead,
             )
 
 
@@ -91,27 +99,55 @@ async def _head(pieces: AsyncIterator[bytes]) -> bytes:
 
 
 class _Intake:
-    """What is done with each piece. `picture` holds a small enough one as it is."""
+    """What is done with each piece, in a thread while the next one comes. `picture` holds a small enough one."""
 
-    def __init__(self, *, spool: IO[bytes], scan: Scan | None, limit: int, mime_type: str) -> None:
+    def __init__(
+        self, *, spool: IO[bytes], scan: Scan | None, ahead: Ahead | None, limit: int, mime_type: str
+    ) -> None:
         self.size = 0
         self.hash = sha256()
         self.encryptor = Encryptor()
         self.picture: bytearray | None = bytearray() if mime_type in PICTURE_TYPES else None
         self._spool = spool
         self._scan = scan
+        self._ahead = ahead
         self._limit = limit
+        self._working: asyncio.Future[bytes] | None = None
 
     async def take(self, piece: bytes) -> None:
         """Raises TooLargeError, ScannerUnavailableError."""
         self.size += len(piece)
         if self.size > self._limit:
             raise TooLargeError
-        self.hash.update(piece)
         if self.picture is not None:
             self.picture += piece
             if len(self.picture) > LARGEST_PICTURE:
                 self.picture = None
         if self._scan is not None:
             await self._scan.feed(piece)
-        self._spool.write(self.encryptor.update(piece))
+        encrypted = await self._encrypted()
+        self._working = asyncio.get_running_loop().run_in_executor(None, self._work, piece)
+        await self._pass_on(encrypted)
+
+    async def finish(self) -> None:
+        """There are no more pieces."""
+        await self._pass_on(await self._encrypted())
+
+    async def settle(self) -> None:
+        """Wait until nothing uses the spool."""
+        if self._working is not None:
+            await asyncio.wait([self._working])
+
+    def _work(self, piece: bytes) -> bytes:
+        self.hash.update(piece)
+        encrypted = self.encryptor.update(piece)
+        self._spool.write(encrypted)
+        return encrypted
+
+    async def _encrypted(self) -> bytes:
+        working, self._working = self._working, None
+        return b"" if working is None else await working
+
+    async def _pass_on(self, encrypted: bytes) -> None:
+        if self._ahead is not None and encrypted:
+            await self._ahead.feed(encrypted)

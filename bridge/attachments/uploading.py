@@ -4,14 +4,15 @@ A crash before the row is committed leaves ciphertext whose key was never stored
 again, uploads anew under another key.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import IO
 
 from appointments.sealing import Sealer
 from bridge.attachments import store
+from bridge.attachments.ahead import Ahead
 from bridge.attachments.content import Details, Thumbnail
-from bridge.attachments.encrypted_file import EncryptedFile, Encryptor
+from bridge.attachments.encrypted_file import Encryptor
 from bridge.attachments.errors import TooLargeError
 from bridge.attachments.ids import id_of_upload
 from bridge.attachments.pictures import THUMBNAIL_TYPE, Picture
@@ -57,15 +58,29 @@ class Uploading:
 
     @asynccontextmanager
     async def received(
-        self, pieces: AsyncIterable[bytes], *, owner: str, name: str, declared: str | None
+        self,
+        pieces: AsyncIterable[bytes],
+        *,
+        owner: str,
+        name: str,
+        declared: str | None,
+        expected_bytes: int | None,
     ) -> AsyncGenerator[Received]:
         """The file that these pieces are, for the length of the block.
 
+        `expected_bytes` is for an owner who was admitted: as many as the file has if nothing speaks against it.
         Raises what Receiving.received raises, and TooManyAttemptsError.
         """
-        with self._slots.taken(owner):
-            async with self._receiving.received(pieces, name=name, declared=declared) as received:
-                yield received
+        async with AsyncExitStack() as stack:
+            stack.enter_context(self._slots.taken(owner))
+            ahead = None
+            if expected_bytes is not None and expected_bytes > 0:
+                ahead = await stack.enter_async_context(
+                    Ahead(self._media, owner=owner, size=expected_bytes).opened()
+                )
+            yield await stack.enter_async_context(
+                self._receiving.received(pieces, name=name, declared=declared, ahead=ahead)
+            )
 
     async def keep(
         self, received: Received, *, owner: str, conversation_id: str, operation_id: str
@@ -100,15 +115,14 @@ class Uploading:
     async def _upload(self, received: Received, *, owner: str) -> Details:
         picture = received.picture
         thumbnail = None if picture is None else await self._upload_thumbnail(picture, owner=owner)
-        file = await self._put(
-            owner=owner, size=received.size, pieces=_spooled(received.spool), encryptor=received.encryptor
-        )
+        with _told():
+            url = await self._sent(received, owner=owner)
         return Details(
             name=received.name,
             mime_type=received.mime_type,
             size=received.size,
             sha256=received.sha256,
-            file=file,
+            file=received.encryptor.described(url),
             width=None if picture is None else picture.width,
             height=None if picture is None else picture.height,
             thumbnail=thumbnail,
@@ -117,27 +131,33 @@ class Uploading:
     async def _upload_thumbnail(self, picture: Picture, *, owner: str) -> Thumbnail:
         encryptor = Encryptor()
         encrypted = encryptor.update(picture.thumbnail_bytes)
-        file = await self._put(owner=owner, size=len(encrypted), pieces=_once(encrypted), encryptor=encryptor)
+        with _told():
+            url = await self._media.upload(user_id=owner, size=len(encrypted), pieces=_once(encrypted))
         return Thumbnail(
-            file=file,
+            file=encryptor.described(url),
             mime_type=THUMBNAIL_TYPE,
             size=len(encrypted),
             width=picture.thumbnail_width,
             height=picture.thumbnail_height,
         )
 
-    async def _put(
-        self, *, owner: str, size: int, pieces: AsyncIterator[bytes], encryptor: Encryptor
-    ) -> EncryptedFile:
-        try:
-            url = await self._media.upload(user_id=owner, size=size, pieces=pieces)
-        except HomeserverUnreachableError as error:
-            raise HomeserverUnavailableError from error
-        except MatrixError as error:
-            if error.errcode == "M_TOO_LARGE":  # the homeserver's limit is below ours
-                raise TooLargeError from error
-            raise HomeserverUnavailableError(retry_after_s=error.retry_after_s or 5.0) from error
-        return encryptor.described(url)
+    async def _sent(self, received: Received, *, owner: str) -> str:
+        ahead = None if received.ahead is None else await received.ahead.complete()
+        if ahead is not None:
+            return ahead
+        return await self._media.upload(user_id=owner, size=received.size, pieces=_spooled(received.spool))
+
+
+@contextmanager
+def _told() -> Generator[None]:
+    try:
+        yield
+    except HomeserverUnreachableError as error:
+        raise HomeserverUnavailableError from error
+    except MatrixError as error:
+        if error.errcode == "M_TOO_LARGE":  # the homeserver's limit is below ours
+            raise TooLargeError from error
+        raise HomeserverUnavailableError(retry_after_s=error.retry_after_s or 5.0) from error
 
 
 async def _spooled(spool: IO[bytes]) -> AsyncIterator[bytes]:

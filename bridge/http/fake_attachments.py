@@ -25,6 +25,7 @@ class FakeAttachments:
         self.files: dict[str, tuple[str, UploadedAttachment, bytes]] = {}
         self.broken: set[str] = set()
         self.admitted: list[str] = []
+        self.expected: list[int | None] = []
 
     async def admit(self, *, owner: str, conversation_id: str) -> None:
         """As the clinic says."""
@@ -33,9 +34,16 @@ class FakeAttachments:
 
     @asynccontextmanager
     async def received(
-        self, pieces: AsyncIterable[bytes], *, owner: str, name: str, declared: str | None
+        self,
+        pieces: AsyncIterable[bytes],
+        *,
+        owner: str,
+        name: str,
+        declared: str | None,
+        expected_bytes: int | None,
     ) -> AsyncGenerator[Received]:
         """The file that these pieces are."""
+        self.expected.append(expected_bytes)
         with self._slots.taken(owner):
             async with self._receiving.received(pieces, name=name, declared=declared) as received:
                 yield received

@@ -89,10 +89,17 @@ class Uploads(Protocol):
         """Raises ConversationNotFoundError, NotInCareTeamError, IdentityChangedError unless they may send there."""
 
     def received(
-        self, pieces: AsyncIterable[bytes], *, owner: str, name: str, declared: str | None
+        self,
+        pieces: AsyncIterable[bytes],
+        *,
+        owner: str,
+        name: str,
+        declared: str | None,
+        expected_bytes: int | None,
     ) -> AbstractAsyncContextManager[Received]:
         """The file that these pieces are, for the length of the block.
 
+        `expected_bytes` is for an owner who was admitted: as many as the file has if nothing speaks against it.
         Raises EmptyFileError, TypeNotAllowedError, TypeMismatchError, TooLargeError, InfectedError,
         ScannerUnavailableError, TooManyAttemptsError.
         """

@@ -13,6 +13,7 @@ from bridge.attachments.errors import TooLargeError
 from bridge.attachments.receiving import PIECE_BYTES, Received
 from bridge.http.attachment_models import Upload
 from bridge.http.fields import RoomId
+from bridge.http.form_length import FormContent
 from bridge.http.problems import FieldError, Problem, ProblemError
 from bridge.http.routing import Context
 
@@ -37,17 +38,19 @@ async def received_upload(context: Context, request: web.Request) -> AsyncGenera
     if (request.content_length or 0) > context.services.settings.attachments.max_bytes + _AROUND_THE_FILE:
         raise TooLargeError
     async with AsyncExitStack() as stack:
-        form = _Form(context, stack)
-        reader = await _well_formed(request.multipart())
+        content = FormContent(request)
+        form = _Form(context, stack, content)
+        reader = await _well_formed(content.parts())
         while (part := await _well_formed(reader.next())) is not None:
             await form.take(part)
         yield form.upload()
 
 
 class _Form:
-    def __init__(self, context: Context, stack: AsyncExitStack) -> None:
+    def __init__(self, context: Context, stack: AsyncExitStack, content: FormContent) -> None:
         self._context = context
         self._stack = stack
+        self._content = content
         self._conversation_id: str | None = None
         self._file: Received | None = None
 
@@ -67,6 +70,7 @@ class _Form:
                     owner=self._context.acting_for,
                     name=_name(part),
                     declared=_declared(part),
+                    expected_bytes=self._content.expected_bytes() if self._conversation_id else None,
                 )
             )
         else:

@@ -42,11 +42,21 @@ async def in_pieces(file: bytes, *, size: int = 70_000) -> AsyncIterator[bytes]:
 
 async def upload(clinic: Clinic, room: str, file: bytes = PDF, **changes: Any) -> UploadedAttachment:
     """Lucía uploads a file, unless something else is said."""
-    given = {"process": clinic.main, "owner": LUCIA, "name": "informe.pdf", "operation_id": "up"} | changes
+    given = {
+        "process": clinic.main,
+        "owner": LUCIA,
+        "name": "informe.pdf",
+        "operation_id": "up",
+        "expected_bytes": None,
+    } | changes
     uploading = given["process"].uploading
     await uploading.admit(owner=given["owner"], conversation_id=room)
     async with uploading.received(
-        in_pieces(file), owner=given["owner"], name=given["name"], declared=None
+        in_pieces(file),
+        owner=given["owner"],
+        name=given["name"],
+        declared=None,
+        expected_bytes=given["expected_bytes"],
     ) as received:
         kept: UploadedAttachment = await uploading.keep(
             received, owner=given["owner"], conversation_id=room, operation_id=given["operation_id"]
@@ -262,6 +272,31 @@ async def test_a_virus_scanner_sees_everything_first() -> None:
     with pytest.raises(ScannerUnavailableError):
         async with receiving.received(in_pieces(PDF), name="a.pdf", declared=None):
             pass
+
+
+@pytest.mark.parametrize("expected_bytes", [len(PDF), len(PDF) - 2, len(PDF) + 500, 1, 0, -3])
+async def test_a_file_is_stored_once_whatever_length_was_expected(
+    clinic: Clinic, expected_bytes: int
+) -> None:
+    """What begins before the file is whole is completed, or leaves nothing."""
+    room = await room_of(clinic)
+    kept = await upload(clinic, room, expected_bytes=expected_bytes)
+    assert len(clinic.media.files) == 1
+    assert await download(clinic, kept.attachment_id) == PDF
+    assert await upload(clinic, room, expected_bytes=expected_bytes) == kept
+    assert len(clinic.media.files) == 1
+
+
+async def test_an_infected_file_is_never_completed(clinic: Clinic) -> None:
+    """It is known only at its end, when most of its ciphertext has gone out."""
+    room = await room_of(clinic)
+    async with FakeClamd() as clamd:
+        clinic.main.uploading._receiving = Receiving(
+            settings=AttachmentSettings(clamd=clamd.address), pictures=Pictures()
+        )
+        with pytest.raises(InfectedError):
+            await upload(clinic, room, PDF + EICAR, expected_bytes=len(PDF + EICAR))
+    assert clinic.media.files == {}
 
 
 async def test_so_many_at_once_and_no_more(clinic: Clinic) -> None:

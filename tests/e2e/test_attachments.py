@@ -196,6 +196,36 @@ async def test_a_flipped_bit_is_refused(servers: LocalPlatform, meeting: Meeting
             assert (answer.status, answer.body["type"]) == (outcome, "/problems/attachment-broken")
 
 
+async def test_what_was_expected_wrongly_or_breaks_off_leaves_nothing_more(
+    servers: LocalPlatform, meeting: Meeting
+) -> None:
+    """An upload to the homeserver begins before the file is whole, and is one file there, or none."""
+    known = set(stored(servers))
+    file, boundary = b"%PDF-" + os.urandom(3_000_000), "frontera"
+    field = f'--{boundary}\r\nContent-Disposition: form-data; name="{{}}"{{}}\r\n\r\n'
+    form = field.format("conversation_id", "") + f"{meeting.room}\r\n"
+    form += field.format("file", '; filename="a.pdf"')
+    body = form.encode() + file + f"\r\n--{boundary}--".encode()  # most clients end it with a line's end
+    headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    path = "/api/messages/upload-attachment"
+    answer = await meeting.people.api.request("POST", path, data=io.BytesIO(body), headers=headers)
+    assert (answer.status, answer.body["sha256"]) == (201, sha256(file).hexdigest())
+    assert await digest(meeting, answer.body["attachment_id"]) == sha256(file).hexdigest()
+    assert len(set(stored(servers)) - known) == 1
+
+    async def breaks_off() -> AsyncIterator[bytes]:
+        yield body[:-100_000]
+        await asyncio.sleep(0.3)
+        raise ConnectionError
+
+    with pytest.raises(aiohttp.ClientError):
+        await meeting.people.api.request(
+            "POST", path, data=breaks_off(), headers={**headers, "Content-Length": str(len(body))}
+        )
+    await asyncio.sleep(0.5)
+    assert len(set(stored(servers)) - known) == 1
+
+
 @pytest.mark.parametrize("delay_s", [0.02, 0.1, 0.25])
 async def test_a_kill_during_upload_and_send_repeats_nothing(
     bridge: BridgeProcess, meeting: Meeting, delay_s: float
