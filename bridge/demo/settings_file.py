@@ -91,6 +91,8 @@ def _new_settings(
             "ca_file": str(certificate_files(directory.resolve() / "tls").authority),
             "allow_private_addresses": True,
         },
+        # Nor does a push service that somebody tries it with lie elsewhere.
+        "push": {"allow_private_addresses": True},
         "policy": {"secret": secrets.token_urlsafe(32)},
     }
 

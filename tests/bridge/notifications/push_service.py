@@ -19,14 +19,15 @@ class PushService:
     port: int = 0
     answer: web.Response | None = None
     pushes: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
 
-    def endpoint(self, host: str = "127.0.0.1", *, browser: int = 1) -> str:
+    def endpoint(self, host: str = "127.0.0.1", *, browser: int | str = 1) -> str:
         """A browser's address there."""
         return f"https://{host}:{self.port}/send/abc%2Fd?e={browser}"
 
     async def take(self, request: web.Request) -> web.Response:
         """Keep it."""
-        assert request.raw_path.startswith("/send/abc%2Fd?e=")
+        self.paths.append(request.raw_path)
         self.pushes.append((dict(request.headers), await request.read()))
         given = self.answer
         return (
@@ -40,17 +41,24 @@ class PushService:
 async def push_service(directory: Path) -> AsyncGenerator[PushService]:
     """A running one."""
     async with other_server(directory) as certified:  # whose certificate this one takes over
-        service = PushService(authority=certified.authority)
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(directory / "server.pem")
-        app = web.Application()
-        app.router.add_post("/send/{name:.*}", service.take)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
-        await site.start()
-        service.port = runner.addresses[0][1]
-        try:
+        async with listening(tls, authority=certified.authority) as service:
             yield service
-        finally:
-            await runner.cleanup()
+
+
+@asynccontextmanager
+async def listening(tls: ssl.SSLContext, *, authority: Path) -> AsyncGenerator[PushService]:
+    """One with this certificate, of this authority."""
+    service = PushService(authority=authority)
+    app = web.Application()
+    app.router.add_post("/send/{name:.*}", service.take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
+    await site.start()
+    service.port = runner.addresses[0][1]
+    try:
+        yield service
+    finally:
+        await runner.cleanup()

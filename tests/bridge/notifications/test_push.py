@@ -176,6 +176,7 @@ async def test_a_managed_person_is_told_once(world: World) -> None:
         await world.courier.deliver_due("push")
     (push,) = world.service.pushes
     assert read(push) == {"kind": "message", "conversation_id": ROOM}
+    assert world.service.paths == ["/send/abc%2Fd?e=1"]  # as the browser gave it
     headers = push[0]
     assert headers["Content-Encoding"] == "aes128gcm"
     assert int(headers["TTL"]) > 0
