@@ -80,6 +80,7 @@ def _row(told: Told, placed_at: datetime) -> dict[str, Any]:
         "about": told.about,
         "event": told.event,
         "data": told.data,
+        "sender": told.sender,
         "at": told.at,
         "placed_at": placed_at,
     }
