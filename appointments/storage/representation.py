@@ -2,9 +2,22 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Index, LargeBinary, Row, Table, Text, bindparam, select, update
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Index,
+    LargeBinary,
+    Row,
+    Select,
+    Table,
+    Text,
+    bindparam,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -29,6 +42,13 @@ _ALL = select(
     _c.patient, _c.representative, *(_c[scope] for scope in SCOPES), _c.starts_at, _c.ends_at
 ).order_by(_c.patient, _c.representative)
 _ONE = _ALL.where(_c.patient == bindparam("patient"), _c.representative == bindparam("representative"))
+_OF_PATIENTS = _ALL.where(_c.patient.in_(bindparam("patients", expanding=True)))
+
+
+@cache
+def _where(*names: str) -> Select[*tuple[Any, ...]]:
+    """Built once: every message asks."""
+    return _ALL.where(*(_c[name] == bindparam(name) for name in names))
 
 
 def _representation(row: Row[*tuple[Any, ...]]) -> Representation:
@@ -61,19 +81,16 @@ async def find_all(
     connection: AsyncConnection, *, patient: str | None = None, representative: str | None = None
 ) -> Sequence[Representation]:
     """Every representation, ended ones too, of this patient and by this representative where given."""
-    statement = _ALL
-    if patient is not None:
-        statement = statement.where(_c.patient == patient)
-    if representative is not None:
-        statement = statement.where(_c.representative == representative)
-    return [_representation(row) for row in await connection.execute(statement)]
+    wanted = {"patient": patient, "representative": representative}
+    given = {name: value for name, value in wanted.items() if value is not None}
+    return [_representation(row) for row in await connection.execute(_where(*given), given)]
 
 
 async def find_of_patients(
     connection: AsyncConnection, patients: Collection[str]
 ) -> Sequence[Representation]:
     """Every representation of these patients, ended ones too."""
-    rows = await connection.execute(_ALL.where(_c.patient.in_(list(patients))))
+    rows = await connection.execute(_OF_PATIENTS, {"patients": list(patients)})
     return [_representation(row) for row in rows]
 
 
