@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, select, tuple_, update
+from sqlalchemy import Row, bindparam, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
@@ -33,6 +33,7 @@ from bridge.storage.e2ee import kept_identities, own_devices
 from bridge.storage.statements import insert_once
 
 _CURVE = "signed_curve25519"
+_OWN = select(own_devices).where(own_devices.c.user_id == bindparam("user_id"))
 # Reports of a used fallback key may be older than its replacement, and replacing it twice in a row would
 # make messages to the first one undecryptable.
 _FALLBACK_AT_MOST_EVERY = timedelta(hours=1)
@@ -156,7 +157,7 @@ class KeyUpload:
         )
         if answer.get("failures"):
             raise KeysRefusedError(user_id)
-        async with self._database.write() as connection:
+        async with self._database.write(synced=False) as connection:  # published again, it would be the same
             # Messages may have used up keys of the account meanwhile.
             account = await self._devices.take_account(connection, user_id)
             account.mark_keys_as_published()
@@ -224,5 +225,4 @@ def _seeds_context(user_id: str) -> str:
 
 
 async def _own_row(connection: AsyncConnection, user_id: str) -> Row[Any] | None:
-    query = select(own_devices).where(own_devices.c.user_id == user_id)
-    return (await connection.execute(query)).one_or_none()
+    return (await connection.execute(_OWN, {"user_id": user_id})).one_or_none()
