@@ -5,6 +5,7 @@ import logging
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
+from itertools import product
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter
@@ -27,6 +28,7 @@ _ROUNDS = 4
 _SHORTEST_PAUSE = timedelta(seconds=30)
 _LONGEST_SEND_S = 60.0
 _BEAT_S = 2
+_OUTCOMES = ("sent", "failed", "given_up", "cancelled", "postponed")
 
 
 class Sender(Protocol):
@@ -83,6 +85,9 @@ class Courier:
             ["channel", "outcome"],
             registry=registry,
         )
+        # Prometheus sees no increase in a series that begins with its first failure.
+        for channel, outcome in product(CHANNELS, _OUTCOMES):
+            self._outcomes.labels(channel, outcome)
 
     def jobs(self) -> list[Job]:
         """One for each channel."""

@@ -2,15 +2,19 @@
 
 import ast
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import which
 
+import pytest
 import yaml
 
 from tests.docs.generated import DOCS, module
 
 SOURCES = Path(__file__).parents[2] / "bridge"
 _SUFFIXES = {"Counter": ("_total",), "Gauge": ("",), "Histogram": ("_bucket", "_sum", "_count")}
+_PROMTOOL = which("promtool")
 _NAME = re.compile(r"\b(?:videoconsulta|http)_[a-z_]+\b")
 
 
@@ -51,3 +55,10 @@ def test_alerts_are_over_metrics_that_there_are() -> None:
         assert set(_NAME.findall(rule["expr"])) <= there
         assert rule["expr"].count("(") == rule["expr"].count(")")
         assert re.fullmatch(r"[0-9]+[mh]", rule.get("for", "0m"))
+
+
+@pytest.mark.skipif(_PROMTOOL is None, reason="Prometheus' promtool is not installed")
+def test_alerts_fire_when_they_should() -> None:
+    """By Prometheus' own tool, on made-up series."""
+    for what, path in (("check", DOCS / "alerts.yml"), ("test", Path(__file__).with_name("alerts_test.yml"))):
+        subprocess.run([_PROMTOOL, what, "rules", path], check=True)  # noqa: S603 our own files

@@ -42,6 +42,8 @@ async def test_a_fact_becomes_a_mail(tmp_path: Path) -> None:
         jobs = {job.name: job for job in await telling_jobs(stack, platform, registry=registry)}
         news, tell = jobs["news of messages"], jobs["tell people by email"]
         await news.run()
+        never = {"channel": "push", "outcome": "given_up"}  # an alert looks for an increase, from 0 that is
+        assert registry.get_sample_value("videoconsulta_deliveries_total", never) == 0
         async with platform.database.write() as connection:
             wanted = Preferences(address="garcia@example.org", email=True, language="en", delay_minutes=1)
             await preferences.put(connection, wanted, sealer=platform.sealer, person=GARCIA, now=now)
