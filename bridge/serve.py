@@ -24,7 +24,7 @@ from bridge.bookings import pass_on_lapsed
 from bridge.delivery import Delivery
 from bridge.http.limits import LoginLimits, PushLimits, RequestLimits
 from bridge.http.ports import Check, Services
-from bridge.http.server import build_app
+from bridge.http.server import runner_of
 from bridge.identities import IdentityWatch
 from bridge.live import placing
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
@@ -45,8 +45,6 @@ log = logging.getLogger(__name__)
 
 Role = Literal["api", "bots", "scheduler"]
 ROLES: tuple[Role, ...] = get_args(Role)
-
-_SHUTDOWN_S = 5.0
 
 
 async def run(settings: Settings, *, roles: Collection[Role] = ROLES) -> None:
@@ -124,7 +122,7 @@ async def _listen(
         registry=registry,
         appservice_routes=[*gateway.routes(), *(for_homeserver if "bots" in roles else [])],
     )
-    runner = web.AppRunner(build_app(services), access_log=None, shutdown_timeout=_SHUTDOWN_S)
+    runner = runner_of(services)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     platform.live.notifier.start(registry=registry)

@@ -19,6 +19,9 @@ from bridge.http.routing import JSON, Answer, Context, Handler, Route
 
 # A homeserver's transaction holds up to a hundred events of 64 KiB, and to-device messages beside them.
 _MAX_TRANSACTION_BYTES = 64 * 1024 * 1024
+# A line that aiohttp refuses gets its own plain 400: up to here our refusals answer, problem documents all.
+_MOST_LINE_BYTES = 65_536
+_SHUTDOWN_S = 5.0
 _HTML = "text/html"
 
 
@@ -80,3 +83,14 @@ def build_app(services: Services) -> web.Application:
             app.router.add_route(route.method, path, handler)
     app.add_routes(services.appservice_routes)
     return app
+
+
+def runner_of(services: Services) -> web.AppRunner:
+    """What runs the application, once it is set up and has a site."""
+    return web.AppRunner(
+        build_app(services),
+        access_log=None,
+        shutdown_timeout=_SHUTDOWN_S,
+        max_line_size=_MOST_LINE_BYTES,
+        max_field_size=_MOST_LINE_BYTES,
+    )

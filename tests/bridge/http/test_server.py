@@ -2,11 +2,14 @@
 
 import asyncio
 import re
+from dataclasses import replace
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, web
+from prometheus_client import CollectorRegistry
 
 from bridge.http.fakes import FakeMessages
+from bridge.http.server import runner_of
 from bridge.logs import request_id
 
 
@@ -187,3 +190,18 @@ async def test_a_database_that_is_down_is_a_503(api) -> None:
     response = await api.call("GET", "/api/conversations")
     assert response.status == 503
     assert int(response.headers["Retry-After"]) >= 1
+
+
+@pytest.mark.parametrize("target", ["/nowhere?q=", "/api/conversations/"])
+async def test_long_lines_get_problem_documents_too(api, target) -> None:
+    """As the server is really run: a target, or a header, of sixty thousand bytes."""
+    runner = runner_of(replace(api.services, registry=CollectorRegistry()))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    asked = ((target + "a" * 60_000, {}, 404), ("/api/conversations", {"Authorization": "a" * 60_000}, 401))
+    async with ClientSession() as http:
+        for path, headers, status in asked:
+            async with http.get(url + path, headers=headers) as response:
+                assert (response.status, response.content_type) == (status, "application/problem+json")
+    await runner.cleanup()
