@@ -238,9 +238,14 @@ class Encryption:
         async with self._database.read() as connection:
             return await tracking.changed_identities(connection)
 
-    async def accept_identity(self, user_id: str) -> None:
-        """An operator has made sure that a changed identity is the user's: trust what is published now."""
-        await self._changes.accept_identity(user_id)
+    async def published_identity(self, user_id: str) -> str | None:
+        """The master key that the user publishes now; None when it is gone."""
+        async with self._database.read() as connection:
+            return await tracking.published_identity(connection, user_id)
+
+    async def accept_identity(self, user_id: str, *, master_key: str | None) -> bool:
+        """An operator made sure that this changed identity is the user's; False when she publishes another now."""
+        return await self._changes.accept_identity(user_id, master_key=master_key)
 
     async def heal(self) -> None:
         """Try again what failed: provisioning, device queries, sharing. To be called now and then."""

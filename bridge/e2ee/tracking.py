@@ -112,17 +112,24 @@ async def changed_identities(
     return list((await connection.scalars(_CHANGED_AMONG, {"users": list(among)})).all())
 
 
-async def pin_again(connection: AsyncConnection, user_id: str) -> None:
-    """Accept a changed identity: pin what is published, and ask again."""
-    await connection.execute(
-        update(tracked_users)
-        .where(tracked_users.c.user_id == user_id)
-        .values(
-            pinned_master=tracked_users.c.master_key,
-            followed=True,
-            generation=tracked_users.c.generation + 1,
-        )
+async def published_identity(connection: AsyncConnection, user_id: str) -> str | None:
+    """The master key that this user publishes, as far as we have heard; None when there is none."""
+    key: str | None = await connection.scalar(
+        select(tracked_users.c.master_key).where(tracked_users.c.user_id == user_id)
     )
+    return key
+
+
+async def pin_again(connection: AsyncConnection, user_id: str, *, master_key: str | None) -> bool:
+    """Accept a changed identity: pin this one, and ask again. False when it is not what is published any more."""
+    pinned = await connection.execute(
+        update(tracked_users)
+        .where(
+            tracked_users.c.user_id == user_id, tracked_users.c.master_key.is_not_distinct_from(master_key)
+        )
+        .values(pinned_master=master_key, followed=True, generation=tracked_users.c.generation + 1)
+    )
+    return pinned.rowcount == 1
 
 
 async def behind(connection: AsyncConnection, users: Iterable[str]) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """A professional whose end-to-end encryption identity changes: nothing goes to her until the clinic has asked her."""
 
 import asyncio
+import re
 import sys
 
 import pytest
@@ -13,7 +14,7 @@ from tests.e2e.world import PASSWORD, Answer, Pair, eventually, pair
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def identity(servers: LocalPlatform, *arguments: str) -> str:
+async def identity(servers: LocalPlatform, *arguments: str, code: int = 0) -> str:
     """What `videoconsulta identity …` says to the clinic's operator."""
     command, *rest = arguments
     process = await asyncio.create_subprocess_exec(
@@ -28,7 +29,7 @@ async def identity(servers: LocalPlatform, *arguments: str) -> str:
         stdout=asyncio.subprocess.PIPE,
     )
     said, _ = await process.communicate()
-    assert process.returncode == 0
+    assert process.returncode == code
     return said.decode()
 
 
@@ -55,10 +56,15 @@ async def test_delivery_stops_until_the_clinic_accepts_the_new_identity(
         await eventually(lambda: identity(servers, "list"), until=lambda said: people.professional in said)
         answer = await refused(people, room)
         assert (answer.status, answer.body["type"]) == (409, "/problems/identity-changed"), answer
-        shown = await element.timeline(room)
-        assert [one.body for one in shown] == ["Hola, doctora"]
+        timeline = await element.timeline(room)
+        assert [one.body for one in timeline] == ["Hola, doctora"]
 
-        assert "accepted" in await identity(servers, "accept", people.professional)
+        wrong = await identity(servers, "accept", people.professional, "--fingerprint", "abcd", code=1)
+        shown = re.search(r"publishes now: ((?:[A-Za-z0-9+/]{4} ){10}[A-Za-z0-9+/]{3})\n", wrong)
+        assert shown is not None
+        assert "accepted" not in wrong
+        said = await identity(servers, "accept", people.professional, "--fingerprint", shown[1])
+        assert said.endswith(" is accepted\n")
         assert people.professional not in await identity(servers, "list")
         sent = await people.api.send("Bien", conversation_id=room)
         assert (await element.wait_for_message(room, event_id=sent["message_id"])).is_trusted

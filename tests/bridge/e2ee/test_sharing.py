@@ -93,7 +93,7 @@ async def test_the_first_message_vouches_for_its_device(world: World, garcia: Cl
 
 
 async def test_a_changed_identity_gets_nothing_and_is_told_of(world: World, garcia: Client):
-    """Pin, stop, tell: and go on once an operator accepts the new identity."""
+    """Pin, stop, tell: and go on once an operator accepts the new identity, the one that she was shown."""
     before = await world.send("antes", garcia.user_id)
     impostor = Client(
         world.server,
@@ -114,7 +114,11 @@ async def test_a_changed_identity_gets_nothing_and_is_told_of(world: World, garc
         (fact,) = (await connection.execute(select(facts).where(facts.c.kind == "identity.changed"))).all()
     assert fact.subject == garcia.user_id
 
-    await world.encryption.accept_identity(garcia.user_id)
+    shown = await world.encryption.published_identity(garcia.user_id)
+    assert shown is not None
+    assert not await world.encryption.accept_identity(garcia.user_id, master_key="another")
+    assert await world.encryption.changed_identities() == [garcia.user_id]
+    assert await world.encryption.accept_identity(garcia.user_id, master_key=shown)
     await impostor.sync()
     assert impostor.read(after) == "después"
     assert await world.encryption.changed_identities() == []
