@@ -1,9 +1,12 @@
 """Booking in the assistant's chat with an independent encrypted client: book, be reminded, move, cancel."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import aiohttp
@@ -16,7 +19,7 @@ from appointments.schedules import Hours, Schedule, VisitType
 from bridge import app
 from bridge.demo.bridge_process import BridgeProcess
 from bridge.notifications.courier import Courier
-from bridge.reminding.opening import chat_sender, planning_of
+from bridge.reminding.opening import chat_sender, judging_of, planning_of
 from tests.e2e.clinic import PASSWORD, Clinic
 from tests.e2e.element import ElementClient, Message
 from tests.e2e.raw_client import logged_in
@@ -44,7 +47,7 @@ async def beat(clinic: Clinic, now: datetime) -> None:
         courier = Courier(
             database=gateway.database,
             sealer=gateway.sealer,
-            senders={"chat": chat_sender(gateway)},
+            senders={"chat": chat_sender(gateway, judging=judging_of(gateway))},
             now=gateway.now,
             registry=CollectorRegistry(),
         )
@@ -85,11 +88,34 @@ class Chat:
         return await eventually(found, until=lambda all_of: len(all_of) >= count)
 
 
-async def test_booked_by_number_reminded_moved_by_answering_and_cancelled(
-    clinic: Clinic, bridge: BridgeProcess
-) -> None:
-    """The same appointment in the chat, over REST and in the calendar feed, at every step."""
-    assert bridge.is_running
+@dataclass(frozen=True)
+class Visitor:
+    """A patient in an independent encrypted client and over REST, and her calendar's feed."""
+
+    clinic: Clinic
+    chat: Chat
+    http: aiohttp.ClientSession
+    call: Call
+    professional: str
+
+    async def say(self, text: str, **options: Any) -> str:
+        """The answer to this; the message is the last one then."""
+        said = len(await self.chat.said())
+        await self.chat.element.send_text(self.chat.room, text, **options)
+        answered = await eventually(self.chat.said, until=lambda all_of: len(all_of) > said)
+        return str(answered[-1].body)
+
+    async def listed(self) -> list[dict[str, Any]]:
+        """What REST says that she has."""
+        page = await self.call("GET", "/api/appointments?status=booked")
+        assert page["next"] is None
+        found: list[dict[str, Any]] = page["appointments"]
+        return found
+
+
+@asynccontextmanager
+async def visiting(clinic: Clinic) -> AsyncGenerator[Visitor]:
+    """As a new user: she has just accepted the assistant's invitation, and logged in to the portal's page."""
     patient, professional = await clinic.patient(), await clinic.professional("Dra. Vega")
     await clinic.care(patient=patient, professional=professional)
     await office_hours(clinic, professional)
@@ -99,48 +125,88 @@ async def test_booked_by_number_reminded_moved_by_answering_and_cancelled(
         logged_in(portal, patient, PASSWORD) as raw,
         aiohttp.ClientSession(clinic.platform.bridge.api_url) as http,
     ):
-        call = await session(http, raw, patient)
         await element.login(portal.client_url, name, PASSWORD)
         assistant = clinic.platform.settings.assistant_id
         invitation = await element.wait_for_invite(inviter=assistant)
         await element.join(invitation.room_id)
         chat = Chat(element, invitation.room_id, assistant)
         await chat.hear("112")
+        yield Visitor(clinic, chat, http, await session(http, raw, patient), professional)
 
-        await element.send_text(chat.room, "!cita mañana a las 12")
+
+async def test_booked_both_ways_reminded_moved_by_answering_and_cancelled(
+    clinic: Clinic, bridge: BridgeProcess
+) -> None:
+    """The same appointments in the chat, over REST and in the calendar's feed, at every step."""
+    assert bridge.is_running
+    async with visiting(clinic) as patient:
+        chat, http = patient.chat, patient.http
+        path = f"/api/professionals/{quote(patient.professional, safe='')}/slots"
+        day = datetime.now(MADRID).date() + timedelta(days=3)
+        *_, wanted = (await patient.call("GET", f"{path}?to={day}T15:00:00Z&from={day}T09:00:00Z&limit=3"))[
+            "slots"
+        ]
+        body = {"professional": patient.professional, "start": wanted["start"]}
+        over_rest = await patient.call("POST", "/api/appointments", body)
+
+        await chat.element.send_text(chat.room, "!cita mañana a las 12")
         offered = await chat.hear("Están libres")
         assert "12:00" in str(offered.body).splitlines()[1]
-        await element.react(chat.room, offered.event_id, "1️⃣")
+        await chat.element.react(chat.room, offered.event_id, "1️⃣")
         await chat.hear("Cita reservada")
-        (booked,) = (await call("GET", "/api/appointments"))["appointments"]
-        start = datetime.fromisoformat(booked["start"])
+        booked, second = await patient.listed()
+        assert second == over_rest | {"conversation_id": second["conversation_id"]}
+        start, third = datetime.fromisoformat(booked["start"]), datetime.fromisoformat(second["start"])
         assert start.astimezone(MADRID).strftime("%H:%M") == "12:00"
-        feed = (await call("POST", "/api/calendar"))["url"]
-        assert await feed_times(http, feed) == [("CONFIRMED", start)]
-        (event,) = await chat.events(1)
-        assert (event["uid"], event["status"]) == (booked["id"], "CONFIRMED")
+        lines = (await patient.say("!citas")).splitlines()[1:3]
+        assert [f"{at.astimezone(MADRID):%H:%M} — " in line
+                for at, line in zip((start, third), lines, strict=True)] == [True, True]  # fmt: skip
+        feed = (await patient.call("POST", "/api/calendar"))["url"]
+        assert await feed_times(http, feed) == [("CONFIRMED", start), ("CONFIRMED", third)]
+        assert {event["uid"] for event in await chat.events(2)} == {booked["id"], second["id"]}
 
         await beat(clinic, start - timedelta(hours=2, seconds=1))
         assert not [one for one in await chat.said() if "Faltan 2 horas" in str(one.body)]
         await beat(clinic, start - timedelta(hours=2))
         reminder = await chat.hear("Faltan 2 horas")
-        await element.send_text(chat.room, "pasado mañana a las 16", reply_to=reminder.event_id)
-        await eventually(chat.said, until=lambda said: "16:00" in str(said[-1].body))
-        await element.send_text(chat.room, "1")
-        await chat.hear("Cita cambiada")
-        (moved,) = (await call("GET", "/api/appointments"))["appointments"]
+        others = await patient.say("pasado mañana a las 16", reply_to=reminder.event_id)
+        assert "16:00" in others
+        assert "Cita cambiada" in await patient.say("1")
+        moved, _ = await patient.listed()
         later = datetime.fromisoformat(moved["start"])
         assert (moved["id"], later.astimezone(MADRID).strftime("%H:%M")) == (booked["id"], "16:00")
-        assert await feed_times(http, feed) == [("CONFIRMED", later)]
+        assert await feed_times(http, feed) == [("CONFIRMED", later), ("CONFIRMED", third)]
 
         await beat(clinic, start - timedelta(minutes=10))  # of the old time: nothing
         assert not [one for one in await chat.said() if "Faltan 10 minutos" in str(one.body)]
-        await element.send_text(chat.room, "!cita cancelar")
-        await chat.hear("No se puede deshacer")
-        await element.send_text(chat.room, "sí")
-        await chat.hear("Cita cancelada")
-        assert [status for status, _ in await feed_times(http, feed)] == ["CANCELLED"]
-        assert [one["status"] for one in await chat.events(3)] == ["CONFIRMED", "CONFIRMED", "CANCELLED"]
+        assert "¿Cuál?" in await patient.say("!cita cancelar")
+        assert "No se puede deshacer" in await patient.say("1")
+        assert "Cita cancelada" in await patient.say("sí")
+        assert [one["id"] for one in await patient.listed()] == [second["id"]]
+        assert await feed_times(http, feed) == [("CANCELLED", later), ("CONFIRMED", third)]
+        statuses = [one["status"] for one in await chat.events(4)]
+        assert statuses == ["CONFIRMED", "CONFIRMED", "CONFIRMED", "CANCELLED"]
+        await take_something_earlier(patient, second)
+
+
+async def take_something_earlier(patient: Visitor, known: dict[str, Any]) -> None:
+    """She waits; what another patient gives back is offered to her in the chat, and a reaction takes it."""
+    assert "Espera algo antes" in await patient.say("!cita antes")
+    other = await patient.clinic.managed_user()
+    await patient.clinic.care(patient=other, professional=patient.professional)
+    headers = {"Authorization": f"Bearer {patient.clinic.api_key}", "X-Act-As": other}
+    earlier = datetime.fromisoformat(known["start"]) - timedelta(hours=1)
+    body = {"professional": patient.professional, "start": earlier.isoformat()}
+    async with patient.http.post("/api/appointments", json=body, headers=headers) as response:
+        path = f"/api/appointments/{(await response.json())['id']}/cancel"
+    async with patient.http.post(path, headers=headers) as response:
+        assert response.status == 200
+    offered = await patient.chat.hear("Ha quedado libre algo antes")
+    assert f"{earlier.astimezone(MADRID):%H:%M} — " in str(offered.body)
+    await patient.chat.element.react(patient.chat.room, offered.event_id, "✅")
+    await eventually(patient.chat.said, until=lambda said: "Cita cambiada" in str(said[-1].body))
+    (taken,) = await patient.listed()
+    assert (taken["id"], datetime.fromisoformat(taken["start"])) == (known["id"], earlier)
 
 
 async def session(http: aiohttp.ClientSession, raw: Any, user_id: str) -> Call:
@@ -149,10 +215,10 @@ async def session(http: aiohttp.ClientSession, raw: Any, user_id: str) -> Call:
     async with http.post("/api/session", json=openid) as response:
         token = (await response.json())["token"]
 
-    async def call(method: str, path: str) -> Any:
-        async with http.request(
-            method, path, headers={"Authorization": f"Bearer {token}"}, json={} if method == "POST" else None
-        ) as response:
+    async def call(method: str, path: str, body: Any = None) -> Any:
+        said = {"json": body or {}} if method == "POST" else {}
+        headers = {"Authorization": f"Bearer {token}"}
+        async with http.request(method, path, headers=headers, **said) as response:
             assert response.status < 300, await response.text()
             return await response.json()
 
@@ -160,8 +226,9 @@ async def session(http: aiohttp.ClientSession, raw: Any, user_id: str) -> Call:
 
 
 async def feed_times(http: aiohttp.ClientSession, url: str) -> list[tuple[str, datetime]]:
-    """State and start of what is in the feed."""
+    """State and start of what is in the feed, by start."""
     async with http.get(url) as response:
         assert response.status == 200, await response.text()
         calendar = Calendar.from_ical(await response.read())
-    return [(str(one["STATUS"]), one["DTSTART"].dt) for one in calendar.walk("VEVENT")]
+    found = [(str(one["STATUS"]), one["DTSTART"].dt) for one in calendar.walk("VEVENT")]
+    return sorted(found, key=lambda one: one[1])
