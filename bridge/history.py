@@ -1,17 +1,13 @@
 """The history of a conversation: read from the homeserver, decrypted for one reader, never stored in clear."""
 
 import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from pydantic import Field, ValidationError
 
-from bots.consult import server_of
-from bridge.attachments.content import MESSAGE_TYPES, SharedFile, shared_file
-from bridge.attachments.ids import Shared
 from bridge.e2ee.machine import Encryption
 from bridge.e2ee.model import Decrypted, EncryptedEvent, Undecryptable
 from bridge.errors import BadCursorError
@@ -19,8 +15,6 @@ from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import MatrixError
 from bridge.matrix.events import RoomEvent
 from bridge.matrix.json import JsonObject
-from bridge.messages_model import Attachment, Message, MessageStatus, MessageType, SenderRole
-from bridge.receipts import ReadStates
 from bridge.rooms import is_edit
 
 log = logging.getLogger(__name__)
@@ -29,45 +23,6 @@ ENCRYPTED = "m.room.encrypted"
 
 _MOST_REQUESTS = 10
 """For one page: somebody may fill a room with edits, which are no messages."""
-
-_TYPES: Mapping[str, MessageType] = {
-    "m.text": "text",
-    "m.notice": "text",
-    "m.emote": "text",
-    "m.file": "file",
-    "m.image": "image",
-    "m.audio": "audio",
-    "m.video": "video",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Parties:
-    """The two sides of a conversation, and the server whose people receive a message as soon as it is sent.
-
-    `representatives` are or were on the patient's side.
-    """
-
-    patient: str
-    professional: str
-    portal_server: str
-    representatives: frozenset[str] = frozenset()
-
-    def role_of(self, user_id: str) -> SenderRole:
-        """What this person is in the conversation."""
-        if user_id == self.patient:
-            return "patient"
-        if user_id == self.professional:
-            return "professional"
-        return "representative" if user_id in self.representatives else "bot"
-
-    def recipients(self, sender: str) -> frozenset[str]:
-        """Who receives the sender's messages, those on her own side too; bots are no recipients."""
-        return frozenset({self.patient, self.professional} | self.representatives) - {sender}
-
-    def all_local(self, people: Iterable[str]) -> bool:
-        """Whether these people all live on the portal's server."""
-        return all(server_of(person) == self.portal_server for person in people)
 
 
 class StoredEvent(RoomEvent):
@@ -86,6 +41,23 @@ class RawMessage:
     edited: Decrypted | Undecryptable | None
 
 
+Plain = Mapping[str, tuple[EncryptedEvent, Decrypted]]
+"""What events said, by their ids, with the events themselves: one that is another now is decrypted anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Messages, newest first; `next` is the cursor of the page before in time, None at the beginning of time.
+
+    `newest`: the id of the newest event that it is made of; an edit is none of the messages, but is one of those.
+    """
+
+    messages: list[RawMessage]
+    next: str | None
+    newest: str | None
+    plain: Plain
+
+
 async def read_page(
     *,
     matrix: MatrixClient,
@@ -94,13 +66,15 @@ async def read_page(
     room_id: str,
     limit: int,
     before: str | None,
-) -> tuple[list[RawMessage], str | None]:
-    """At most `limit` messages, newest first, and the cursor of the next page (None at the beginning of time).
+    known: Plain = MappingProxyType({}),
+) -> Page:
+    """At most `limit` messages. `known`: what this reader has decrypted a moment ago.
 
     A page may be short, or empty, although older messages follow. Only encrypted events count: what somebody
     wrote in clear text, against the room's rule, is not shown. Raises BadCursorError.
     """
     events: list[StoredEvent] = []
+    newest: str | None = None
     token = before
     for _ in range(_MOST_REQUESTS):
         try:
@@ -115,12 +89,16 @@ async def read_page(
             if before is not None and error.status == 400:  # noqa: PLR2004
                 raise BadCursorError from error
             raise
-        parsed = (parse_event(raw, room_id) for raw in page.chunk)
+        parsed = [parse_event(raw, room_id) for raw in page.chunk]
+        if token == before and parsed and parsed[0] is not None:
+            newest = parsed[0].event_id
         events += [event for event in parsed if event is not None and not is_edit(event.content)]
         token = page.end
         if token is None or len(events) == limit:
             break
-    return await _decrypt(encryption, reader, events), token
+    edits = [_last_edit(event) for event in events]
+    plain = await _decrypt(encryption, reader, [*events, *edits], known)
+    return Page(_messages(events, edits, plain), token, newest, _readable(plain))
 
 
 def parse_event(raw: Any, room_id: str) -> StoredEvent | None:
@@ -132,32 +110,51 @@ def parse_event(raw: Any, room_id: str) -> StoredEvent | None:
         return None
 
 
-async def _decrypt(encryption: Encryption, reader: str, events: list[StoredEvent]) -> list[RawMessage]:
-    edits = [_last_edit(event) for event in events]
+async def _decrypt(
+    encryption: Encryption, reader: str, events: Iterable[StoredEvent | None], known: Plain
+) -> dict[str, tuple[EncryptedEvent, Decrypted | Undecryptable]]:
     wanted = [
-        event for event in [*events, *edits] if event is not None and "redacted_because" not in event.unsigned
+        _encrypted(event)
+        for event in events
+        if event is not None and "redacted_because" not in event.unsigned
     ]
-    encrypted = [
-        EncryptedEvent(
-            event_id=event.event_id,
-            room_id=event.room_id,
-            sender=event.sender,
-            content=event.content,
-            origin_server_ts=event.origin_server_ts,
-        )
-        for event in wanted
-    ]
-    plain = await encryption.decrypt(reader, encrypted, catch_up_missing=True)
-    by_id = {event.event_id: result for event, result in zip(wanted, plain, strict=True)}
+    new = [event for event in wanted if event.event_id not in known or known[event.event_id][0] != event]
+    results = await encryption.decrypt(reader, new, catch_up_missing=True) if new else []
+    decrypted = {event.event_id: (event, result) for event, result in zip(new, results, strict=True)}
+    return {event.event_id: decrypted.get(event.event_id) or known[event.event_id] for event in wanted}
+
+
+def _messages(
+    events: Sequence[StoredEvent],
+    edits: Sequence[StoredEvent | None],
+    plain: Mapping[str, tuple[EncryptedEvent, Decrypted | Undecryptable]],
+) -> list[RawMessage]:
+    def result(event: StoredEvent | None) -> Decrypted | Undecryptable | None:
+        return plain[event.event_id][1] if event is not None and event.event_id in plain else None
+
     return [
-        RawMessage(
-            event=event,
-            plain=by_id.get(event.event_id),
-            edit=edit,
-            edited=None if edit is None else by_id.get(edit.event_id),
-        )
+        RawMessage(event=event, plain=result(event), edit=edit, edited=result(edit))
         for event, edit in zip(events, edits, strict=True)
     ]
+
+
+def _readable(plain: Mapping[str, tuple[EncryptedEvent, Decrypted | Undecryptable]]) -> Plain:
+    """What need not be decrypted again. Why something can't be read may change: the key comes, say."""
+    return {
+        event_id: (event, result)
+        for event_id, (event, result) in plain.items()
+        if isinstance(result, Decrypted)
+    }
+
+
+def _encrypted(event: StoredEvent) -> EncryptedEvent:
+    return EncryptedEvent(
+        event_id=event.event_id,
+        room_id=event.room_id,
+        sender=event.sender,
+        content=event.content,
+        origin_server_ts=event.origin_server_ts,
+    )
 
 
 def _last_edit(event: StoredEvent) -> StoredEvent | None:
@@ -166,98 +163,3 @@ def _last_edit(event: StoredEvent) -> StoredEvent | None:
     raw = relations.get("m.replace") if isinstance(relations, dict) else None
     edit = None if raw is None else parse_event(raw, event.room_id)
     return edit if edit is not None and edit.sender == event.sender and edit.type == ENCRYPTED else None
-
-
-def present(
-    raw: RawMessage, *, parties: Parties, read: ReadStates, uploads: Mapping[str, str] = MappingProxyType({})
-) -> Message | None:
-    """The message as callers see it; None for what is no message (a call's signalling, a verification).
-
-    `uploads`: the ids of files that were uploaded through our API, by event id.
-    """
-    event = raw.event
-    shown = _shown(raw)
-    if shown is None or (raw.plain is None and not read.is_message(event.event_id)):
-        return None
-    recipients = parties.recipients(event.sender)
-    read_by = read.read_by(event.event_id, people=recipients)
-    known = read.status(event.event_id)
-    at_once: MessageStatus = "delivered" if parties.all_local(recipients) else "sent"
-    return Message(
-        message_id=event.event_id,
-        conversation_id=event.room_id,
-        sender=event.sender,
-        sender_role=parties.role_of(event.sender),
-        type=shown.type,
-        body=shown.body,
-        reply_to=_reply_to(event.content),
-        edited_at=shown.edited_at,
-        redacted=raw.plain is None,
-        sent_at=event.sent_at,
-        status=at_once if known == "sent" else known,
-        read_by=read_by,
-        attended_by=None if event.sender == parties.professional else read.attended_by(event.event_id),
-        reason=shown.reason,
-        attachments=_attachments(event, shown.file, uploads),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    type: MessageType
-    body: str | None = None
-    edited_at: datetime | None = None
-    reason: str | None = None
-    file: SharedFile | None = None
-
-
-def _shown(raw: RawMessage) -> _Shown | None:
-    if raw.plain is None:  # redacted: nothing is left to decrypt
-        return _Shown("text")
-    if isinstance(raw.plain, Undecryptable):
-        return _Shown("undecryptable", reason=raw.plain.reason)
-    message_type = _TYPES.get(str(raw.plain.content.get("msgtype")))
-    body = raw.plain.content.get("body")
-    if raw.plain.event_type != "m.room.message" or message_type is None or not isinstance(body, str):
-        return None
-    if raw.plain.content["msgtype"] in MESSAGE_TYPES:
-        file = shared_file(raw.plain.content)
-        return _Shown(message_type, body if file is None else file.caption, file=file)
-    new_body = _new_body(raw.edited)
-    if raw.edit is not None and new_body is not None:
-        return _Shown(message_type, new_body, edited_at=raw.edit.sent_at)
-    return _Shown(message_type, body)
-
-
-def _attachments(
-    event: StoredEvent, file: SharedFile | None, uploads: Mapping[str, str]
-) -> tuple[Attachment, ...]:
-    if file is None:
-        return ()
-    place = Shared(event.room_id, event.event_id)
-    return (
-        Attachment(
-            attachment_id=uploads.get(event.event_id, place.id),
-            name=file.name,
-            mime_type=file.mime_type,
-            size=file.size,
-            width=file.width,
-            height=file.height,
-            thumbnail=None if file.thumbnail is None else replace(place, kind="thumbnail").id,
-        ),
-    )
-
-
-def _new_body(edited: Decrypted | Undecryptable | None) -> str | None:
-    if not isinstance(edited, Decrypted) or edited.event_type != "m.room.message":
-        return None
-    content = edited.content.get("m.new_content")
-    body = content.get("body") if isinstance(content, dict) else None
-    return body if isinstance(body, str) else None
-
-
-def _reply_to(content: dict[str, Any]) -> str | None:
-    relation = content.get("m.relates_to")
-    reply = relation.get("m.in_reply_to") if isinstance(relation, dict) else None
-    event_id = reply.get("event_id") if isinstance(reply, dict) else None
-    return event_id if isinstance(event_id, str) else None

@@ -16,12 +16,13 @@ from bridge.conversations import Conversations
 from bridge.database import Database
 from bridge.e2ee.machine import Encryption
 from bridge.errors import HomeserverUnavailableError, MessageNotFoundError
-from bridge.history import Parties, present, read_page
+from bridge.history_pages import HistoryPages
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.matrix.json import JsonObject
 from bridge.messages_model import ConversationSummary, History, SentMessage
 from bridge.outbox import Outbox
+from bridge.presenting import Parties, present
 from bridge.receipts import read_states
 from bridge.speaking import require_known_identities
 from bridge.storage.conversations import timeline
@@ -49,7 +50,7 @@ class Messages:
     ) -> None:
         self._database = database
         self._matrix = matrix
-        self._encryption = encryption
+        self._pages = HistoryPages(matrix=matrix, encryption=encryption)
         self._conversations = conversations
         self._outbox = outbox
         self._sealer = sealer
@@ -109,29 +110,21 @@ class Messages:
         """
         row = await self._conversations.of_room(room_id=conversation_id, member=reader)
         await self._conversations.make_current(row)
-        page = read_page(
-            matrix=self._matrix,
-            encryption=self._encryption,
-            reader=reader,
-            room_id=conversation_id,
-            limit=limit,
-            before=before,
-        )
+        reading = self._pages.read(reader=reader, room_id=conversation_id, limit=limit, before=before)
         try:
             # The homeserver takes longer than we do: what does not depend on its answer is read meanwhile.
-            (raw, token), (parties, summary) = await asyncio.gather(page, self._around(row, reader))
+            page, (parties, summary) = await asyncio.gather(reading, self._around(row, reader))
         except (HomeserverUnreachableError, MatrixError) as error:
             raise HomeserverUnavailableError from error
         async with self._database.read() as connection:
-            read = await read_states(connection, conversation_id, [one.event.event_id for one in raw])
-            uploads = await ids_of_events(
-                connection, conversation_id=conversation_id, event_ids=[one.event.event_id for one in raw]
-            )
-        shown = (present(one, parties=parties, read=read, uploads=uploads) for one in raw)
+            event_ids = [one.event.event_id for one in page.messages]
+            read = await read_states(connection, conversation_id, event_ids)
+            uploads = await ids_of_events(connection, conversation_id=conversation_id, event_ids=event_ids)
+        shown = (present(one, parties=parties, read=read, uploads=uploads) for one in page.messages)
         return History(
             conversation=summary,
             messages=tuple(message for message in shown if message is not None),
-            next=token,
+            next=page.next,
         )
 
     async def _around(self, row: Row[Any], reader: str) -> tuple[Parties, ConversationSummary]:

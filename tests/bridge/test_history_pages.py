@@ -1,0 +1,147 @@
+"""bridge/history_pages.py: a page that was read a moment ago is shown again only while it is what the room has."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from bridge.history_pages import HistoryPages
+from bridge.matrix.fake import Call
+from tests.bridge.clinic import JUAN, LUCIA, Clinic
+from tests.bridge.test_history import bodies, edit, open_room, read_up_to, redact, say, send, shown
+
+
+@dataclass
+class Watch:
+    """What is asked of the homeserver, and how many events are decrypted each time."""
+
+    clinic: Clinic
+    decrypted: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Begin to count."""
+        encryption = self.clinic.main.encryption
+        decrypt = encryption.decrypt
+
+        async def count(reader: str, events: Any, **options: Any) -> Any:
+            self.decrypted.append(len(events))
+            return await decrypt(reader, events, **options)
+
+        encryption.decrypt = count
+
+    def asked(self) -> list[int]:
+        """The limits of the questions for messages since the last call."""
+        calls: list[Call] = self.clinic.homeserver.calls
+        limits = [call.arguments["limit"] for call in calls if call.method == "messages"]
+        calls.clear()
+        return limits
+
+
+@pytest.fixture
+async def room(clinic: Clinic) -> str:
+    """The room of Lucia and Juan, her nurse here; both are managed."""
+    await clinic.start_care(LUCIA, JUAN)
+    return await open_room(clinic, JUAN)
+
+
+@pytest.fixture
+def watch(clinic: Clinic, room: str) -> Watch:
+    """From the first message on."""
+    assert room
+    clinic.homeserver.calls.clear()
+    return Watch(clinic)
+
+
+async def test_who_looks_again_waits_for_one_small_question(clinic: Clinic, room: str, watch: Watch) -> None:
+    """Nothing is decrypted again; who has read what is as it is now."""
+    first_id = await say(clinic, room, "uno")
+    await say(clinic, room, "dos", sender=JUAN)
+    watch.decrypted.clear()
+    first = await shown(clinic, room)
+    assert (watch.asked()[0], watch.decrypted) == (50, [2])
+    await read_up_to(clinic, room, first_id, reader=JUAN)
+    again = await shown(clinic, room)
+    assert (watch.asked(), watch.decrypted) == ([1], [2])
+    assert [one.body for one in again] == [one.body for one in first] == ["uno", "dos"]
+    assert (first[0].status, again[0].status) == ("delivered", "read")
+
+
+async def test_a_new_message_is_shown_and_decrypted_alone(clinic: Clinic, room: str, watch: Watch) -> None:
+    """The others are what they were."""
+    await say(clinic, room, "uno")
+    await say(clinic, room, "dos")
+    await shown(clinic, room)
+    await say(clinic, room, "tres", sender=JUAN)
+    watch.decrypted.clear()
+    assert await bodies(clinic, room) == ["uno", "dos", "tres"]
+    assert watch.decrypted == [1]
+
+
+async def test_edits_and_redactions_are_shown_at_once(clinic: Clinic, room: str, watch: Watch) -> None:
+    """Each is an event of its own; after one, the next look is a small question again where it can be."""
+    first_id, second_id = await say(clinic, room, "uno"), await say(clinic, room, "dos")
+    assert await bodies(clinic, room) == ["uno", "dos"]
+    await say(clinic, room, edit(first_id, "UNO"))
+    assert await bodies(clinic, room) == ["UNO", "dos"]
+    watch.asked()
+    assert await bodies(clinic, room) == ["UNO", "dos"]
+    assert watch.asked() == [1]
+    await redact(clinic, room, second_id)
+    for _ in range(2):
+        assert await bodies(clinic, room) == ["UNO", None]
+
+
+async def test_what_can_not_be_read_is_tried_each_time(clinic: Clinic, room: str, watch: Watch) -> None:
+    """Its key may have come meanwhile."""
+    content = {"algorithm": "m.megolm.v1.aes-sha2", "session_id": "S", "ciphertext": "AAAA"}
+    await say(clinic, room, "uno")
+    await send(clinic, room, content, sender=JUAN)
+    for _ in range(2):
+        watch.decrypted.clear()
+        assert [one.type for one in await shown(clinic, room)] == ["text", "undecryptable"]
+        assert watch.asked()[0] == 50
+        assert watch.decrypted[-1] >= 1
+
+
+async def test_another_event_under_a_known_id_is_read_anew(clinic: Clinic, room: str, watch: Watch) -> None:
+    """What the homeserver puts in its place is judged like anything else."""
+    event_id = await say(clinic, room, "uno")
+    await say(clinic, room, "dos")
+    assert await bodies(clinic, room) == ["uno", "dos"]
+    events = clinic.homeserver.rooms[room].events
+    other = next(event for event in events if event["event_id"] == event_id)
+    other["content"] = {**other["content"], "ciphertext": "AAAA"}
+    await say(clinic, room, "tres")
+    assert [one.type for one in await shown(clinic, room)] == ["undecryptable", "text", "text"]
+    assert watch.decrypted[-1] == 2
+
+
+async def test_older_pages_are_read_each_time(clinic: Clinic, room: str, watch: Watch) -> None:
+    """Only the newest is kept, for each reader her own."""
+    for body in ("uno", "dos", "tres"):
+        await say(clinic, room, body)
+    pages = HistoryPages(matrix=clinic.main.matrix, encryption=clinic.main.encryption)
+    newest = await pages.read(reader=LUCIA, room_id=room, limit=2, before=None)
+    watch.asked()
+    for _ in range(2):
+        older = await pages.read(reader=LUCIA, room_id=room, limit=2, before=newest.next)
+        assert len(older.messages) == 1
+    assert watch.asked()[0] == 2
+    await pages.read(reader=JUAN, room_id=room, limit=2, before=None)
+    assert watch.asked() == [2]
+
+
+async def test_pages_are_let_go(clinic: Clinic, room: str) -> None:
+    """After their time, and the oldest first when they are too many."""
+    await say(clinic, room, "uno")
+    options = {"matrix": clinic.main.matrix, "encryption": clinic.main.encryption}
+    short = HistoryPages(**options, kept_s=0.01)
+    await short.read(reader=LUCIA, room_id=room, limit=1, before=None)
+    await asyncio.sleep(0.05)
+    assert (len(short._kept), short._bytes) == (0, 0)
+    small = HistoryPages(**options, most_bytes=10_000)
+    for limit in (1, 2, 3):
+        await small.read(reader=LUCIA, room_id=room, limit=limit, before=None)
+    assert [limit for _, _, limit in small._kept] == [2, 3]
+    assert small._bytes <= 10_000
