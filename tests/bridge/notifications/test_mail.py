@@ -1,139 +1,41 @@
 """Mails about messages that wait, through a real mail server on loopback."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from dataclasses import replace
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import aiosmtplib
 import pytest
-from prometheus_client import CollectorRegistry
-from pydantic import ValidationError
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert
 
 from appointments.quiet_hours import QuietHours
-from appointments.sealing import Sealer
 from appointments.services import start_representation
-from bridge.cli.checks import UnwellError, check_smtp
-from bridge.clock import Now
 from bridge.database import Database
-from bridge.live.placing import Placing
-from bridge.notifications import preferences
-from bridge.notifications.courier import Courier
-from bridge.notifications.errors import UndeliverableError
-from bridge.notifications.mail import Writer, neutral_mail, person_of_token
-from bridge.notifications.mail_sender import MessageMailSender
-from bridge.notifications.message_news import MessageNews
-from bridge.notifications.news import mail_of
-from bridge.notifications.preferences import Preferences
-from bridge.notifications.smtp import Smtp
-from bridge.settings import SmtpSettings
-from bridge.storage.conversations import receipts, timeline
+from bridge.notifications.mail import person_of_token
+from bridge.storage.conversations import timeline
 from bridge.storage.deliveries import deliveries
 from bridge.storage.live_events import live_events
 from bridge.storage.notification_preferences import notification_preferences
-from tests.bridge.notifications.consult_room import open_room
-from tests.bridge.notifications.mail_server import MailServer, mail_server
-
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-LUCIA, MARIA, GARCIA, ROOM = "@portal_lucia:p", "@maria:p", "@garcia:h", "!room"
-WANTED = Preferences(address="lucia@example.org", email=True)
-SEALER = Sealer(b"k" * 32)
-
-
-def writer(now: Now) -> Writer:
-    """Who writes the mails."""
-    return Writer(
-        from_address="no-reply@clinic.example",
-        public_url="https://portal.example/",
-        sealer=SEALER,
-        now=now,
-    )
-
-
-@dataclass
-class World:
-    """A database, a mail server, and what brings one to the other."""
-
-    database: Database
-    server: MailServer
-    smtp: Smtp
-    now: datetime = NOW
-
-    def courier(self) -> Courier:
-        """A process that delivers."""
-        sender = MessageMailSender(database=self.database, smtp=self.smtp, writer=writer(lambda: self.now))
-        return Courier(
-            database=self.database,
-            sealer=SEALER,
-            senders={"email": sender},
-            now=lambda: self.now,
-            registry=CollectorRegistry(),
-        )
-
-    async def wants(self, wanted: Preferences, *, person: str = LUCIA) -> None:
-        """This person says what she wants."""
-        async with self.database.write() as connection:
-            await preferences.put(connection, wanted, sealer=SEALER, person=person, now=NOW)
-
-    async def message(self, number: int, *, sender: str = GARCIA) -> None:
-        """A message in the conversation, now, as live events tell of it; its place in the room is its number."""
-        event_id, at = f"$event{number}", {"at": self.now, "placed_at": self.now}
-        data = {"conversation_id": ROOM, "message_id": event_id, "status": "sent"}
-        row = {"seq": number, "event_id": event_id, "room_id": ROOM, "sender": sender, "is_message": True}
-        async with self.database.write() as connection:
-            await connection.execute(insert(timeline).values(row | {"sent_at": self.now}))
-            for person in (LUCIA, MARIA, GARCIA):
-                told = {"person": person, "event": "message", "data": data, **at}
-                await connection.execute(insert(live_events).values(told))
-        await self.look()
-
-    async def read(self, number: int) -> None:
-        """Lucía reads up to this message."""
-        async with self.database.write() as connection:
-            row = {
-                "room_id": ROOM,
-                "user_id": LUCIA,
-                "event_id": f"$event{number}",
-                "seq": number,
-                "at": self.now,
-            }
-            await connection.execute(receipts.delete())
-            await connection.execute(insert(receipts).values(row))
-
-    async def look(self) -> None:
-        """What happened goes into the ledger."""
-        placing = Placing(database=self.database, portal_server="p", now=lambda: self.now)
-        news = MessageNews(database=self.database, sealer=SEALER, placing=placing, now=lambda: self.now)
-        await news.look()
-
-    async def after(self, minutes: float) -> int:
-        """So long later, what is due is delivered: how many mails there are then."""
-        self.now = self.now + timedelta(minutes=minutes)
-        await self.courier().deliver_due("email")
-        return len(self.server.mails)
-
-    async def states(self) -> list[str]:
-        """Of all deliveries."""
-        async with self.database.read() as connection:
-            query = select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
-            return [row.state for row in await connection.execute(query.order_by(deliveries.c.state))]
+from tests.bridge.notifications.mail_world import (
+    GARCIA,
+    LUCIA,
+    MARIA,
+    NOW,
+    ROOM,
+    SEALER,
+    WANTED,
+    World,
+    mail_world,
+)
 
 
 @pytest.fixture
 async def world(database: Database, tmp_path: Path) -> AsyncIterator[World]:
     """Lucía wants mails; nothing has happened yet."""
-    async with mail_server(tmp_path) as server:
-        smtp = Smtp(server.settings)
-        made = World(database, server, smtp)
-        async with database.write() as connection:
-            await open_room(connection, ROOM, patient=LUCIA, professional=GARCIA, now=NOW)
-        await made.wants(WANTED)
-        await made.look()
+    async with mail_world(database, tmp_path) as made:
         yield made
-        await smtp.close()
 
 
 async def test_one_mail_until_she_has_read(world: World) -> None:
@@ -254,57 +156,6 @@ async def test_what_she_read_at_once_is_no_news(world: World) -> None:
     assert await world.after(6) == 0
     await world.message(2)
     assert await world.after(6) == 1
-
-
-async def test_temporary_and_permanent_refusals(world: World) -> None:
-    """4xx comes again; 5xx is given up."""
-    await world.message(1)
-    world.server.answers = ["451 later"]
-    assert await world.after(6) == 0
-    assert await world.after(1) == 1
-    await world.read(1)
-    await world.message(2)
-    world.server.answers = ["554 never"]
-    assert await world.after(6) == 1
-    assert await world.states() == ["given_up", "sent"]
-
-
-async def test_one_connection_for_many(world: World) -> None:
-    """The connection is kept, and made anew when the server has closed it."""
-    mail = neutral_mail(
-        writer(lambda: NOW),
-        delivery=mail_of(person=LUCIA, conversation_id=ROOM, read_up_to=0, due_at=NOW),
-        to_address="lucia@example.org",
-        language="en",
-        topic="message",
-    )
-    for _ in range(20):
-        await world.smtp.send(mail)
-    assert (len(world.server.mails), world.server.connections) == (20, 1)
-    await world.smtp.close()
-    await world.smtp.send(mail)
-    assert world.server.connections == 2
-
-
-@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
-@pytest.mark.parametrize("security", ["starttls", "tls"])
-async def test_doctor_and_tls(tmp_path: Path, security: str) -> None:
-    """Both ways of TLS; a wrong password or an unknown authority is told, and is nobody's message's fault."""
-    async with mail_server(tmp_path, security=security) as server:
-        assert "takes mail" in await check_smtp(server.settings)
-        for wrong in ({"password": "x"}, {"ca_file": None}):
-            settings = SmtpSettings(**(server.settings.model_dump() | wrong))
-            with pytest.raises(UnwellError, match="does not take us"):
-                await check_smtp(settings)
-            with pytest.raises((aiosmtplib.SMTPException, OSError)) as caught:
-                await Smtp(settings).check()
-            assert not isinstance(caught.value, UndeliverableError)
-
-
-def test_no_clear_text_over_the_network() -> None:
-    """`security: none` is for loopback."""
-    with pytest.raises(ValidationError, match="loopback"):
-        SmtpSettings(host="mail.example", security="none", from_address="a@b")
 
 
 async def test_quiet_hours_move_a_mail(world: World) -> None:

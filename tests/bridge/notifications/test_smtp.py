@@ -1,0 +1,76 @@
+"""bridge/notifications/smtp.py: one connection, TLS, and whose fault a refusal is, at a real mail server."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiosmtplib
+import pytest
+from pydantic import ValidationError
+
+from bridge.cli.checks import UnwellError, check_smtp
+from bridge.database import Database
+from bridge.notifications.errors import UndeliverableError
+from bridge.notifications.mail import neutral_mail
+from bridge.notifications.news import mail_of
+from bridge.notifications.smtp import Smtp
+from bridge.settings import SmtpSettings
+from tests.bridge.notifications.mail_server import mail_server
+from tests.bridge.notifications.mail_world import LUCIA, NOW, ROOM, World, mail_world, writer
+
+
+@pytest.fixture
+async def world(database: Database, tmp_path: Path) -> AsyncIterator[World]:
+    """Lucía wants mails; nothing has happened yet."""
+    async with mail_world(database, tmp_path) as made:
+        yield made
+
+
+async def test_temporary_and_permanent_refusals(world: World) -> None:
+    """4xx comes again; 5xx is given up."""
+    await world.message(1)
+    world.server.answers = ["451 later"]
+    assert await world.after(6) == 0
+    assert await world.after(1) == 1
+    await world.read(1)
+    await world.message(2)
+    world.server.answers = ["554 never"]
+    assert await world.after(6) == 1
+    assert await world.states() == ["given_up", "sent"]
+
+
+async def test_one_connection_for_many(world: World) -> None:
+    """The connection is kept, and made anew when the server has closed it."""
+    mail = neutral_mail(
+        writer(lambda: NOW),
+        delivery=mail_of(person=LUCIA, conversation_id=ROOM, read_up_to=0, due_at=NOW),
+        to_address="lucia@example.org",
+        language="en",
+        topic="message",
+    )
+    for _ in range(20):
+        await world.smtp.send(mail)
+    assert (len(world.server.mails), world.server.connections) == (20, 1)
+    await world.smtp.close()
+    await world.smtp.send(mail)
+    assert world.server.connections == 2
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+async def test_doctor_and_tls(tmp_path: Path, security: str) -> None:
+    """Both ways of TLS; a wrong password or an unknown authority is told, and is nobody's message's fault."""
+    async with mail_server(tmp_path, security=security) as server:
+        assert "takes mail" in await check_smtp(server.settings)
+        for wrong in ({"password": "x"}, {"ca_file": None}):
+            settings = SmtpSettings(**(server.settings.model_dump() | wrong))
+            with pytest.raises(UnwellError, match="does not take us"):
+                await check_smtp(settings)
+            with pytest.raises((aiosmtplib.SMTPException, OSError)) as caught:
+                await Smtp(settings).check()
+            assert not isinstance(caught.value, UndeliverableError)
+
+
+def test_no_clear_text_over_the_network() -> None:
+    """`security: none` is for loopback."""
+    with pytest.raises(ValidationError, match="loopback"):
+        SmtpSettings(host="mail.example", security="none", from_address="a@b")
