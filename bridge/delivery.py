@@ -28,8 +28,8 @@ from bridge.clock import Now
 from bridge.database import Database
 from bridge.matrix.delivered import MOST_EVENTS, Deliveries
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
-from bridge.statuses import IS_UNDELIVERED, mark_delivered
-from bridge.storage.conversations import conversations, room_members, timeline
+from bridge.statuses import mark_delivered
+from bridge.storage.conversations import IS_UNDELIVERED, conversations, room_members, timeline
 from bridge.storage.delivery import delivery_servers
 from bridge.storage.statements import insert_once
 

@@ -12,9 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.storage import representation as representations
 from bridge.facts import Fact, append
-from bridge.storage.conversations import conversations, timeline
-
-IS_UNDELIVERED = timeline.c.is_message & timeline.c.delivered_at.is_(None)
+from bridge.storage.conversations import IS_UNDELIVERED, conversations, timeline
 
 _PAIR = select(conversations.c.patient, conversations.c.professional).where(
     conversations.c.room_id == bindparam("room_id")

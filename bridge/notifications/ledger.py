@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
 from bridge.facts import Fact, append
-from bridge.storage.deliveries import deliveries
+from bridge.storage.deliveries import IS_OPEN, deliveries
 from bridge.storage.statements import insert_once
 
 Channel = Literal["email", "push", "chat"]
@@ -37,12 +37,10 @@ _FIRST_PAUSE = timedelta(seconds=30)
 _LONGEST_PAUSE = timedelta(hours=1)
 _MOST_ATTEMPTS = 10
 
-_OPEN = ("pending", "failed")
 _c = deliveries.c
-_IS_OPEN = _c.state.in_(_OPEN)
 _DUE = (
     select(_c.id)
-    .where(_c.channel == bindparam("by"), _IS_OPEN, _c.due_at <= bindparam("now"))
+    .where(_c.channel == bindparam("by"), IS_OPEN, _c.due_at <= bindparam("now"))
     .order_by(_c.due_at)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
@@ -54,11 +52,11 @@ _CLAIM = (
     .returning(deliveries)
 )
 _ONE = select(deliveries).where(_c.id == bindparam("one"))
-_OPEN_ONE = _ONE.where(_IS_OPEN)
+_OPEN_ONE = _ONE.where(IS_OPEN)
 _HELD = (
-    select(_c.id).where(_c.id == bindparam("one"), _c.claim == bindparam("lease"), _IS_OPEN).with_for_update()
+    select(_c.id).where(_c.id == bindparam("one"), _c.claim == bindparam("lease"), IS_OPEN).with_for_update()
 )
-_MINE = update(deliveries).where(_c.id == bindparam("one"), _c.claim == bindparam("lease"), _IS_OPEN)
+_MINE = update(deliveries).where(_c.id == bindparam("one"), _c.claim == bindparam("lease"), IS_OPEN)
 _END = _MINE.values(state=bindparam("outcome"), done_at=bindparam("at"), claim=None)
 _AGAIN = _MINE.values(due_at=bindparam("again_at"), claim=None)
 # What was never tried takes its attempt back.
@@ -118,7 +116,7 @@ async def cancel(
     person: str | None = None,
 ) -> int:
     """Nobody is told any more what is still open about this subject; how many deliveries that were."""
-    statement = update(deliveries).where(_c.subject == subject, _IS_OPEN)
+    statement = update(deliveries).where(_c.subject == subject, IS_OPEN)
     if kinds is not None:
         statement = statement.where(_c.kind.in_(kinds))
     if person is not None:
@@ -129,7 +127,7 @@ async def cancel(
 async def forget_open(connection: AsyncConnection, *, subject: str, kind: str, person: str) -> None:
     """As if this was never taken in, as far as nobody has begun to tell it: it can be entered anew."""
     statement = delete(deliveries).where(_c.subject == subject, _c.kind == kind, _c.person == person)
-    await connection.execute(statement.where(_IS_OPEN, _c.claim.is_(None)))
+    await connection.execute(statement.where(IS_OPEN, _c.claim.is_(None)))
 
 
 async def claim(

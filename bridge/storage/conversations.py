@@ -1,6 +1,6 @@
 """Tables of consult rooms: who talks with whom in which room, who is in it, what happened in it and who read it."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text, UniqueConstraint, text
 
 from appointments.storage.schema import Instant, metadata
 
@@ -56,12 +56,12 @@ timeline = Table(
     Column("read_at", Instant, nullable=True),
 )
 Index("ix_timeline_room", timeline.c.room_id, timeline.c.seq)
-_is_undelivered = timeline.c.is_message & timeline.c.delivered_at.is_(None)
+IS_UNDELIVERED = timeline.c.is_message & timeline.c.delivered_at.is_(None)
 Index(
     "ix_timeline_undelivered",
     timeline.c.room_id,
-    sqlite_where=_is_undelivered,
-    postgresql_where=_is_undelivered,
+    sqlite_where=text("is_message = 1 AND delivered_at IS NULL"),  # as its queries say it
+    postgresql_where=IS_UNDELIVERED,
 )
 
 receipts = Table(

@@ -119,6 +119,7 @@ Index(
     sqlite_where=outbound_sessions.c.is_current,
     postgresql_where=outbound_sessions.c.is_current,
 )
+Index("ix_e2ee_outbound_sessions_room", outbound_sessions.c.user_id, outbound_sessions.c.room_id)
 Index(
     "ix_e2ee_outbound_sessions_unshared",
     outbound_sessions.c.session_id,

@@ -2,9 +2,8 @@
 
 from sqlalchemy import and_, bindparam, not_, select, update
 
-from bridge.storage.sends import DELIVERY_PREFIX, sends
+from bridge.storage.sends import DELIVERY_PREFIX, IS_WAITING, sends
 
-IS_WAITING = sends.c.state.in_(["accepted", "encrypted"])
 # Whether it is still to be said is for whoever took it in to judge: nobody else begins to send it.
 _IS_JUDGED_FIRST = and_(
     sends.c.state == "accepted", sends.c.id.startswith(DELIVERY_PREFIX), sends.c.id != bindparam("send_id")
@@ -23,7 +22,11 @@ WAITING_IN_ROOM = (
     )
     .order_by(sends.c.seq)
 )
-WAITING = select(sends.c.room_id, sends.c.id).where(IS_WAITING, not_(_IS_JUDGED_FIRST)).order_by(sends.c.seq)
+WAITING = (
+    select(sends.c.room_id, sends.c.id)
+    .where(IS_WAITING, not_(_IS_JUDGED_FIRST))
+    .order_by(sends.c.room_id, sends.c.seq)
+)
 SET_ENCRYPTED = (
     update(sends)
     .where(sends.c.seq == bindparam("row"), sends.c.state == "accepted")
