@@ -20,6 +20,10 @@ class TooLargeError(ServiceError):
     """The file has more bytes than the settings allow."""
 
 
+class TooLargeToScanError(ServiceError):
+    """The file has more bytes than the virus scanner looks at: nothing is taken unseen."""
+
+
 class EmptyFileError(ServiceError):
     """The file has no bytes."""
 

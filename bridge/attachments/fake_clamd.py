@@ -45,10 +45,10 @@ class FakeClamd:
     async def _judge(self, reader: asyncio.StreamReader) -> bytes:
         tail, size, found = b"", 0, False
         while length := int.from_bytes(await reader.readexactly(_LENGTH_BYTES), "big"):
-            window = tail + await reader.readexactly(length)
             size += length
-            if size > self._limit:
+            if size > self._limit:  # the piece stays unread
                 return b"INSTREAM size limit exceeded. ERROR\0"
+            window = tail + await reader.readexactly(length)
             found = found or EICAR in window
             tail = window[-len(EICAR) :]
         self.seen.append(size)

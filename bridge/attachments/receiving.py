@@ -52,7 +52,7 @@ class Receiving:
         """The file that these pieces are, for the length of the block; `ahead` is given its ciphertext as it comes.
 
         Raises EmptyFileError, TypeNotAllowedError, TypeMismatchError, TooLargeError as soon as they are known;
-        InfectedError, ScannerUnavailableError.
+        TooLargeToScanError, InfectedError, ScannerUnavailableError.
         """
         name = clean_name(name, fallback="file")
         rest = aiter(pieces)
@@ -115,7 +115,7 @@ class _Intake:
         self._working: asyncio.Future[bytes] | None = None
 
     async def take(self, piece: bytes) -> None:
-        """Raises TooLargeError, ScannerUnavailableError."""
+        """Raises TooLargeError, TooLargeToScanError, InfectedError, ScannerUnavailableError."""
         self.size += len(piece)
         if self.size > self._limit:
             raise TooLargeError

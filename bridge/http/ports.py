@@ -100,8 +100,8 @@ class Uploads(Protocol):
         """The file that these pieces are, for the length of the block.
 
         `expected_bytes` is for an owner who was admitted: as many as the file has if nothing speaks against it.
-        Raises EmptyFileError, TypeNotAllowedError, TypeMismatchError, TooLargeError, InfectedError,
-        ScannerUnavailableError, TooManyAttemptsError.
+        Raises EmptyFileError, TypeNotAllowedError, TypeMismatchError, TooLargeError, TooLargeToScanError,
+        InfectedError, ScannerUnavailableError, TooManyAttemptsError.
         """
 
     async def keep(

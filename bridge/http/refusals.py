@@ -31,6 +31,7 @@ from bridge.attachments.errors import (
     InfectedError,
     ScannerUnavailableError,
     TooLargeError,
+    TooLargeToScanError,
     TypeMismatchError,
     TypeNotAllowedError,
 )
@@ -75,6 +76,9 @@ _PLAIN = {
     VersionChangedError: Problem.VERSION_CHANGED,
     NoOfferError: Problem.NO_OFFER,
 }
+_WITH_DETAIL = {
+    TooLargeToScanError: (Problem.ATTACHMENT_TOO_LARGE, "problem.attachment-too-large.scanner"),
+}
 _OF_FIELDS = {
     EmptyFileError: FieldError("pointer", "#/file", "file-empty"),
     TypeMismatchError: FieldError("pointer", "#/file", "file-mismatch"),
@@ -99,6 +103,9 @@ def as_problem(error: Exception) -> ProblemError:
         return error
     if type(error) in _PLAIN:
         return ProblemError(_PLAIN[type(error)])
+    if type(error) in _WITH_DETAIL:
+        problem, detail_key = _WITH_DETAIL[type(error)]
+        return ProblemError(problem, detail_key=detail_key)
     if type(error) in _OF_FIELDS:
         return ProblemError(Problem.VALIDATION, errors=[_OF_FIELDS[type(error)]])
     if isinstance(error, web.HTTPException):

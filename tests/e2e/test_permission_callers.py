@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from bridge import apikeys, app
+from bridge.attachments.ids import Shared
 from bridge.http.server import route_table
 from tests.e2e.clinic import PASSWORD, Clinic
 from tests.e2e.raw_client import RawClient, logged_in
@@ -217,11 +218,21 @@ async def callers(clinic: Clinic) -> AsyncIterator[Callers]:
             status, sent, _ = await made.call("POST", "/api/messages/send", headers, body)
             assert status == 201, sent
             names[name] = sent["message_id"]
-        headers = {"Authorization": f"Bearer {clinic.api_key}", "X-Act-As": patient}
-        form = {"conversation_id": names["room"], "file": "hola"}
-        status, kept, _ = await made.call("POST", "/api/messages/upload-attachment", headers, form)
-        assert status == 201, kept
-        names["file"] = kept["attachment_id"]
+        files = (
+            ("file", "room", patient),
+            ("foreign file", "foreign", other),
+            ("foreign sent file", "foreign", other),
+        )
+        for name, room, person in files:
+            headers = {"Authorization": f"Bearer {clinic.api_key}", "X-Act-As": person}
+            form = {"conversation_id": names[room], "file": "hola"}
+            status, kept, _ = await made.call("POST", "/api/messages/upload-attachment", headers, form)
+            assert status == 201, kept
+            names[name] = kept["attachment_id"]
+        body = {"conversation_id": names["foreign"], "attachments": [names["foreign sent file"]], "body": ""}
+        status, sent, _ = await made.call("POST", "/api/messages/send", headers, body)
+        assert status == 201, sent
+        names["foreign shared file"] = Shared(names["foreign"], sent["message_id"]).id
         yield made
 
 
@@ -253,14 +264,19 @@ async def test_who_is_let_in(callers: Callers, operation: str) -> None:
     assert not deviations
 
 
-@pytest.mark.parametrize(
-    "way", ["read", "send", "send, invalid", "read, invalid", "open", "write to", "mark", "mark in room"]
+WAYS = (
+    *("read", "send", "send, invalid", "read, invalid", "open", "write to", "mark", "mark in room"),
+    *("file", "sent file", "shared file", "upload", "send file"),
 )
+
+
+@pytest.mark.parametrize("way", WAYS)
 async def test_foreign_and_unknown_are_alike(callers: Callers, way: str) -> None:
-    """Somebody else's conversation and none at all, a person out of care and nobody: one answer, in one time."""
+    """Somebody else's room or file and none at all, a person out of care and nobody: one answer, in one time."""
     patient = callers.names["patient"]
     headers = {"Authorization": f"Bearer {callers.key}", "X-Act-As": patient}
     foreign, unknown = _ids(callers, way)
+    own = callers.names["room"]
     own_message = f"/api/messages/{quote(callers.names['message'], safe='')}/read"
 
     def ask(one: str) -> Awaitable[tuple[int, Any, dict[str, str]]]:
@@ -274,13 +290,16 @@ async def test_foreign_and_unknown_are_alike(callers: Callers, way: str) -> None
             "write to": ("POST", "/api/messages/send", {"recipient": one, "body": "hola"}),
             "mark": ("POST", f"/api/messages/{quote(one, safe='')}/read", None),
             "mark in room": ("POST", own_message, {"conversation_id": one}),
+            "upload": ("POST", "/api/messages/upload-attachment", {"conversation_id": one, "file": "hola"}),
+            "send file": ("POST", "/api/messages/send", {"conversation_id": own, "attachments": [one]}),
         }
-        method, path, body = asked[way]
+        file = ("GET", f"/api/messages/attachment/{quote(one, safe='')}", None)
+        method, path, body = asked.get(way, file)
         return callers.call(method, path, headers, body)
 
     first = await ask(foreign)
     assert first == await ask(unknown)
-    assert first[0] == (403 if way in ("open", "write to") else 404)
+    assert first[0] == {"open": 403, "write to": 403, "send file": 422}.get(way, 404)
     slow, fast = sorted(await _medians_s(ask, foreign, unknown), reverse=True)
     assert slow - fast < max(0.5 * fast, 0.003), (slow, fast)
 
@@ -292,6 +311,13 @@ def _ids(callers: Callers, way: str) -> tuple[str, str]:
     if way == "mark":
         foreign = callers.names["foreign message"]
         return foreign, f"${'A' * (len(foreign) - 1)}"
+    if way == "shared file":
+        foreign = callers.names["foreign"]
+        nowhere = Shared(f"!{'A' * (len(foreign) - 1)}", f"${'A' * 43}")
+        return callers.names["foreign shared file"], nowhere.id
+    if way.endswith("file"):
+        foreign = callers.names["foreign sent file" if way == "sent file" else "foreign file"]
+        return foreign, f"a{'0' * (len(foreign) - 1)}"
     return callers.names["foreign"], f"!{'A' * (len(callers.names['foreign']) - 1)}"
 
 

@@ -6,15 +6,16 @@ from pathlib import Path
 import pytest
 
 from bridge.attachments.clamd import Scan
-from bridge.attachments.errors import InfectedError, ScannerUnavailableError
+from bridge.attachments.errors import InfectedError, ScannerUnavailableError, TooLargeToScanError
 from bridge.attachments.fake_clamd import EICAR, FakeClamd
 
 
 async def scan(address: str, *pieces: bytes, patience_s: float = 5.0) -> None:
-    """Show it a file of these pieces."""
+    """Show it a file of these pieces, which come from a network."""
     async with Scan(address, patience_s=patience_s) as scanning:
         for piece in pieces:
             await scanning.feed(piece)
+            await asyncio.sleep(0.001)
         await scanning.verdict()
 
 
@@ -39,11 +40,28 @@ async def test_a_virus_is_found_across_pieces() -> None:
             await scan(clamd.address, b"x" * 1000 + EICAR[:30], EICAR[30:] + b"y")
 
 
-async def test_a_file_that_it_refuses_to_see_whole_is_not_clean() -> None:
-    """Its own limit is no verdict."""
-    async with FakeClamd(limit=10) as clamd:
+@pytest.mark.parametrize("pieces", [1, 2, 3, 100])
+async def test_a_file_that_it_refuses_to_see_whole_is_too_large(pieces: int) -> None:
+    """Said as such, whether it hangs up at the end or in the midst: trying again would not help."""
+    async with FakeClamd(limit=300_000) as clamd:
+        with pytest.raises(TooLargeToScanError):
+            await scan(clamd.address, *[b"x" * (900_000 // pieces)] * pieces)
+        await scan(clamd.address, b"x" * 300_000)
+
+
+@pytest.mark.parametrize("answer", [b"stream: OK\0", b"COMMAND READ TIMED OUT ERROR\0", b""])
+async def test_an_early_answer_is_no_verdict(answer: bytes) -> None:
+    """It has not seen the whole file: even "OK" says nothing of it."""
+
+    async def hasty(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(1000)
+        writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_server(hasty, "127.0.0.1", 0) as server:
+        address = f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         with pytest.raises(ScannerUnavailableError):
-            await scan(clamd.address, b"x" * 11)
+            await scan(address, *[b"x" * 10_000] * 100)
 
 
 async def test_nobody_there_is_no_verdict() -> None:

@@ -11,7 +11,11 @@ import pytest
 from aiohttp import FormData
 from yarl import URL
 
+from bridge.attachments.fake_clamd import FakeClamd
+from bridge.attachments.pictures import Pictures
+from bridge.attachments.receiving import Receiving
 from bridge.errors import HomeserverUnavailableError
+from bridge.settings import AttachmentSettings
 from tests.bridge.http.conftest import GARCIA, LUCIA
 
 PATH = "/api/messages/upload-attachment"
@@ -120,6 +124,22 @@ async def test_too_large_is_known_at_once(api) -> None:
     data.add_field("file", io.BytesIO(b"%PDF-" + bytes(52_600_000)), filename="a.pdf")
     status, answer, _ = await upload(api, data)
     assert (status, answer["type"]) == (413, "/problems/attachment-too-large")
+
+
+async def test_too_large_for_the_scanner_is_no_matter_of_trying_again(api) -> None:
+    """413 that says why, while a scanner that is away is 503 with Retry-After."""
+    async with FakeClamd(limit=100_000) as clamd:
+        scanned = AttachmentSettings(clamd=clamd.address)
+        api.attachments._receiving = Receiving(settings=scanned, pictures=Pictures())
+        room = room_of(api)
+        for language, word in (("es", "antivirus"), ("en", "virus scanner")):
+            status, answer, headers = await upload(api, form(room), **{"Accept-Language": language})
+            assert (status, answer["type"]) == (413, "/problems/attachment-too-large")
+            assert word in answer["detail"]
+            assert "Retry-After" not in headers
+        assert (await upload(api, form(room, PDF[:100_000])))[0] == 201
+    status, answer, headers = await upload(api, form(room))
+    assert (status, answer["type"], headers["Retry-After"]) == (503, "/problems/unavailable", "30")
 
 
 async def test_other_bodies_are_refused(api) -> None:
