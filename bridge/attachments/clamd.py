@@ -6,6 +6,8 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
+from socket import socket
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -31,6 +33,7 @@ class Scan:
         self._patience_s = patience_s
         self._writer: asyncio.StreamWriter
         self._answer: asyncio.Task[bytes]
+        self._socket: socket
 
     async def __aenter__(self) -> Self:
         try:
@@ -40,11 +43,13 @@ class Scan:
             raise ScannerUnavailableError from error
         # Read from the start: it may answer, and hang up, before it has seen everything.
         self._answer = asyncio.create_task(reader.readuntil(b"\0"))
+        self._socket = self._writer.get_extra_info("socket").dup()
         self._writer.write(b"zINSTREAM\0")
         return self
 
     async def __aexit__(self, *_exception: object) -> None:
         self._writer.close()
+        self._socket.close()
         self._answer.cancel()
         await asyncio.gather(self._answer, return_exceptions=True)
 
@@ -58,17 +63,25 @@ class Scan:
         await self._judge()
 
     async def _judge(self) -> None:
-        try:
-            async with asyncio.timeout(self._patience_s):
-                answer = (await self._answer).rstrip(b"\0").strip()
-        except _BROKEN as error:
-            raise ScannerUnavailableError from error
+        answer = (await self._said()).rstrip(b"\0").strip()
         if answer.startswith(_TOO_LARGE):
             raise TooLargeToScanError
         if answer.endswith(_FOUND):
             raise InfectedError
         if answer != _CLEAN:
             raise ScannerUnavailableError(answer.decode(errors="replace"))
+
+    async def _said(self) -> bytes:
+        try:
+            async with asyncio.timeout(self._patience_s):
+                return await self._answer
+        except ConnectionError:
+            # It hung up on a piece that it didn't want, and writing met that first: the answer is still there.
+            with suppress(OSError):
+                return self._socket.recv(_LONGEST_ANSWER)
+            raise ScannerUnavailableError from None
+        except _BROKEN as error:
+            raise ScannerUnavailableError from error
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._address.scheme == "unix":

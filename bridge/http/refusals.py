@@ -76,7 +76,7 @@ _PLAIN = {
     VersionChangedError: Problem.VERSION_CHANGED,
     NoOfferError: Problem.NO_OFFER,
 }
-_WITH_DETAIL = {
+_WITH_DETAIL: dict[type[Exception], tuple[Problem, str]] = {
     TooLargeToScanError: (Problem.ATTACHMENT_TOO_LARGE, "problem.attachment-too-large.scanner"),
 }
 _OF_FIELDS = {
