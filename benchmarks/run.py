@@ -24,11 +24,12 @@ from benchmarks import (
     mautrix_peer,
     memory,
     profiles,
+    reminders,
     sends,
 )
 from benchmarks.table import Row, show
 
-PARTS = ("sends", "history", "attachments", "devices", "memory", "profiles", "guard", "events")
+PARTS = ("sends", "history", "attachments", "devices", "memory", "profiles", "guard", "events", "reminders")
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class Size:
     profile_messages: int
     event_messages: int
     event_streams: int
+    reminders: int
+    reminder_rounds: int
 
 
 FULL = Size(
@@ -60,6 +63,8 @@ FULL = Size(
     profile_messages=120,
     event_messages=60,
     event_streams=1000,
+    reminders=10_000,
+    reminder_rounds=5,
 )
 QUICK = Size(
     rounds=3,
@@ -73,6 +78,8 @@ QUICK = Size(
     profile_messages=60,
     event_messages=20,
     event_streams=200,
+    reminders=2_000,
+    reminder_rounds=3,
 )
 
 
@@ -125,6 +132,9 @@ async def _measure(directory: Path, plan: Plan) -> list[Row]:
     if "memory" in plan.parts:
         _say(f"memory: loading {size.loaded} devices")
         rows.append(await asyncio.to_thread(memory.measure, devices=size.loaded))
+    if "reminders" in plan.parts:
+        _say(f"reminders: claiming {size.reminders:,} that are due, and a tenth of them")
+        rows += await reminders.measure(directory, due=size.reminders, rounds=size.reminder_rounds)
     if "profiles" in plan.parts:
         _say("profiles: starting a tuned homeserver and a default one")
         rows.append(
