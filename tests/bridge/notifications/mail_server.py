@@ -25,6 +25,7 @@ class MailServer:
     settings: SmtpSettings
     answers: list[str] = field(default_factory=list)
     mails: list[EmailMessage] = field(default_factory=list)
+    raw: list[bytes] = field(default_factory=list)
     connections: int = 0
     hangs: int = 0
 
@@ -37,6 +38,7 @@ class MailServer:
             return self.answers.pop(0)
         mail = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(mail, EmailMessage)
+        self.raw.append(envelope.content)
         self.mails.append(mail)
         return "250 OK"
 

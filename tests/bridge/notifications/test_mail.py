@@ -1,5 +1,6 @@
 """Mails about messages that wait, through a real mail server on loopback."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import time, timedelta
@@ -174,3 +175,17 @@ async def test_addresses_are_sealed(world: World) -> None:
     async with world.database.read() as connection:
         for table in (notification_preferences, deliveries):
             assert "example" not in str((await connection.execute(table.select())).all())
+
+
+async def test_mail_programs_find_the_link_that_ends_mails(world: World) -> None:
+    """On the wire it stands as RFC 2369 wants it, in one piece and not encoded, however long an address is."""
+    await world.wants(replace(WANTED, address=f"{'l' * 64}@{'example.' * 20}org"))
+    await world.message(1)
+    assert await world.after(6) == 1
+    (raw,) = world.server.raw
+    head = raw.partition(b"\r\n\r\n")[0]
+    assert re.search(rb"^List-Unsubscribe: <https://portal\.example/api/[!-~]+>\r$", head, re.MULTILINE)
+    assert re.search(rb"^To: l{64}@(example\.){20}org\r$", head, re.MULTILINE)
+    assert b"=?" not in re.sub(rb"^Subject: .*$", b"", head, flags=re.MULTILINE)
+    assert max(len(line) for line in raw.split(b"\r\n")) <= 998
+    assert raw.isascii()
