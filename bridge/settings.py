@@ -172,6 +172,11 @@ class SmtpSettings(_Section):
     username: str | None = None
     password: SecretStr | None = None
     from_address: str = Field(pattern=r"^[^@\s<>]+@[^@\s<>]+$", description="The sender that people see.")
+    alert_address: str | None = Field(
+        default=None,
+        pattern=r"^[^@\s<>]+@[^@\s<>]+$",
+        description="Where the clinic hears that people could not be told; null: by its metrics only.",
+    )
     timeout_s: float = Field(default=30, gt=0, le=50)
     ca_file: Path | None = Field(default=None, description="Authorities to trust besides the machine's own.")
 

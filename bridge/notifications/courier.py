@@ -43,16 +43,14 @@ class Sender(Protocol):
 
 
 class ByTopic:
-    """A channel on which messages and appointments are told in ways of their own."""
+    """A channel on which each topic (what a kind begins with: message, appointment) is told in a way of its own."""
 
-    def __init__(self, *, messages: Sender, appointments: Sender) -> None:
-        self._messages = messages
-        self._appointments = appointments
+    def __init__(self, topics: Mapping[str, Sender]) -> None:
+        self._topics = topics
 
     async def send(self, delivery: Claimed) -> None:
         """As in Sender."""
-        is_message = delivery.kind == "message"
-        await (self._messages if is_message else self._appointments).send(delivery)
+        await self._topics[delivery.kind.partition(".")[0]].send(delivery)
 
 
 class _NoChannel:

@@ -45,21 +45,13 @@ def neutral_mail(
     topic: str,
     **parameters: object,
 ) -> EmailMessage:
-    """The mail of the texts `mail.{topic}.subject` and `.text`, with a link to the portal and one to stop all this.
-
-    Its Message-ID is made of the delivery's id, so a repeat after a crash is recognised as one.
-    """
-    public_url, from_address = writer.public_url, writer.from_address
+    """A mail of the texts `mail.{topic}.subject` and `.text`, with a link to the portal and one to stop all this."""
+    public_url = writer.public_url
     token = unsubscribe_token(delivery.person, sealer=writer.sealer)
     unsubscribe = f"{public_url}api/notifications/unsubscribe/{token}"
     texts = {name: translate(language, f"mail.{topic}.{name}", **parameters) for name in ("subject", "text")}
     texts |= {name: translate(language, f"mail.{name}") for name in ("open", "why", "stop")}
-    mail = EmailMessage()
-    mail["From"], mail["To"], mail["Subject"] = from_address, to_address, texts["subject"]
-    mail["Date"] = format_datetime(writer.now())
-    domain = from_address.rpartition("@")[2].rstrip(">")
-    mail["Message-ID"] = f"<{sha256(delivery.id.encode()).hexdigest()[:40]}@{domain}>"
-    mail["Auto-Submitted"] = "auto-generated"
+    mail = headed(writer, delivery=delivery, to_address=to_address, subject=texts["subject"])
     mail["Content-Language"] = language
     mail["List-Unsubscribe"] = f"<{unsubscribe}>"
     mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
@@ -73,6 +65,20 @@ def neutral_mail(
         **{name: escape(text) for name, text in texts.items()},
     )
     mail.add_alternative(page, subtype="html")
+    return mail
+
+
+def headed(writer: Writer, *, delivery: Delivery, to_address: str, subject: str) -> EmailMessage:
+    """A mail without words yet.
+
+    Its Message-ID is made of the delivery's id, so a repeat after a crash is recognised as one.
+    """
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = writer.from_address, to_address, subject
+    mail["Date"] = format_datetime(writer.now())
+    domain = writer.from_address.rpartition("@")[2].rstrip(">")
+    mail["Message-ID"] = f"<{sha256(delivery.id.encode()).hexdigest()[:40]}@{domain}>"
+    mail["Auto-Submitted"] = "auto-generated"
     return mail
 
 

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry
 
 from appointments.sealing import derive_key
 from bridge.app import Platform
+from bridge.notifications.clinic_alerts import ClinicAlerts, ClinicMailSender
 from bridge.notifications.courier import ByTopic, Courier, Sender
 from bridge.notifications.ledger import Channel
 from bridge.notifications.mail import Writer
@@ -16,11 +17,12 @@ from bridge.notifications.smtp import Smtp
 from bridge.notifications.webpush import Vapid
 from bridge.openid.dns import SystemDns
 from bridge.openid.https import PinnedHttps, other_servers_session, tls_context
+from bridge.reminding.judging import Judging
 from bridge.reminding.mail import AppointmentMailSender
 from bridge.reminding.opening import chat_sender, judging_of
 from bridge.reminding.push import AppointmentPushSender
 from bridge.scheduler import Job
-from bridge.settings import Settings
+from bridge.settings import Settings, SmtpSettings
 
 
 def vapid_of(settings: Settings) -> Vapid:
@@ -50,27 +52,18 @@ async def telling_jobs(
     senders: dict[Channel, Sender] = {
         "chat": chat_sender(platform, judging=judging),
         "push": ByTopic(
-            messages=push,
-            appointments=AppointmentPushSender(
-                database=platform.database, judging=judging, pushes=push, now=platform.now
-            ),
+            {
+                "message": push,
+                "appointment": AppointmentPushSender(
+                    database=platform.database, judging=judging, pushes=push, now=platform.now
+                ),
+            }
         ),
     }
     if settings.smtp is not None:
         smtp = Smtp(settings.smtp)
         stack.push_async_callback(smtp.close)
-        writer = Writer(
-            from_address=settings.smtp.from_address,
-            public_url=settings.public_url,
-            sealer=platform.sealer,
-            now=platform.now,
-        )
-        senders["email"] = ByTopic(
-            messages=MessageMailSender(database=platform.database, smtp=smtp, writer=writer),
-            appointments=AppointmentMailSender(
-                database=platform.database, judging=judging, smtp=smtp, writer=writer, settings=settings
-            ),
-        )
+        senders["email"] = _mails(platform, settings.smtp, smtp=smtp, judging=judging)
     courier = Courier(
         database=platform.database,
         sealer=platform.sealer,
@@ -81,4 +74,32 @@ async def telling_jobs(
     news = MessageNews(
         database=platform.database, sealer=platform.sealer, placing=platform.placing, now=platform.now
     )
-    return [Job("news of messages", 2, news.look), *courier.jobs()]
+    alerts = ClinicAlerts(database=platform.database, sealer=platform.sealer, now=platform.now)
+    is_alerted = settings.smtp is not None and settings.smtp.alert_address is not None
+    return [
+        Job("news of messages", 2, news.look),
+        *([Job("alert the clinic", 60, alerts.look)] if is_alerted else []),
+        *courier.jobs(),
+    ]
+
+
+def _mails(platform: Platform, settings: SmtpSettings, *, smtp: Smtp, judging: Judging) -> Sender:
+    writer = Writer(
+        from_address=settings.from_address,
+        public_url=platform.settings.public_url,
+        sealer=platform.sealer,
+        now=platform.now,
+    )
+    return ByTopic(
+        {
+            "message": MessageMailSender(database=platform.database, smtp=smtp, writer=writer),
+            "appointment": AppointmentMailSender(
+                database=platform.database,
+                judging=judging,
+                smtp=smtp,
+                writer=writer,
+                settings=platform.settings,
+            ),
+            "clinic": ClinicMailSender(smtp=smtp, writer=writer, address=settings.alert_address),
+        }
+    )

@@ -97,7 +97,7 @@ async def pushes(reminders: Reminders, tmp_path: Any) -> AsyncIterator[Pushes]:
         courier = Courier(
             database=clinic.database,
             sealer=clinic.sealer,
-            senders={"push": ByTopic(messages=sender, appointments=appointments)},
+            senders={"push": ByTopic({"message": sender, "appointment": appointments})},
             now=clinic.clock,
             registry=CollectorRegistry(),
         )
