@@ -3,10 +3,9 @@
 from bridge.database import Database
 from bridge.notifications import preferences
 from bridge.notifications.errors import NotNowError, NotWantedError
-from bridge.notifications.ledger import Claimed, enqueue
+from bridge.notifications.ledger import Claimed
 from bridge.notifications.mail import Writer, neutral_mail
-from bridge.notifications.news import mail_of, read_up_to, require_reader, waits_since
-from bridge.notifications.preferences import Preferences
+from bridge.notifications.news import enqueue_rest, read_up_to, require_reader
 from bridge.notifications.smtp import Smtp
 
 
@@ -37,7 +36,10 @@ class MessageMailSender:
         if wanted is None or not wanted.email or wanted.address is None:
             raise NotWantedError
         if has_read != delivery.data["read_up_to"]:
-            await self._tell_of_the_rest(person, conversation_id, wanted, has_read=has_read)
+            async with self._database.write() as connection:
+                await enqueue_rest(
+                    connection, person, conversation_id, delay=wanted.delay, sealer=self._writer.sealer
+                )
             raise NotWantedError
         quiet_until = wanted.quiet_until(self._writer.now())
         if quiet_until is not None:
@@ -50,18 +52,3 @@ class MessageMailSender:
             topic="message",
         )
         await self._smtp.send(mail)
-
-    async def _tell_of_the_rest(
-        self, person: str, conversation_id: str, wanted: Preferences, *, has_read: int
-    ) -> None:
-        """What came while she read was the same delivery as what she has read: it gets one of its own."""
-        async with self._database.write() as connection:
-            since = await waits_since(connection, person, conversation_id, after=has_read)
-            if since is not None:
-                rest = mail_of(
-                    person=person,
-                    conversation_id=conversation_id,
-                    read_up_to=has_read,
-                    due_at=since + wanted.delay,
-                )
-                await enqueue(connection, rest, sealer=self._writer.sealer)

@@ -4,7 +4,7 @@ Pushes to managed users too, since homeservers evaluate no push rules for our us
 application service out: BulkPushRuleEvaluator.)
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, select
@@ -17,7 +17,7 @@ from bridge.database import Database
 from bridge.live.placing import Placing, last_place
 from bridge.notifications import ledger, preferences, subscriptions
 from bridge.notifications.ledger import Delivery
-from bridge.notifications.news import mail_of, push_of, read_up_to
+from bridge.notifications.news import enqueue_rest, mail_of, push_of, read_up_to
 from bridge.notifications.preferences import Preferences
 from bridge.storage.conversations import timeline
 from bridge.storage.live_events import live_events
@@ -60,13 +60,30 @@ class MessageNews:
                 connection, _CURSOR, before=cursor, after=str(rows[-1].place)
             ):
                 return 0  # or another process is at it
-            await self._enqueue(connection, [row for row in rows if row.event == "message"])
+            wanted = await preferences.get_all(
+                connection, sealer=self._sealer, people={row.person for row in rows}
+            )
+            await self._enqueue(connection, [row for row in rows if row.event == "message"], wanted)
+            await self._enqueue_rests(
+                connection, [row for row in rows if row.data.get("status") == "read"], wanted
+            )
         return len(rows)
 
-    async def _enqueue(self, connection: AsyncConnection, rows: Sequence[Row[Any]]) -> None:
+    async def _enqueue_rests(
+        self, connection: AsyncConnection, rows: Sequence[Row[Any]], wanted: Mapping[str, Preferences]
+    ) -> None:
+        """Somebody has read on in these conversations, maybe not all of it."""
+        for person, room_id in sorted({(row.person, row.data["conversation_id"]) for row in rows}):
+            if person in wanted and wanted[person].email:
+                await enqueue_rest(
+                    connection, person, room_id, delay=wanted[person].delay, sealer=self._sealer
+                )
+
+    async def _enqueue(
+        self, connection: AsyncConnection, rows: Sequence[Row[Any]], wanted: Mapping[str, Preferences]
+    ) -> None:
         persons = {row.person for row in rows}
         browsers = await subscriptions.ids_of(connection, await people.managed_among(connection, persons))
-        wanted = await preferences.get_all(connection, sealer=self._sealer, people=persons)
         known = await _known(connection, {row.data["message_id"] for row in rows})
         for row in rows:
             message = known.get(row.data["message_id"])

@@ -1,12 +1,13 @@
 """What is news to somebody in a conversation: what she may read and has not; and the deliveries that tell of it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from appointments.sealing import Sealer
 from bridge.notifications.errors import NotWantedError
-from bridge.notifications.ledger import Delivery
+from bridge.notifications.ledger import Delivery, enqueue
 from bridge.reading_rights import may_read
 from bridge.storage.conversations import receipts, timeline
 from bridge.storage.direct_chats import direct_chats
@@ -67,7 +68,18 @@ async def read_up_to(connection: AsyncConnection, person: str, room_id: str) -> 
     return max(place or 0 for place in found)
 
 
-async def waits_since(
+async def enqueue_rest(
+    connection: AsyncConnection, person: str, room_id: str, *, delay: timedelta, sealer: Sealer
+) -> None:
+    """She has read on: what waits still was one delivery with what she has read, and gets one of its own."""
+    read = await read_up_to(connection, person, room_id)
+    since = await _waits_since(connection, person, room_id, after=read)
+    if since is not None:
+        rest = mail_of(person=person, conversation_id=room_id, read_up_to=read, due_at=since + delay)
+        await enqueue(connection, rest, sealer=sealer)
+
+
+async def _waits_since(
     connection: AsyncConnection, person: str, room_id: str, *, after: int
 ) -> datetime | None:
     """When the first message of others after this place came; None when there is none."""

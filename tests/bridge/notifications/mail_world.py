@@ -91,6 +91,11 @@ class World:
             }
             await connection.execute(receipts.delete())
             await connection.execute(insert(receipts).values(row))
+            told = {"conversation_id": ROOM, "message_id": row["event_id"], "status": "read"}
+            for person in (LUCIA, GARCIA):
+                event = {"person": person, "event": "status", "data": told, "at": self.now}
+                await connection.execute(insert(live_events).values(event | {"placed_at": self.now}))
+        await self.look()
 
     async def look(self) -> None:
         """What happened goes into the ledger."""

@@ -75,6 +75,18 @@ async def test_what_came_while_she_read_is_told_in_its_turn(world: World) -> Non
     assert await world.states() == ["cancelled", "sent"]
 
 
+async def test_what_came_after_the_mail_is_told_too(world: World) -> None:
+    """The second message comes after the mail about the first, and she reads the first only: five minutes each."""
+    await world.message(1)
+    assert await world.after(6) == 1
+    await world.message(2)
+    assert await world.after(6) == 1
+    await world.read(1)
+    assert await world.after(0) == 2
+    await world.read(2)
+    assert await world.after(60) == 2
+
+
 async def test_who_may_not_read_it_any_more_gets_none(world: World) -> None:
     """A representative whose acting ended while her mail waited; the patient still gets hers."""
     async with world.database.write() as connection:
