@@ -124,10 +124,19 @@ async def cancel(
     return (await connection.execute(statement.values(state="cancelled", done_at=now, claim=None))).rowcount
 
 
-async def forget_open(connection: AsyncConnection, *, subject: str, kind: str, person: str) -> None:
-    """As if this was never taken in, as far as nobody has begun to tell it: it can be entered anew."""
-    statement = delete(deliveries).where(_c.subject == subject, _c.kind == kind, _c.person == person)
-    await connection.execute(statement.where(IS_OPEN, _c.claim.is_(None)))
+async def find_waiting(
+    connection: AsyncConnection, *, subject: str, kind: str, person: str, sealer: Sealer
+) -> Sequence[Delivery]:
+    """What of this kind is still to be told this person, and nobody is telling now."""
+    query = select(deliveries).where(_c.subject == subject, _c.kind == kind, _c.person == person)
+    rows = await connection.execute(query.where(IS_OPEN, _c.claim.is_(None)))
+    return [Delivery(**_told(row, sealer)) for row in rows]
+
+
+async def forget(connection: AsyncConnection, delivery: Delivery) -> None:
+    """As if it was never taken in, unless somebody has begun to tell it: it can be entered anew."""
+    one = delete(deliveries).where(_c.id == delivery.id, IS_OPEN, _c.claim.is_(None))
+    await connection.execute(one)
 
 
 async def claim(

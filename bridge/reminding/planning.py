@@ -104,21 +104,33 @@ class Planning:
                 await self._remind(connection, one, since=row.at)
 
     async def _announce(self, connection: AsyncConnection, one: Told, kind: str, row: Row[Any]) -> None:
+        """Who did it herself gets what programs and calendars need, and no push, which would say nothing new."""
+        is_own = one.person == row.by
+        channels = [channel for channel in one.channels if not (is_own and channel == "push")]
         await enter(
             connection,
-            one,
+            replace(one, channels=tuple(channels)),
             which=kind,
             kind=kind,
             due_at=row.at,
             sealer=self._sealer,
-            is_own=one.person == row.by,
+            is_own=is_own,
         )
 
     async def _anew(self, connection: AsyncConnection, one: Told) -> None:
-        """What was said stays said; what is still to come is planned as she wants it now."""
-        await ledger.forget_open(connection, subject=one.appointment.id, kind=REMINDER, person=one.person)
+        """What is still to come is planned as she wants it now; what is said, or was to be said already, stays."""
+        now = self._now()
+        for waiting in await ledger.find_waiting(
+            connection,
+            subject=one.appointment.id,
+            kind=REMINDER,
+            person=one.person,
+            sealer=self._sealer,
+        ):
+            if datetime.fromisoformat(waiting.data["at"]) > now:
+                await ledger.forget(connection, waiting)
         if one.appointment.status == "booked":
-            await self._remind(connection, one, since=self._now())
+            await self._remind(connection, one, since=now)
 
     async def _remind(self, connection: AsyncConnection, one: Told, *, since: datetime) -> None:
         if not one.wanted.reminders:

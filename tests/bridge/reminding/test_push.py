@@ -26,7 +26,7 @@ from bridge.reminding.notices import note_wishes
 from bridge.reminding.push import AppointmentPushSender
 from bridge.reminding.settings import ReminderSettings
 from bridge.storage.deliveries import deliveries
-from tests.bridge.clinic import LUCIA
+from tests.bridge.clinic import GARCIA, LUCIA
 from tests.bridge.notifications.push_service import PushService, push_service
 from tests.bridge.notifications.test_webpush import decode_point
 from tests.bridge.reminding.reminders import TUESDAY_10, Reminders
@@ -107,7 +107,7 @@ async def pushes(reminders: Reminders, tmp_path: Any) -> AsyncIterator[Pushes]:
 async def test_a_change_and_its_reminders_are_pushed_without_a_word(pushes: Pushes) -> None:
     """To who subscribed, each once, none early: that there is something about an appointment, and its id."""
     await pushes.subscribe()
-    one = await pushes.reminders.book(TUESDAY_10 + timedelta(hours=2), patient=LUCIA, by=LUCIA)
+    one = await pushes.reminders.book(TUESDAY_10 + timedelta(hours=2), patient=LUCIA, by=GARCIA)
     said = {"kind": "appointment", "appointment_id": one.id}
     assert await pushes.tick() == [said]
     for count, before in enumerate((timedelta(days=1), timedelta(hours=2), timedelta(minutes=10)), 2):
@@ -146,7 +146,8 @@ async def test_only_who_wants_it_and_when(pushes: Pushes) -> None:
     await pushes.subscribe()
     quiet = QuietHours(time(9), time(9, 30), MADRID)
     await pushes.wants(Preferences(quiet_hours=quiet))
-    await pushes.reminders.book(TUESDAY_10 + timedelta(hours=2), patient=LUCIA, by=LUCIA)
+    await pushes.reminders.book(TUESDAY_10 + timedelta(hours=2), patient=LUCIA, by=GARCIA)
+    await pushes.reminders.book(TUESDAY_10 + timedelta(hours=3), patient=LUCIA, by=LUCIA)  # which is no news
     assert await pushes.tick() == []
     pushes.reminders.clinic.clock.pass_by(minutes=30)
     assert len(await pushes.tick()) == 1

@@ -111,3 +111,20 @@ async def test_nothing_is_planned_for_what_changed_meanwhile(reminders: Reminder
     await reminders.move(one, TUESDAY_10 + timedelta(hours=4))
     await reminders.tick()
     assert await planned(reminders) == ["03 13:30 chat"]
+
+
+async def test_what_was_to_be_said_already_is_not_forgotten(reminders: Reminders) -> None:
+    """The homeserver was down when it was due, and she changed her mind about other things meanwhile."""
+    clock, homeserver = reminders.clinic.clock, reminders.clinic.homeserver
+    await reminders.book()
+    await reminders.tick()
+    clock.at = TUESDAY_10 - timedelta(hours=2)
+    before = homeserver.before
+    reminders.down("send_event")
+    await reminders.tick()
+    await wants(reminders, Preferences(language="en"))
+    homeserver.before = before
+    clock.pass_by(minutes=1)
+    await reminders.tick()
+    assert len(await reminded(reminders)) == 1
+    assert await planned(reminders) == ["03 09:50 chat"]
