@@ -74,13 +74,13 @@ async def lines_of_the_day(
 async def _visits(
     connection: AsyncConnection, professional: str, *, day: str, zone: ZoneInfo, now: datetime
 ) -> Sequence[Appointment]:
-    """Hers, as far as she may still know of them."""
+    """Hers that are not over, as far as she may still know of them."""
     start = datetime.fromisoformat(day).replace(tzinfo=zone)
     end = (datetime.fromisoformat(day) + timedelta(days=1)).replace(tzinfo=zone)
     found = await appointments_of(
         connection, person=professional, start=start, end=end, statuses=("booked", "arrived"), now=now
     )
-    return [one for one in found if one.professional == professional]
+    return [one for one in found if one.professional == professional and one.end > now]
 
 
 def _is_time(there: datetime, at: time) -> bool:

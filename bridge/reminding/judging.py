@@ -28,8 +28,8 @@ from bridge.reminding.settings import ReminderSettings
 from bridge.reminding.telling import quiet_hours_of
 from bridge.storage.sends import DELIVERY_PREFIX
 
-_WORDS_HOLD = timedelta(minutes=3)
-"""So long "in ten minutes" is near enough to the truth."""
+_WORDS_HOLD = {REMINDER: timedelta(minutes=3), DIGEST: timedelta(hours=1)}
+"""So long "in ten minutes" is near enough to the truth, and what is left of a day."""
 
 _STILL_PUNCTUAL = timedelta(minutes=10)
 """What was planned for right before somebody's quiet hours may take so long to arrive."""
@@ -108,17 +108,16 @@ async def require_still_said(
 ) -> None:
     """This row of the outbox may leave, if it says something for the ledger of deliveries.
 
-    Raises NotWantedError; NotNowError when a reminder needs other words by now: the next try finds them.
+    Raises NotWantedError; NotNowError when it needs other words by now: the next try finds them.
     """
     if not row.id.startswith(DELIVERY_PREFIX):
         return
     delivery = await ledger.find_open(connection, delivery_id_of(row.id), sealer=sealer)
     if delivery is None:
         raise NotWantedError
-    if delivery.kind == DIGEST:
-        return
-    await require_current(connection, delivery, now=now)
-    if delivery.kind == REMINDER and now - row.accepted_at > _WORDS_HOLD:
+    if delivery.kind != DIGEST:
+        await require_current(connection, delivery, now=now)
+    if now - row.accepted_at > _WORDS_HOLD.get(delivery.kind, timedelta.max):
         raise NotNowError(now)
 
 

@@ -294,3 +294,23 @@ async def test_who_has_left_hears_no_day(reminders: Reminders) -> None:
     assert not any(
         "María" in one or MARIA in one for one in (await reminders.heard(reminders.garcia))[heard:]
     )
+
+
+async def test_a_day_that_is_told_late_is_what_is_left_of_it(reminders: Reminders) -> None:
+    """The homeserver was down all morning: at noon she hears who still comes, once."""
+    clinic, homeserver = reminders.clinic, reminders.clinic.homeserver
+    await reminders.book()
+    await reminders.book(TUESDAY_10 + timedelta(hours=4))
+    await reminders.tick()
+    clinic.clock.at = TUESDAY_10 - timedelta(hours=2, minutes=30)
+    before = homeserver.before
+    reminders.down("send_event")
+    await reminders.tick()
+    homeserver.before = before
+    clinic.clock.at = TUESDAY_10 + timedelta(hours=2)
+    for _ in range(3):
+        await clinic.main.outbox.deliver_waiting()
+        await reminders.tick()
+        clinic.clock.pass_by(minutes=1)
+    told = [text for text in await reminders.heard(reminders.garcia) if "Sus citas de hoy" in text]
+    assert told == [f"Sus citas de hoy: 1\n14:00 — {MARIA}"]
