@@ -135,10 +135,15 @@ class Crowd:
             rows = (await connection.execute(select(deliveries).where(_c.channel == "email"))).all()
         return {sha256(row.id.encode()).hexdigest()[:40]: row for row in rows}
 
-    async def end_leases(self) -> None:
-        """As if the leases of those who died had ended."""
+    async def leases(self) -> set[str]:
+        """What somebody has in hand now."""
+        async with self.database.read() as connection:
+            return set(await connection.scalars(select(_c.claim).where(_IS_OPEN, _c.claim.is_not(None))))
+
+    async def end_leases(self, leases: set[str]) -> None:
+        """As if these had ended."""
         async with self.database.write() as connection:
-            taken = update(deliveries).where(_IS_OPEN, _c.claim.is_not(None))
+            taken = update(deliveries).where(_IS_OPEN, _c.claim.in_(leases))
             await connection.execute(taken.values(due_at=datetime.now(UTC)))
 
 
