@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+import re
 import time
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
 from statistics import median
 from typing import Any
 from urllib.parse import quote
@@ -22,6 +25,7 @@ _BAR = at_most(1.2)
 _WARM_UP = 5
 _WITHIN_S = 30.0
 _ENCRYPTED = "m.room.encrypted"
+_PUSH = re.compile(r"^(\S+) INFO .* PUT /_matrix/app/v1/transactions/\S+ 200 ([0-9.]+) ms$", re.MULTILINE)
 
 
 class Arrivals:
@@ -46,10 +50,10 @@ class Arrivals:
 
 
 async def measure(clinic: Clinic, *, rooms: list[Consult], messages: int, streams: int) -> list[Row]:
-    """A row for the latency and one for the memory."""
+    """Rows for the latency and one for the memory."""
     return [
-        await _latency(clinic, rooms[0], _over_rest, name="sent over REST", messages=messages),
-        await _latency(clinic, rooms[0], _by_client, name="sent by a client", messages=messages),
+        *await _latency(clinic, rooms[0], _over_rest, name="sent over REST", messages=messages),
+        *await _latency(clinic, rooms[0], _by_client, name="sent by a client", messages=messages),
         await _memory(clinic, rooms, streams=streams),
     ]
 
@@ -76,24 +80,54 @@ async def _latency(
     *,
     name: str,
     messages: int,
-) -> Row:
+) -> list[Row]:
     stream, sync = Arrivals(), Arrivals()
-    ours, theirs = [], []
+    ours, theirs, pushes = [], [], []
+    log = clinic.platform.bridge.log_path
     async with _listening(_stream(clinic, room, stream), _sync(clinic, room, sync)):
         for number in range(_WARM_UP + messages):
             await quiet(*clinic.pids)
+            logged = _size(log)
             message_id = await send(clinic, room)
             told, synced = await stream.of(message_id), await sync.of(message_id)
+            pushed = await _push(log, after=logged)
             if number >= _WARM_UP:
-                ours.append(told - sync.accepted[message_id])
-                theirs.append(synced - sync.accepted[message_id])
-    return Row(
-        name=f"a message to the event stream, {name}",
-        measured=f"{median(ours) * 1000:.0f} ms",
-        peer=f"raw /sync {median(theirs) * 1000:.0f} ms",
-        ratio=median(ours) / median(theirs),
-        bar=_BAR,
-    )
+                accepted = sync.accepted[message_id]
+                ours.append(told - accepted)
+                theirs.append(synced - accepted)
+                pushes.append(pushed - accepted)
+    peer = f"raw /sync {median(theirs) * 1000:.0f} ms"
+    return [
+        Row(
+            name=f"a message to the event stream, {name}",
+            measured=f"{median(ours) * 1000:.0f} ms",
+            peer=peer,
+            ratio=median(ours) / median(theirs),
+            bar=_BAR,
+        ),
+        Row(
+            name="  the homeserver's push of it, before we do anything",
+            measured=f"{median(pushes) * 1000:.0f} ms",
+            peer=peer,
+            ratio=median(pushes) / median(theirs),
+        ),
+    ]
+
+
+async def _push(log: Path, *, after: int) -> float:
+    """When the first push came of those logged behind this place: each is logged with the time it took to answer."""
+    async with asyncio.timeout(_WITHIN_S):
+        while (found := _PUSH.search(_tail(log, after))) is None:  # noqa: ASYNC110 a file tells nobody
+            await asyncio.sleep(0.02)
+    return datetime.fromisoformat(found[1]).timestamp() - float(found[2]) / 1000
+
+
+def _size(log: Path) -> int:
+    return log.stat().st_size
+
+
+def _tail(log: Path, after: int) -> str:
+    return log.read_bytes()[after:].decode()
 
 
 @asynccontextmanager

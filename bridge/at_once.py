@@ -23,7 +23,7 @@ from bridge.people import managed_among
 from bridge.projection import Projection, encrypted
 from bridge.receipts import record_receipt
 from bridge.rooms import Reading, is_message, people_of
-from bridge.storage.inbox import mark_processed
+from bridge.storage.inbox import mark_all_processed
 
 _ENCRYPTED = "m.room.encrypted"
 _TYPES = frozenset({_ENCRYPTED, "m.reaction", "m.room.redaction"})
@@ -72,24 +72,24 @@ class AtOnce:
         if self._reading.attends or any(item.kind not in _KINDS for item in items):
             return list(items)
         left: list[StoredItem] = []
+        done: list[int] = []
         rooms_left: set[str] = set()
         for item in items:
             room_id = item.payload.get("room_id")
             if room_id is None or room_id in rooms_left or is_busy(room_id):
                 left.append(item)
-            elif not await self._is_handled(connection, item):
+            elif await self._is_handled(connection, item):
+                done.append(item.seq)
+            else:
                 left.append(item)
                 rooms_left.add(room_id)
+        await mark_all_processed(connection, done, at=self._now())
         return left
 
     async def _is_handled(self, connection: AsyncConnection, item: StoredItem) -> bool:
         if item.kind == EVENT:
-            is_done = await self._event(connection, RoomEvent.model_validate(item.payload))
-        else:
-            is_done = await self._receipts(connection, Receipts.model_validate(item.payload))
-        if is_done:
-            await mark_processed(connection, item.seq, at=self._now())
-        return is_done
+            return await self._event(connection, RoomEvent.model_validate(item.payload))
+        return await self._receipts(connection, Receipts.model_validate(item.payload))
 
     async def _event(self, connection: AsyncConnection, event: RoomEvent) -> bool:
         if event.type not in _TYPES:

@@ -5,6 +5,7 @@ their transaction ids again after a restart on SQLite, and to-device messages co
 The payload (ciphertext, or state without words of people) is dropped once the item is processed.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import JSON, BigInteger, Column, Index, Integer, Table, Text, bindparam, update
@@ -37,3 +38,9 @@ _MARK_PROCESSED = (
 async def mark_processed(connection: AsyncConnection, seq: int, *, at: datetime) -> None:
     """Say, in the transaction that holds its effects, that an item is done; forget its payload."""
     await connection.execute(_MARK_PROCESSED, {"item": seq, "at": at})
+
+
+async def mark_all_processed(connection: AsyncConnection, seqs: Sequence[int], *, at: datetime) -> None:
+    """The same of several items."""
+    if seqs:
+        await connection.execute(_MARK_PROCESSED, [{"item": seq, "at": at} for seq in seqs])
