@@ -4,21 +4,21 @@ import asyncio
 import json
 import re
 import time
-import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
-from urllib.parse import quote
 
 import aiohttp
 import psutil
 
+from benchmarks import own_client
 from benchmarks.clinic import Clinic, Consult
+from benchmarks.own_client import Send
 from benchmarks.rounds import quiet
-from benchmarks.sends import BODY, ciphertext
+from benchmarks.sends import BODY
 from benchmarks.table import Row, at_most
 
 _BAR = at_most(1.2)
@@ -51,9 +51,10 @@ class Arrivals:
 
 async def measure(clinic: Clinic, *, rooms: list[Consult], messages: int, streams: int) -> list[Row]:
     """Rows for the latency and one for the memory."""
+    by_client = await own_client.joined(clinic, rooms[0])
     return [
         *await _latency(clinic, rooms[0], _over_rest, name="sent over REST", messages=messages),
-        *await _latency(clinic, rooms[0], _by_client, name="sent by a client", messages=messages),
+        *await _latency(clinic, rooms[0], by_client, name="sent by a client", messages=messages),
         await _memory(clinic, rooms, streams=streams),
     ]
 
@@ -65,18 +66,10 @@ async def _over_rest(clinic: Clinic, room: Consult) -> str:
         return str((await response.json())["message_id"])
 
 
-async def _by_client(clinic: Clinic, room: Consult) -> str:
-    """Past the bridge, which hears of it by the homeserver's push."""
-    path = f"/rooms/{quote(room.room_id)}/send/{_ENCRYPTED}/{uuid.uuid4().hex}"
-    address, options = clinic.raw(path, user_id=room.patient)
-    async with clinic.http.put(address, json=await ciphertext(clinic, room), **options) as response:
-        return str((await response.json())["event_id"])
-
-
 async def _latency(
     clinic: Clinic,
     room: Consult,
-    send: Callable[[Clinic, Consult], Awaitable[str]],
+    send: Send,
     *,
     name: str,
     messages: int,
@@ -148,7 +141,7 @@ async def _stream(clinic: Clinic, room: Consult, arrivals: Arrivals) -> None:
         async for line in response.content:
             if line.startswith(b"data:"):
                 told = json.loads(line[5:])
-                if "body" in told:
+                if told.get("body") is not None:
                     await arrivals.note(told["message_id"])
 
 

@@ -6,6 +6,7 @@ behind it in its room (bridge/dispatch.py).
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,6 +29,14 @@ from bridge.storage.inbox import mark_all_processed
 _ENCRYPTED = "m.room.encrypted"
 _TYPES = frozenset({_ENCRYPTED, "m.reaction", "m.room.redaction"})
 _KINDS = frozenset({EVENT, EPHEMERAL, KEY_COUNTS})
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """The items that are left, and the people whose streams have something to tell with the commit."""
+
+    left: list[StoredItem]
+    told: frozenset[str] = frozenset()
 
 
 class AtOnce:
@@ -56,15 +65,16 @@ class AtOnce:
 
     async def handle(
         self, connection: AsyncConnection, items: Sequence[StoredItem], *, is_busy: Callable[[str], bool]
-    ) -> list[StoredItem]:
-        """Those of these items, just stored, that are left; the others have their effects and are processed.
+    ) -> Handled:
+        """Handle what can be of these items, just stored; the others are left.
 
-        `is_busy` says of which rooms the dispatcher has something to do first. Who listens is told with the commit.
+        `is_busy` says of which rooms the dispatcher has something to do first.
         """
         left = await self._handle(connection, items, is_busy)
-        if len(left) < len(items) and self._notifier.open_streams:
-            await self._placing.place_within(connection)
-        return left
+        if len(left) == len(items) or not self._notifier.open_streams:
+            return Handled(left)
+        placed = await self._placing.place_within(connection)
+        return Handled(left, placed.people)
 
     async def _handle(
         self, connection: AsyncConnection, items: Sequence[StoredItem], is_busy: Callable[[str], bool]

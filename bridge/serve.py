@@ -85,7 +85,7 @@ async def _listen(
         database=platform.database,
         dispatcher=platform.dispatcher,
         at_once=platform.at_once,
-        told=platform.live.notifier.wake,
+        ring=platform.live.notifier.ring,
         now=platform.now,
         on_trouble=recovery.trouble,
     )

@@ -8,14 +8,14 @@ import asyncio
 import hmac
 import json
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from aiohttp import web
 
-from bridge.at_once import AtOnce
+from bridge.at_once import AtOnce, Handled
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.dispatch import Dispatcher
@@ -34,8 +34,8 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 class Transactions:
     """Stores pushes; what of them is not handled at once goes to the dispatcher.
 
-    `told` is called when there may be something to tell people; `on_trouble` when the homeserver may have thought
-    us down, and so has thrown something away.
+    `ring` is called with the people whose streams have something to tell; `on_trouble` when the homeserver may have
+    thought us down, and so has thrown something away.
     """
 
     def __init__(
@@ -44,14 +44,14 @@ class Transactions:
         database: Database,
         dispatcher: Dispatcher,
         at_once: AtOnce,
-        told: Callable[[], None],
+        ring: Callable[[Collection[str]], None],
         now: Now,
         on_trouble: Callable[[], None],
     ) -> None:
         self._database = database
         self._dispatcher = dispatcher
         self._at_once = at_once
-        self._told = told
+        self._ring = ring
         self._one_by_one = asyncio.Lock()
         self._now = now
         self._on_trouble = on_trouble
@@ -64,28 +64,27 @@ class Transactions:
         if not items:
             return
         async with self._one_by_one:  # what follows in a room finds what was left of it with the dispatcher
-            stored, left = await self._store(items, at=now)
-            self._dispatcher.submit(left)
-        if len(left) < len(stored):
-            self._told()
+            stored, handled = await self._store(items, at=now)
+            self._dispatcher.submit(handled.left)
+        if handled.told:
+            self._ring(handled.told)
+            await asyncio.sleep(0)  # the streams go first: answering the homeserver takes longer than telling
         if not stored and any(item.kind == EVENT for item in items):
             # These events were pushed before: the homeserver tries again, since it missed our answer.
             self._on_trouble()
 
-    async def _store(
-        self, items: Sequence[InboxItem], *, at: datetime
-    ) -> tuple[list[StoredItem], list[StoredItem]]:
-        """What is new, and what of that is left to do."""
+    async def _store(self, items: Sequence[InboxItem], *, at: datetime) -> tuple[list[StoredItem], Handled]:
+        """What is new, and what of that was handled."""
         try:
             async with self._database.write() as connection:
                 stored = await store(connection, items, at=at)
-                left = await self._at_once.handle(connection, stored, is_busy=self._dispatcher.is_busy)
-            return stored, left  # noqa: TRY300 — only the commit makes it so
+                handled = await self._at_once.handle(connection, stored, is_busy=self._dispatcher.is_busy)
+            return stored, handled  # noqa: TRY300 — only the commit makes it so
         except Exception as error:  # noqa: BLE001 — whatever it is, the push can still be stored
             log.warning("a push is handled later: %s", where(error))
         async with self._database.write() as connection:
             stored = await store(connection, items, at=at)
-        return stored, stored
+        return stored, Handled(stored)
 
     async def put(self, request: web.Request) -> web.Response:
         """`PUT /_matrix/app/v1/transactions/{txnId}`."""

@@ -53,6 +53,7 @@ async def _pieces(context: Context, bell: Subscription, start: Start) -> AsyncGe
             events, cursor = await context.services.live.read(
                 context.acting_for, after=cursor, with_bodies=context.caller.kind != "own"
             )
+            bell.seen = cursor
         except (ServiceError, ProblemError):
             return
         except Exception as error:

@@ -7,7 +7,7 @@ one.
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -33,9 +33,10 @@ _NEW = (
 
 @dataclass(eq=False, slots=True)
 class Subscription:
-    """An open stream's bell."""
+    """An open stream's bell, and the place up to which it has read."""
 
     person: str
+    seen: int = 0
     bell: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def rung(self, *, within_s: float) -> bool:
@@ -88,6 +89,12 @@ class Notifier:
         """Something was committed that somebody may be told of."""
         self._due.set()
 
+    def ring(self, people: Collection[str]) -> None:
+        """There is something new for these people, committed with its places."""
+        for person in people:
+            for one in self._subscriptions.get(person, ()):
+                one.bell.set()
+
     @contextmanager
     def subscribe(self, person: str) -> Iterator[Subscription]:
         """A bell for this person's events, from now on."""
@@ -129,11 +136,11 @@ class Notifier:
         async with self._database.read() as connection:
             if self._seen is None:
                 self._seen = await last_place(connection)
-                people = set(self._subscriptions)
-            else:
-                rows = (await connection.execute(_NEW, {"seen": self._seen})).all()
-                people = {row.person for row in rows}
-                self._seen = max([self._seen, *(row.place for row in rows)])
-        for person in people:
-            for one in self._subscriptions.get(person, ()):
-                one.bell.set()
+                self.ring(self._subscriptions)
+                return
+            rows = (await connection.execute(_NEW, {"seen": self._seen})).all()
+        for row in rows:
+            self._seen = row.place
+            for one in self._subscriptions.get(row.person, ()):
+                if one.seen < row.place:  # else it was rung for that before
+                    one.bell.set()

@@ -8,6 +8,7 @@ place misses nothing before it.
 Any process may do it, as often as it likes.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,6 +39,14 @@ _SET_PLACED = (
 _LAST = select(func.max(live_events.c.place))
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """How many facts were placed, and the people who are told of them."""
+
+    facts: int
+    people: frozenset[str]
+
+
 class Placing:
     """Places what is committed."""
 
@@ -51,15 +60,15 @@ class Placing:
         async with self._database.read() as connection:
             if (await connection.execute(_IS_UNPLACED)).first() is None:
                 return
-        while await self._place_some() == _AT_ONCE:
+        while (await self._place_some()).facts == _AT_ONCE:
             pass
 
-    async def _place_some(self) -> int:
+    async def _place_some(self) -> Placed:
         async with self._database.write() as connection:
             return await self.place_within(connection)
 
-    async def place_within(self, connection: AsyncConnection) -> int:
-        """Place what is committed, and what this write transaction has appended: how many facts, 500 at most.
+    async def place_within(self, connection: AsyncConnection) -> Placed:
+        """Place what is committed, and what this write transaction has appended, 500 facts at most.
 
         To be the last that it does: until its commit nobody else places, and who has the lock must not wait for
         what others have locked.
@@ -71,7 +80,7 @@ class Placing:
         told = await tell(connection, rows, portal_server=self._portal_server, now=now)
         await insert_each_once(connection, live_events, [_row(one, now) for one in told])
         await connection.execute(_SET_PLACED, {"seqs": [row.seq for row in rows], "instant": now})
-        return len(rows)
+        return Placed(len(rows), frozenset(one.person for one in told))
 
 
 def _row(told: Told, placed_at: datetime) -> dict[str, Any]:

@@ -54,8 +54,9 @@ async def push(process: Process, *events: JsonObject, busy: Collection[str] = ()
     items: list[InboxItem] = items_of_transaction({"events": list(events), **more})
     async with process.database.write() as connection:
         stored = await store(connection, items, at=process.now())
-        left = await process.at_once.handle(connection, stored, is_busy=lambda room: room in busy)
-    return [name_of(item) for item in left]
+        handled = await process.at_once.handle(connection, stored, is_busy=lambda room: room in busy)
+    process.notifier.ring(handled.told)
+    return [name_of(item) for item in handled.left]
 
 
 def name_of(item: StoredItem) -> str:
@@ -167,8 +168,12 @@ async def test_who_listens_is_told_with_the_commit(clinic: Clinic, room: str) ->
     """What happened has its places by then; while nobody listens they are given later, many at once."""
     await push(clinic.main, event(room))
     assert await clinic.rows(live_events) == []
-    with clinic.main.notifier.subscribe(LUCIA):
+    with (
+        clinic.main.notifier.subscribe(LUCIA) as hers,
+        clinic.main.notifier.subscribe(JUAN) as anothers,
+    ):
         message = event(room)
         await push(clinic.main, message)
+        assert (hers.bell.is_set(), anothers.bell.is_set()) == (True, False)
     told = [row for row in await clinic.rows(live_events) if row.data["message_id"] == message["event_id"]]
     assert {row.person for row in told} == {LUCIA, GARCIA}

@@ -1,6 +1,6 @@
 """bridge/transactions.py: what the homeserver calls, over HTTP, on both databases."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from bridge.at_once import Handled
 from bridge.database import Database
 from bridge.inbox import StoredItem, waiting
 from bridge.matrix.json import JsonObject
@@ -28,7 +29,7 @@ class Bridge:
     database: Database
     submitted: list[StoredItem] = field(default_factory=list)
     troubles: int = 0
-    news: int = 0
+    rung: list[str] = field(default_factory=list)
     at_once: Literal["nothing", "everything", "fails"] = "nothing"
     now: datetime = AT
 
@@ -40,19 +41,19 @@ class Bridge:
         """It has nothing to do."""
         return False
 
-    async def handle(self, connection: Any, items: list[StoredItem], **_: object) -> list[StoredItem]:
+    async def handle(self, connection: Any, items: list[StoredItem], **_: object) -> Handled:
         """Do at once what the test says: nothing, everything, or fail after it."""
         if self.at_once == "nothing":
-            return items
+            return Handled(items)
         for item in items:
             await mark_processed(connection, item.seq, at=AT)
         if self.at_once == "fails":
             raise RuntimeError
-        return []
+        return Handled([], frozenset({"@lucia:p"} if items else ()))
 
-    def told(self) -> None:
-        """Count."""
-        self.news += 1
+    def ring(self, people: Collection[str]) -> None:
+        """Take the notifier's place."""
+        self.rung += people
 
     def trouble(self) -> None:
         """Count."""
@@ -72,7 +73,7 @@ async def http(bridge: Bridge) -> AsyncIterator[TestClient[Any, Any]]:
         database=bridge.database,
         dispatcher=bridge,
         at_once=bridge,
-        told=bridge.told,
+        ring=bridge.ring,
         now=lambda: bridge.now,
         on_trouble=bridge.trouble,
     )
@@ -202,10 +203,10 @@ async def test_what_was_handled_at_once_is_told_and_not_dispatched(
     """With its effects committed; pushed again it is no news, but trouble."""
     bridge.at_once = "everything"
     assert await push(http, {"events": [event("$1")]}) == 200
-    assert (bridge.submitted, bridge.news, bridge.troubles) == ([], 1, 0)
+    assert (bridge.submitted, bridge.rung, bridge.troubles) == ([], ["@lucia:p"], 0)
     assert await waiting_in(bridge) == []
     assert await push(http, {"events": [event("$1")]}, txn_id="2") == 200
-    assert (bridge.submitted, bridge.news, bridge.troubles) == ([], 1, 1)
+    assert (bridge.submitted, bridge.rung, bridge.troubles) == ([], ["@lucia:p"], 1)
 
 
 async def test_what_fails_at_once_is_stored_all_the_same(http: TestClient[Any, Any], bridge: Bridge) -> None:
@@ -214,7 +215,7 @@ async def test_what_fails_at_once_is_stored_all_the_same(http: TestClient[Any, A
     assert await push(http, {"events": [event("$1")]}) == 200
     assert [item.payload["event_id"] for item in bridge.submitted] == ["$1"]
     assert await waiting_in(bridge) == bridge.submitted
-    assert (bridge.news, bridge.troubles) == (0, 0)
+    assert (bridge.rung, bridge.troubles) == ([], 0)
 
 
 async def waiting_in(bridge: Bridge) -> list[StoredItem]:

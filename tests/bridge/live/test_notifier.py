@@ -1,0 +1,62 @@
+"""bridge/live/notifier.py: who is rung for what is new."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from bridge.database import Database
+from bridge.facts import Fact, append
+from bridge.live.notifier import Notifier
+from bridge.live.placing import Placing
+
+NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
+LUCIA, JUAN = "@portal_lucia:portal", "@portal_juan:portal"
+
+
+@pytest.fixture
+async def notifier(database: Database) -> AsyncIterator[Notifier]:
+    """One at work."""
+    made = Notifier(
+        database=database, placing=Placing(database=database, portal_server="portal", now=lambda: NOW)
+    )
+    made.start(registry=CollectorRegistry())
+    yield made
+    await made.stop()
+
+
+async def happen(database: Database, name: str, *people: str) -> None:
+    """Something that these people are told of."""
+    async with database.write() as connection:
+        await append(connection, Fact(name, "visit.test", name, NOW, {"audience": list(people)}))
+
+
+async def test_who_has_read_it_is_not_rung_for_it_again(database: Database, notifier: Notifier) -> None:
+    """A stream that was rung at once has read on by the time the notifier looks."""
+    with notifier.subscribe(LUCIA) as behind, notifier.subscribe(LUCIA) as ahead:
+        for bell in (behind, ahead):
+            assert await bell.rung(within_s=5)  # what was there before they came
+        ahead.seen = await notifier.current() + 1
+        await happen(database, "one", LUCIA)
+        notifier.wake()
+        assert await behind.rung(within_s=5)
+        assert not ahead.bell.is_set()
+        await happen(database, "two", LUCIA)
+        notifier.wake()
+        assert await ahead.rung(within_s=5)
+
+
+async def test_only_who_is_concerned_is_rung(notifier: Notifier) -> None:
+    """Each of her streams."""
+    with (
+        notifier.subscribe(LUCIA) as first,
+        notifier.subscribe(LUCIA) as second,
+        notifier.subscribe(JUAN) as anothers,
+    ):
+        for bell in (first, second, anothers):
+            assert await bell.rung(within_s=5)
+        notifier.ring([LUCIA])
+        await asyncio.sleep(0)
+        assert [bell.bell.is_set() for bell in (first, second, anothers)] == [True, True, False]
