@@ -73,11 +73,13 @@ async def require_slots_shown(
     connection: AsyncConnection, *, person: str, professional: str, now: datetime
 ) -> None:
     """That this person may see what is free with this professional, for whomever. Raises NotInCareTeamError."""
-    if person == professional:
-        return
-    standings = await standings_of(connection, person, now=now, scope="appointments")
-    if not any(
-        one.other == professional and APPOINTMENT_TABLE[one.relation]["slots"] == "allowed"
-        for one in standings
-    ):
+    if professional not in {person, *await whose_slots(connection, person, now=now)}:
         raise NotInCareTeamError(f"{person} and {professional}")
+
+
+async def whose_slots(connection: AsyncConnection, person: str, *, now: datetime) -> set[str]:
+    """The professionals of whom this person may see what is free: hers, those of whom she represents, herself."""
+    standings = await standings_of(connection, person, now=now, scope="appointments")
+    return {
+        one.care.professional for one in standings if APPOINTMENT_TABLE[one.relation]["slots"] == "allowed"
+    }

@@ -8,29 +8,23 @@ What happened goes to `record`, in the same transaction.
 
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments import offers
 from appointments.appointment_access import require_allowed, require_allowed_on
 from appointments.booking import Appointment, after
-from appointments.errors import (
-    NoAppointmentError,
-    TooLateError,
-)
+from appointments.errors import AppointmentError, NoAppointmentError, TooLateError
 from appointments.events import AppointmentChanged
 from appointments.intervals import Interval
 from appointments.locking import locked_appointment, locked_schedule, require_version
 from appointments.offers import Record
 from appointments.schedules import VisitType
-from appointments.slots import Slot, free_slots, require_free
+from appointments.slots import Slot, free_slots, is_on_offer, require_free, windows
 from appointments.storage import appointments as table
 from appointments.storage import schedules
 from appointments.storage.schedules import StoredSchedule
-
-# So many days are looked at together: mostly the first ones have what is asked for.
-_AT_ONCE = timedelta(days=7)
 
 
 async def offered_slots(
@@ -56,14 +50,12 @@ async def offered_slots(
     since = max(start or now, now)
     until = min(end or now + kind.horizon, now + kind.horizon)
     found: list[Slot] = []
-    while since < until and len(found) < limit:
-        window = Interval(since, min(since + _AT_ONCE, until))
+    for window in windows(since, until):
         blocked = await _blocked(connection, stored, kind, window, besides=besides)
         for slot in free_slots(stored.schedule, kind, window=window, blocked=blocked, now=now):
             found.append(slot)
             if len(found) == limit:
-                break
-        since = window.end
+                return found
     return found
 
 
@@ -89,29 +81,34 @@ async def book(
         connection, person=booked_by, patient=patient, professional=professional, action="book", now=now
     )
     stored = await locked_schedule(connection, professional)
-    known = await table.find(connection, appointment_id)
-    if known is not None:
+    try:
+        kind = stored.schedule.visit_type(visit_type)
+        if not is_on_offer(stored.schedule, kind, start=start, now=now):
+            await _require_free(connection, stored, kind, start=start, now=now)
+        visit = kind.visit(start)
+        booked = Appointment(
+            id=appointment_id,
+            patient=patient,
+            professional=professional,
+            visit_type=kind.name,
+            start=visit.start,
+            end=visit.end,
+            blocked=kind.blocked(start),
+            zone=stored.schedule.zone,
+            status="booked",
+            version=1,
+            sequence=0,
+            booked_by=booked_by,
+            updated_at=now,
+            series_id=series_id,
+        )
+        # Whether the time is free is the database's to say: asking it before would cost as much once more.
+        await table.store_new(connection, booked, schedule_id=stored.id, reason_sealed=reason_sealed, now=now)
+    except AppointmentError:
+        known = await table.find(connection, appointment_id)
+        if known is None:
+            raise
         return known
-    kind = stored.schedule.visit_type(visit_type)
-    await _require_free(connection, stored, kind, start=start, now=now)
-    visit = kind.visit(start)
-    booked = Appointment(
-        id=appointment_id,
-        patient=patient,
-        professional=professional,
-        visit_type=kind.name,
-        start=visit.start,
-        end=visit.end,
-        blocked=kind.blocked(start),
-        zone=stored.schedule.zone,
-        status="booked",
-        version=1,
-        sequence=0,
-        booked_by=booked_by,
-        updated_at=now,
-        series_id=series_id,
-    )
-    await table.store_new(connection, booked, schedule_id=stored.id, reason_sealed=reason_sealed, now=now)
     await record(connection, AppointmentChanged("booked", booked, booked_by, now))
     return booked
 

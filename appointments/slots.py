@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from appointments.availability import days_between, working_times
 from appointments.errors import NotOfferedError, SlotTakenError
 from appointments.intervals import Interval
 from appointments.schedules import Schedule, VisitType
+
+_FIRST_WINDOW, _LONGEST_WINDOW = timedelta(days=1), timedelta(days=8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,22 @@ def free_slots(
         needed = visit_type.blocked(visit.start)
         if not any(needed.overlaps(one) for one in blocked):
             yield Slot(visit.start, visit.end, visit_type.name)
+
+
+def windows(since: datetime, until: datetime) -> Iterator[Interval]:
+    """The span in pieces that grow: mostly the first days have what is asked for, and rows cost the most."""
+    length = _FIRST_WINDOW
+    while since < until:
+        yield Interval(since, min(since + length, until))
+        since, length = since + length, min(2 * length, _LONGEST_WINDOW)
+
+
+def is_on_offer(schedule: Schedule, visit_type: VisitType, *, start: datetime, now: datetime) -> bool:
+    """Whether this is one of the slots, if nobody has it."""
+    if not now + visit_type.notice <= start < now + visit_type.horizon:
+        return False
+    visit = visit_type.visit(start)
+    return visit in _grid(schedule, visit_type, window=visit)
 
 
 def require_free(

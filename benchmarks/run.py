@@ -16,6 +16,7 @@ from pathlib import Path
 
 from benchmarks import (
     attachments,
+    booking,
     clinic,
     devices,
     events,
@@ -29,7 +30,10 @@ from benchmarks import (
 )
 from benchmarks.table import Row, show
 
-PARTS = ("sends", "history", "attachments", "devices", "memory", "profiles", "guard", "events", "reminders")
+PARTS = (
+    *("sends", "history", "attachments", "devices", "memory"),
+    *("profiles", "guard", "events", "reminders", "booking"),
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class Size:
     event_streams: int
     reminders: int
     reminder_rounds: int
+    booking_professionals: int
 
 
 FULL = Size(
@@ -65,6 +70,7 @@ FULL = Size(
     event_streams=1000,
     reminders=10_000,
     reminder_rounds=5,
+    booking_professionals=1000,
 )
 QUICK = Size(
     rounds=3,
@@ -80,6 +86,7 @@ QUICK = Size(
     event_streams=200,
     reminders=2_000,
     reminder_rounds=3,
+    booking_professionals=100,
 )
 
 
@@ -135,6 +142,9 @@ async def _measure(directory: Path, plan: Plan) -> list[Row]:
     if "reminders" in plan.parts:
         _say(f"reminders: claiming {size.reminders:,} that are due, and a tenth of them")
         rows += await reminders.measure(directory, due=size.reminders, rounds=size.reminder_rounds)
+    if "booking" in plan.parts:
+        _say(f"booking: filling the diaries of {size.booking_professionals:,} professionals, four times")
+        rows += await booking.measure(directory, professionals=size.booking_professionals)
     if "profiles" in plan.parts:
         _say("profiles: starting a tuned homeserver and a default one")
         rows.append(

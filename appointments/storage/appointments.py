@@ -1,6 +1,6 @@
 """The table of appointments and the statements over it. Two of them never hold the same time (no_overlap.py)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,11 +20,11 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
-    insert,
     or_,
     select,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -70,7 +70,13 @@ appointments = Table(
 Index("ix_appointments_schedule", appointments.c.schedule_id, appointments.c.blocked_from)
 Index("ix_appointments_patient", appointments.c.patient, appointments.c.starts_at)
 Index("ix_appointments_series", appointments.c.series_id)
-Index("ix_appointments_holds", appointments.c.holds_for)
+# Without the others, that hold nothing: SQLite would look for "no hold" here, and find every appointment.
+Index(
+    "ix_appointments_holds",
+    appointments.c.holds_for,
+    sqlite_where=appointments.c.holds_for.is_not(None),
+    postgresql_where=appointments.c.holds_for.is_not(None),
+)
 Index("ix_appointments_answer", appointments.c.status, appointments.c.answer_by)
 refuse_overlaps(appointments)
 
@@ -104,11 +110,26 @@ _BLOCKED = (
         _c.blocked_from < bindparam("until"),
         _c.blocked_from > bindparam("earliest"),
         _c.blocked_until > bindparam("since"),
-        _c.id.not_in(bindparam("besides", expanding=True)),
     )
     .order_by(_c.blocked_from)
 )
-_INSERT = insert(appointments)
+_BLOCKED_BESIDES = _BLOCKED.where(_c.id.not_in(bindparam("besides", expanding=True)))
+_ALL_BLOCKED = (
+    select(_c.schedule_id, _c.blocked_from, _c.blocked_until)
+    .where(
+        _c.schedule_id.in_(bindparam("schedule_ids", expanding=True)),
+        _c.status.in_(HOLDING),
+        _c.blocked_from < bindparam("until"),
+        _c.blocked_from > bindparam("earliest"),
+        _c.blocked_until > bindparam("since"),
+    )
+    .order_by(_c.schedule_id, _c.blocked_from)
+)
+# PostgreSQL's own refusal of an overlap would end the transaction; SQLite's trigger ends the statement only.
+_INSERT = {
+    "sqlite": sqlite.insert(appointments).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(appointments).on_conflict_do_nothing(),
+}
 _CHANGE = update(appointments).where(_c.id == bindparam("which"), _c.version == bindparam("known"))
 
 
@@ -171,17 +192,36 @@ async def find_blocked(
     connection: AsyncConnection, *, schedule_id: int, window: Interval, besides: Collection[str] = ()
 ) -> list[Interval]:
     """What is blocked on this schedule and overlaps the window, but for the appointments `besides`."""
+    asked: dict[str, Any] = {
+        "schedule_id": schedule_id,
+        "since": window.start,
+        "until": window.end,
+        "earliest": window.start - LONGEST_BLOCK,
+    }
+    if besides:
+        rows = await connection.execute(_BLOCKED_BESIDES, asked | {"besides": list(besides)})
+    else:
+        rows = await connection.execute(_BLOCKED, asked)
+    return [Interval(row.blocked_from, row.blocked_until) for row in rows]
+
+
+async def find_all_blocked(
+    connection: AsyncConnection, *, schedule_ids: Collection[int], window: Interval
+) -> Mapping[int, list[Interval]]:
+    """The same for each of several schedules, where there is anything."""
     rows = await connection.execute(
-        _BLOCKED,
+        _ALL_BLOCKED,
         {
-            "schedule_id": schedule_id,
+            "schedule_ids": list(schedule_ids),
             "since": window.start,
             "until": window.end,
             "earliest": window.start - LONGEST_BLOCK,
-            "besides": list(besides),
         },
     )
-    return [Interval(row.blocked_from, row.blocked_until) for row in rows]
+    blocked: dict[int, list[Interval]] = {}
+    for row in rows:
+        blocked.setdefault(row.schedule_id, []).append(Interval(row.blocked_from, row.blocked_until))
+    return blocked
 
 
 async def store_new(
@@ -192,7 +232,7 @@ async def store_new(
     reason_sealed: bytes | None,
     now: datetime,
 ) -> None:
-    """Insert it. Raises SlotTakenError when the database knows better than we do."""
+    """Insert it. Raises SlotTakenError when somebody has the time, or the id; the transaction may go on then."""
     values = _changeable(appointment) | {
         "id": appointment.id,
         "schedule_id": schedule_id,
@@ -205,7 +245,8 @@ async def store_new(
         "reason_sealed": reason_sealed,
         "created_at": now,
     }
-    await _or_taken(connection, _INSERT, values)
+    if await _or_taken(connection, _INSERT[connection.dialect.name], values) != 1:
+        raise SlotTakenError(appointment.id)
 
 
 async def store_changed(

@@ -1,11 +1,11 @@
 """The table of schedules. Its integer id is what the database's refusal of double booking goes by."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Integer, Table, Text, bindparam, select
+from sqlalchemy import JSON, BigInteger, Column, Integer, Row, Table, Text, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -26,6 +26,7 @@ schedules = Table(
 _c = schedules.c
 _ONE = select(schedules).where(_c.professional == bindparam("professional"))
 _LOCKED = _ONE.with_for_update()
+_SEVERAL = select(schedules).where(_c.professional.in_(bindparam("professionals", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,14 @@ class StoredSchedule:
 async def find(connection: AsyncConnection, professional: str) -> StoredSchedule | None:
     """This professional's schedule."""
     return await _find(connection, _ONE, professional)
+
+
+async def find_several(
+    connection: AsyncConnection, professionals: Collection[str]
+) -> Sequence[StoredSchedule]:
+    """The schedules of those who have one."""
+    rows = await connection.execute(_SEVERAL, {"professionals": list(professionals)})
+    return [_stored(row) for row in rows]
 
 
 async def find_for_update(connection: AsyncConnection, professional: str) -> StoredSchedule | None:
@@ -60,8 +69,10 @@ async def store(connection: AsyncConnection, professional: str, schedule: Schedu
 
 async def _find(connection: AsyncConnection, statement: Any, professional: str) -> StoredSchedule | None:
     row = (await connection.execute(statement, {"professional": professional})).one_or_none()
-    if row is None:
-        return None
+    return None if row is None else _stored(row)
+
+
+def _stored(row: Row[*tuple[Any, ...]]) -> StoredSchedule:
     return StoredSchedule(row.id, row.professional, _schedule(row.zone, row.document))
 
 

@@ -221,3 +221,15 @@ class SlotsAnswer(AnswerModel):
     """Free slots, in order."""
 
     slots: list[SlotAnswer]
+
+
+class SlotWithAnswer(SlotAnswer):
+    """A time that can be booked now, and with whom."""
+
+    professional: str
+
+
+class AnySlotsAnswer(AnswerModel):
+    """Free slots with any of several professionals, in order."""
+
+    slots: list[SlotWithAnswer]

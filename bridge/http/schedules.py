@@ -1,20 +1,23 @@
 """Schedules of professionals, and what is free, over REST."""
 
-from appointments.appointment_access import require_slots_shown
+from appointments.appointment_access import require_slots_shown, whose_slots
 from appointments.booking_services import offered_slots
 from appointments.errors import UnknownVisitTypeError
 from appointments.schedule_services import put_schedule as enter_schedule
 from appointments.schedule_services import schedule_of
+from appointments.several import next_of_several
 from bridge.care import server_of
 from bridge.errors import ServerNotAllowedError
 from bridge.http.problems import FieldError, Problem, ProblemError
 from bridge.http.routing import Answer, Context, json_answer
 from bridge.http.schedule_models import (
+    AnySlotsAnswer,
     ProfessionalPath,
     ScheduleModel,
     SlotAnswer,
     SlotsAnswer,
     SlotsQuery,
+    SlotWithAnswer,
 )
 
 
@@ -66,6 +69,32 @@ async def get_slots(context: Context, *, path: ProfessionalPath, query: SlotsQue
             unknown = FieldError("parameter", "visit_type", "visit-type-unknown")
             raise ProblemError(Problem.VALIDATION, errors=[unknown]) from None
     return json_answer(SlotsAnswer(slots=[SlotAnswer.model_validate(slot) for slot in slots]))
+
+
+async def get_any_slots(context: Context, *, query: SlotsQuery) -> Answer:
+    """GET /api/slots."""
+    services = context.services
+    now = services.now()
+    async with services.database.read() as connection:
+        found = await next_of_several(
+            connection,
+            professionals=await whose_slots(connection, context.acting_for, now=now),
+            visit_type=query.visit_type,
+            start=query.start,
+            end=query.end,
+            limit=query.limit,
+            now=now,
+        )
+    slots = [
+        SlotWithAnswer(
+            professional=one.professional,
+            start=one.slot.start,
+            end=one.slot.end,
+            visit_type=one.slot.visit_type,
+        )
+        for one in found
+    ]
+    return json_answer(AnySlotsAnswer(slots=slots))
 
 
 def _require_own(context: Context, path: ProfessionalPath) -> None:

@@ -25,7 +25,9 @@ EVENT_SUFFIX = ":event"
 """Of the send that tells programs what another one tells people."""
 
 _TO_COME: tuple[Status, ...] = ("booked",)
-_ANNOUNCED = ("booked", "moved", "cancelled", "offered")
+_ANNOUNCED = ("moved", "cancelled")
+_NEW = ("booked", "offered")
+"""Of these nothing was ever said."""
 _PAST_ONCE_SHE_CAME = (*CHANGES, CONFIRMED, REMINDER)
 
 
@@ -54,6 +56,9 @@ async def note_change(connection: AsyncConnection, changed: AppointmentChanged) 
     offered is an appointment of its own: once it is answered, or kept no longer, nobody is told of it any more.
     """
     one = changed.appointment
+    if changed.kind in _NEW:
+        await _note(connection, one, which=changed.kind, kind=changed.kind, by=changed.by, at=changed.at)
+        return
     kinds = _PAST_ONCE_SHE_CAME if one.status == "arrived" else None
     await ledger.cancel(connection, subject=one.id, kinds=kinds, now=changed.at)
     await connection.execute(_WITHDRAW, {"appointment": one.id})

@@ -5,10 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy.event import listen
 
 from appointments.listing import appointments_of, page_of, page_of_anybody
 from appointments.services import start_representation
 from appointments.storage.appointments import Place, Wanted
+from bridge.database import Database
 from tests.appointments.diary import ANA, DAY, GARCIA, HOUR, MARIA, MINUTE, NOW, PEDRO, Diary
 
 NINE = NOW + HOUR
@@ -84,6 +86,24 @@ async def test_what_happens_between_two_pages_moves_nothing(diary: Diary) -> Non
     staying = {one.id for one in stay}
     assert [one for one in seen if one in staying] == [one.id for one in stay]
     assert len(seen) == len(set(seen))
+
+
+async def test_a_list_reads_a_persons_own_rows(database: Database) -> None:
+    """SQLite looks them up by patient and by schedule, and not through all that there are."""
+    if not database.is_sqlite:
+        return
+    asked: list[str] = []
+    async with database.read() as connection:
+        listen(connection.sync_connection, "before_cursor_execute", lambda *seen: asked.append(seen[2]))
+        await page_of(connection, person=MARIA, wanted=Wanted(start=NOW), after=None, limit=5, now=NOW)
+        (statement,) = [one for one in asked if "appointments.holds_for IS NULL" in one]
+        plan = await connection.exec_driver_sql(
+            f"EXPLAIN QUERY PLAN {statement}", (MARIA, MARIA, NOW.isoformat(), 6, 0)
+        )
+        steps = [str(row[-1]) for row in plan]
+    assert any("ix_appointments_patient" in step for step in steps), steps
+    assert any("ix_appointments_schedule" in step for step in steps), steps
+    assert not any("holds" in step or step.startswith("SCAN") for step in steps), steps
 
 
 async def test_it_can_be_narrowed(diary: Diary) -> None:

@@ -100,6 +100,7 @@ WALK: Mapping[str, tuple[str, str, Any, Expected]] = {
     "put_schedule": ("PUT", f"{_HERS}/schedule", {"zone": "Europe/Madrid", "weekly": {}}, SCHEDULES),
     "get_schedule": ("GET", f"{_HERS}/schedule", None, SCHEDULES),
     "get_slots": ("GET", f"{_HERS}/slots", None, SEEN),
+    "get_any_slots": ("GET", "/api/slots", None, MEETING),
     "list_appointments": ("GET", "/api/appointments?patient={patient}", None, SEEN),
     "book_appointment": ("POST", "/api/appointments", _LONG_AGO, _then(MEETING, "slot-not-offered")),
     "book_series": (

@@ -19,7 +19,13 @@ from bridge.http.appointment_models import (
 )
 from bridge.http.problems import Problem
 from bridge.http.routing import ANY_SESSION, MANAGED_SESSION, OWN_SESSION, Route
-from bridge.http.schedule_models import ProfessionalPath, ScheduleModel, SlotsAnswer, SlotsQuery
+from bridge.http.schedule_models import (
+    AnySlotsAnswer,
+    ProfessionalPath,
+    ScheduleModel,
+    SlotsAnswer,
+    SlotsQuery,
+)
 
 _SCHEDULE = "/api/professionals/{user_id}/schedule"
 _ONE = "/api/appointments/{id}"
@@ -63,6 +69,17 @@ _SCHEDULES = (
         query_model=SlotsQuery,
         answers={200: SlotsAnswer},
         problems=(Problem.NOT_IN_CARE_TEAM,),
+    ),
+    Route(
+        method="GET",
+        path="/api/slots",
+        operation="get_any_slots",
+        handler=schedules.get_any_slots,
+        scope="appointments",
+        acts=True,
+        sessions=ANY_SESSION,
+        query_model=SlotsQuery,
+        answers={200: AnySlotsAnswer},
     ),
 )
 

@@ -168,3 +168,26 @@ async def test_the_guide_is_right(api) -> None:
     assert (await put_schedule(api, **body)).status == 201
     api.now = datetime(2026, 11, 25, 12, tzinfo=UTC)
     assert (await starts(api, query="limit=2")) == ["2026-11-30T08:00:00.000Z", "2026-11-30T08:25:00.000Z"]
+
+
+async def test_slots_with_any_of_her_professionals(api) -> None:
+    """In order, each with whom; nobody's without care, nor those of whoever has ended it."""
+    await put_schedule(api)
+    other = "@lopez:h"
+    path = f"/api/professionals/{other}/schedule"
+    body = {"zone": "Europe/Madrid", "weekly": WEEK}
+    assert (await api.call("PUT", path, json=body, headers=api.headers(act_as=None))).status == 201
+    found = (await (await api.call("GET", "/api/slots?limit=2")).json())["slots"]
+    assert {one["professional"] for one in found} == {GARCIA}
+    care = f"/api/care/{LUCIA}/{other}"
+    assert (await api.call("PUT", care, json={"role": "gp"}, headers=api.headers(act_as=None))).status < 300
+    found = (await (await api.call("GET", "/api/slots?limit=4")).json())["slots"]
+    assert [(one["start"][11:16], one["professional"]) for one in found] == [
+        ("09:20", GARCIA),
+        ("09:20", other),
+        ("09:40", GARCIA),
+        ("09:40", other),
+    ]
+    stranger = bearer(await log_in(api, user_id=MARIA))
+    assert await (await api.call("GET", "/api/slots", headers=stranger)).json() == {"slots": []}
+    assert (await api.call("GET", "/api/slots", headers=api.headers(act_as=None))).status == 400

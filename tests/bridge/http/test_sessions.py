@@ -155,6 +155,7 @@ async def test_every_route_says_which_sessions_may_call() -> None:
         "subscribe_to_pushes",
         "unsubscribe_from_pushes",
         "get_slots",
+        "get_any_slots",
         "book_appointment",
         "book_series",
         "list_appointments",
