@@ -4,13 +4,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.attending import Marks, marks_of
+from bridge.database import Database
 from bridge.messages_model import AttendedBy, MessageStatus, ReadBy
 from bridge.statuses import mark_read
-from bridge.storage.conversations import receipts, timeline
+from bridge.storage.conversations import early_receipts, receipts, timeline
 from bridge.storage.statements import upsert
 
 _PLACE = select(timeline.c.seq).where(
@@ -18,6 +19,18 @@ _PLACE = select(timeline.c.seq).where(
 )
 _LAST = select(receipts.c.seq).where(
     receipts.c.room_id == bindparam("room_id"), receipts.c.user_id == bindparam("user_id")
+)
+_EARLY = select(early_receipts.c.at).where(
+    early_receipts.c.room_id == bindparam("room_id"), early_receipts.c.user_id == bindparam("user_id")
+)
+_IN_PLACE = select(early_receipts).join(
+    timeline,
+    (timeline.c.event_id == early_receipts.c.event_id) & (timeline.c.room_id == early_receipts.c.room_id),
+)
+_SETTLED = delete(early_receipts).where(
+    early_receipts.c.room_id == bindparam("room"),
+    early_receipts.c.user_id == bindparam("reader"),
+    early_receipts.c.event_id == bindparam("event"),
 )
 
 
@@ -97,15 +110,43 @@ def _status(delivered_at: datetime | None, read_at: datetime | None) -> MessageS
 async def record_receipt(
     connection: AsyncConnection, *, room_id: str, user_id: str, event_id: str, at: datetime
 ) -> None:
-    """Move somebody's receipt forward; one that is stale, or on an event we don't know, changes nothing.
+    """Move somebody's receipt forward; one that is stale changes nothing, one on an event without a place waits.
 
     What the other side of a conversation has read by it becomes `read`.
     """
     place = {"room_id": room_id, "event_id": event_id}
     seq = (await connection.execute(_PLACE, place)).scalar_one_or_none()
     reader = {"room_id": room_id, "user_id": user_id}
+    if seq is None:
+        await _keep_early(connection, reader, event_id=event_id, at=at)
+        return
     last = (await connection.execute(_LAST, reader)).scalar_one_or_none()
-    if seq is None or (last is not None and seq <= last):
+    if last is not None and seq <= last:
         return
     await mark_read(connection, room_id=room_id, reader=user_id, after=last or 0, up_to=seq, at=at)
     await upsert(connection, receipts, key=reader, values={"event_id": event_id, "seq": seq, "at": at})
+
+
+async def settle_early_receipts(database: Database) -> None:
+    """Record the receipts that waited for events which have their places now.
+
+    A push that fails comes again later than what catching up has fetched, receipts among it.
+    """
+    async with database.read() as connection:
+        if (await connection.execute(_IN_PLACE.limit(1))).first() is None:
+            return
+    async with database.write() as connection:
+        for row in (await connection.execute(_IN_PLACE)).all():
+            of_one = {"room": row.room_id, "reader": row.user_id, "event": row.event_id}
+            await connection.execute(_SETTLED, of_one)
+            await record_receipt(
+                connection, room_id=row.room_id, user_id=row.user_id, event_id=row.event_id, at=row.at
+            )
+
+
+async def _keep_early(
+    connection: AsyncConnection, reader: dict[str, str], *, event_id: str, at: datetime
+) -> None:
+    waiting = (await connection.execute(_EARLY, reader)).scalar_one_or_none()
+    if waiting is None or waiting <= at:
+        await upsert(connection, early_receipts, key=reader, values={"event_id": event_id, "at": at})

@@ -11,6 +11,7 @@ import signal
 import uuid
 from collections.abc import Collection
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Literal, get_args
 
 from aiohttp import web
@@ -34,6 +35,7 @@ from bridge.notifications.push_gateway import PushGateway
 from bridge.openid.https import other_servers_session
 from bridge.openid.opening import openid_verifier
 from bridge.policy import policy_routes
+from bridge.receipts import settle_early_receipts
 from bridge.reminding.opening import reminding_jobs
 from bridge.scheduler import Job, Scheduler
 from bridge.settings import Settings
@@ -186,6 +188,7 @@ def _jobs(
             Job("deliver waiting messages", 5, platform.outbox.deliver_waiting),
             Job("follow deliveries", 1, delivery.look),
             Job("place live events", 60, platform.placing.place),
+            Job("settle early receipts", 2, partial(settle_early_receipts, platform.database)),
             Job("make rooms what they should be", 10, platform.conversations.reconcile_due),
             Job("complete direct chats", 5, platform.direct_chats.complete),
             Job("seat the assistant", 10, platform.attendance.complete),

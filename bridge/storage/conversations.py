@@ -74,6 +74,16 @@ receipts = Table(
     Column("at", Instant, nullable=False),
 )
 
+# Receipts on events that have no place yet: they came, or were given over REST, before the event was pushed.
+early_receipts = Table(
+    "early_receipts",
+    metadata,
+    Column("room_id", Text, primary_key=True),
+    Column("user_id", Text, primary_key=True),
+    Column("event_id", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
 # Messages that a professional has said to be on, by a reaction (bridge/attending.py).
 attended = Table(
     "attended",

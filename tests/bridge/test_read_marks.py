@@ -8,7 +8,8 @@ from appointments.care import CareRelationship
 from bridge.errors import ConversationNotFoundError, HomeserverUnavailableError
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.read_marks import ReadMarks
-from bridge.storage.conversations import receipts
+from bridge.receipts import settle_early_receipts
+from bridge.storage.conversations import early_receipts, receipts
 from tests.bridge.clinic import GARCIA, JUAN, LUCIA, Clinic, Killed
 
 
@@ -95,6 +96,23 @@ async def test_what_nobody_saw_is_found_with_its_conversation_only(ward: Ward) -
     ):
         with pytest.raises(ConversationNotFoundError):
             await ward.read(message_id, room_id)
+
+
+async def test_what_was_read_before_it_was_pushed_is_read_afterwards(ward: Ward) -> None:
+    """A mark on a message that has not reached us yet is not lost, nor moves anything back."""
+    fresh = await ward.say()
+    assert await ward.read(fresh, ward.room) == 2
+    await settle_early_receipts(ward.clinic.database)
+    assert await ward.unread() == 2
+    ward.clinic.homeserver.rooms[ward.room].receipts.clear()  # nor does the homeserver say it again
+    await ward.clinic.push()
+    later = await ward.say()
+    await ward.clinic.push()
+    for _ in range(2):
+        await settle_early_receipts(ward.clinic.database)
+        assert await ward.unread() == 1
+    assert not await ward.clinic.rows(early_receipts)
+    assert await ward.read(later) == 0
 
 
 async def test_only_who_takes_part_reads(ward: Ward) -> None:

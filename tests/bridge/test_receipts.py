@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from bridge.database import Database
 from bridge.matrix.events import RoomEvent
 from bridge.messages_model import ReadBy
-from bridge.receipts import read_states, record_receipt
+from bridge.receipts import read_states, record_receipt, settle_early_receipts
 from bridge.rooms import record_event
 
 AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -137,3 +137,16 @@ async def test_a_receipt_moves_only_forward(database: Database, told: list[str])
     furthest = max((EVENTS.index(event_id) for event_id in told if event_id in EVENTS), default=-1)
     is_read = [bool(states.read_by(event_id, people={user_id})) for event_id in EVENTS]
     assert is_read == [place <= furthest for place in range(len(EVENTS))]
+
+
+async def test_a_receipt_may_come_before_its_event(database: Database) -> None:
+    """It counts once the event has its place; of several that wait the latest does; another room's never."""
+    await fill(database, events=("$1", "$2"))
+    await read(database, "$4", at=AT + timedelta(minutes=2))
+    await read(database, "$3", at=AT)
+    await read(database, "$4", room_id=OTHER_ROOM, user_id=LUCIA)
+    await settle_early_receipts(database)
+    assert await readers(database) == [[], [], [], []]
+    await fill(database, events=("$3", "$4"))
+    await settle_early_receipts(database)
+    assert await readers(database) == [[GARCIA], [GARCIA], [GARCIA], [GARCIA]]

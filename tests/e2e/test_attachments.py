@@ -95,12 +95,9 @@ async def send(meeting: Meeting, *files: str, body: str = "") -> dict[str, Any]:
 
 async def digest(meeting: Meeting, attachment_id: str) -> str:
     """The SHA-256 of what is downloaded."""
-    api, made = meeting.people.api, sha256()
-    url = f"{api._url}/api/messages/attachment/{attachment_id}"
-    async with api._http.get(url, headers=api._headers) as response:
-        assert response.status == 200, await response.text()
-        async for piece in response.content.iter_chunked(1 << 18):
-            made.update(piece)
+    made = sha256()
+    async for piece in meeting.people.api.download(f"/api/messages/attachment/{attachment_id}"):
+        made.update(piece)
     return made.hexdigest()
 
 

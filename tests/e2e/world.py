@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ from tests.e2e.clinic import PASSWORD, open_clinic
 
 T = TypeVar("T")
 
-__all__ = ["PASSWORD", "Answer", "Api", "Pair", "eventually", "pair"]
+__all__ = ["PASSWORD", "Answer", "Api", "Pair", "another_patient", "eventually", "pair"]
 
 
 async def eventually(
@@ -57,6 +57,13 @@ class Api:
             body = await response.json(content_type=None) if is_json else await response.text()
             return Answer(response.status, body, dict(response.headers))
 
+    async def download(self, path: str) -> AsyncIterator[bytes]:
+        """The pieces of a file, of an answer that is 200."""
+        async with self._http.get(f"{self._url}{path}", headers=self._headers) as response:
+            assert response.status == 200, await response.text()
+            async for piece in response.content.iter_chunked(1 << 18):
+                yield piece
+
     async def send(self, body: str, *, key: str | None = None, **target: str) -> dict[str, Any]:
         """Send a message to `recipient` or `conversation_id`; the answer to 201."""
         headers = {} if key is None else {"Idempotency-Key": key}
@@ -89,6 +96,16 @@ class Pair:
     professional: str
     professional_name: str
     api: Api
+
+
+@asynccontextmanager
+async def another_patient(platform: LocalPlatform, professional: str) -> AsyncGenerator[Api]:
+    """A managed patient of this professional's: the REST API, acting for her."""
+    clinic = await open_clinic(platform)
+    patient = await clinic.managed_user()
+    await clinic.care(patient=patient, professional=professional)
+    async with aiohttp.ClientSession() as http:
+        yield Api(url=platform.bridge.api_url, key=clinic.api_key, acting_for=patient, http=http)
 
 
 @asynccontextmanager
