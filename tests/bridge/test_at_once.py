@@ -1,5 +1,6 @@
 """bridge/at_once.py: what is handled in the transaction that stores it, and what is left to the dispatcher."""
 
+import asyncio
 from collections.abc import Collection
 from typing import Any
 from uuid import uuid4
@@ -10,12 +11,13 @@ from appointments.care import CareRelationship
 from bridge.e2ee.model import MEGOLM, EncryptedEvent
 from bridge.inbox import StoredItem, store
 from bridge.items import InboxItem, items_of_transaction
+from bridge.live.placing import Placing
 from bridge.live.recent import RecentEvents
 from bridge.matrix.json import JsonObject
 from bridge.storage.conversations import receipts, timeline
 from bridge.storage.inbox import inbox
 from bridge.storage.live_events import live_events
-from tests.bridge.clinic import GARCIA, JUAN, LUCIA, Clinic, Killed, Process
+from tests.bridge.clinic import GARCIA, JUAN, LUCIA, PORTAL, Clinic, Killed, Process
 
 
 @pytest.fixture
@@ -177,3 +179,21 @@ async def test_who_listens_is_told_with_the_commit(clinic: Clinic, room: str) ->
         assert (hers.bell.is_set(), anothers.bell.is_set()) == (True, False)
     told = [row for row in await clinic.rows(live_events) if row.data["message_id"] == message["event_id"]]
     assert {row.person for row in told} == {LUCIA, GARCIA}
+
+
+async def test_pushes_and_placing_get_on_with_each_other(clinic: Clinic, room: str, other_room: str) -> None:
+    """At the same time, in several processes: everything is told once, and nobody waits for who waits for her."""
+    processes = [clinic.process() for _ in range(4)]
+    placing = Placing(database=clinic.database, portal_server=PORTAL, now=clinic.clock)
+
+    async def write(process: Process, room_id: str) -> None:
+        with process.notifier.subscribe(LUCIA):
+            for _ in range(8):
+                assert await push(process, event(room_id), event(other_room)) == []
+                await placing.place()
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(write(process, room) for process in processes))
+    assert len(await clinic.facts("message.received")) == 64
+    told = [(row.person, row.about) for row in await clinic.rows(live_events)]
+    assert len(told) == len(set(told)) == 128
