@@ -12,7 +12,7 @@ import yaml
 
 from appointments.schedule_services import put_schedule
 from appointments.schedules import Hours, Schedule, VisitType
-from bridge import apikeys, app, care
+from bridge import apikeys, app, care, people
 from bridge.demo.accounts import AccountExistsError, create_account
 from bridge.demo.cast import CARED_FOR, CAST, INTEGRATOR
 from bridge.demo.platform import LocalPlatform
@@ -90,6 +90,8 @@ async def settle_in(platform: LocalPlatform, passwords: Passwords) -> None:
         for key, person in CAST.items():
             if person.managed:
                 await add_managed_user(gateway, user_id=ids[key], display_name=person.display_name)
+            elif person.home == "hospital":
+                await add_professional(gateway, user_id=ids[key], display_name=person.display_name)
         for key in CARED_FOR:
             await add_care(gateway, patient=ids[key], professional=ids["professional"])
         await add_office_hours(gateway, professional=ids["professional"])
@@ -102,6 +104,21 @@ async def settle_in(platform: LocalPlatform, passwords: Passwords) -> None:
 async def add_managed_user(gateway: app.Platform, *, user_id: str, display_name: str) -> None:
     """A portal user without a client: their account, their one device, and what we know of them."""
     await enrol(gateway, user_id=user_id, display_name=display_name, language="es", timezone="Europe/Madrid")
+
+
+async def add_professional(gateway: app.Platform, *, user_id: str, display_name: str) -> None:
+    """How she is called, for who books with her in a chat."""
+    async with gateway.database.write() as connection:
+        await people.add(
+            connection,
+            sealer=gateway.sealer,
+            user_id=user_id,
+            managed=False,
+            display_name=display_name,
+            language="es",
+            timezone="Europe/Madrid",
+            now=gateway.now(),
+        )
 
 
 async def add_care(gateway: app.Platform, *, patient: str, professional: str) -> None:
