@@ -26,6 +26,7 @@ _Key = tuple[str, str, int]
 class _Kept:
     page: Page
     size: int
+    ends_at: float
     end: asyncio.TimerHandle
 
 
@@ -63,7 +64,9 @@ class HistoryPages:
             known={} if kept is None else kept.page.plain,
         )
         if before is None:
-            self._keep(key, page)
+            # What was opened for an earlier page is not kept longer by being shown again.
+            until = asyncio.get_running_loop().time() + self._kept_s if kept is None else kept.ends_at
+            self._keep(key, page, until=until)
         return page
 
     async def _is_newest(self, page: Page, *, reader: str, room_id: str) -> bool:
@@ -76,11 +79,11 @@ class HistoryPages:
         )
         return [event.get("event_id") for event in answer.chunk] == [page.newest]
 
-    def _keep(self, key: _Key, page: Page) -> None:
+    def _keep(self, key: _Key, page: Page, *, until: float) -> None:
         self._drop(key)
         size = _EMPTY_BYTES + sum(len(event.content["ciphertext"]) for event, _ in page.plain.values())
-        end = asyncio.get_running_loop().call_later(self._kept_s, self._drop, key)
-        self._kept[key] = _Kept(page, size, end)
+        end = asyncio.get_running_loop().call_at(until, self._drop, key)
+        self._kept[key] = _Kept(page, size, until, end)
         self._bytes += size
         while self._bytes > self._most_bytes:
             self._drop(next(iter(self._kept)))

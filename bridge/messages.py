@@ -170,7 +170,7 @@ class Messages:
         attachments: Sequence[str],
         reply_to: str | None,
     ) -> None:
-        async with self._database.write(synced=False) as connection:  # so is the commit that encrypts
+        async with self._database.write() as connection:  # an answer that it is kept may be all that follows
             contents: list[JsonObject] = [{"msgtype": "m.text", "body": body}]
             if attachments:
                 contents = await claimed_contents(

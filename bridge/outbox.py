@@ -53,7 +53,7 @@ from bridge.storage.send_statements import (
     WAITING,
     WAITING_IN_ROOM,
 )
-from bridge.storage.sends import sends
+from bridge.storage.sends import DELIVERY_PREFIX, sends
 from bridge.storage.statements import insert_once
 
 log = logging.getLogger(__name__)
@@ -167,6 +167,8 @@ class Outbox:
 
     async def _outcome(self, send_id: str) -> Sent:
         row = await self.find(send_id)
+        if row is not None and row.state == "refused" and row.id.startswith(DELIVERY_PREFIX):
+            raise NotNowError(self._now())  # its words were no longer true: the ledger finds others
         if row is None or row.state != "sent":
             raise MessageRefusedError
         return Sent(room_id=row.room_id, event_id=row.event_id, sent_at=row.sent_at)

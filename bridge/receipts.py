@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -23,6 +23,7 @@ _LAST = select(receipts.c.seq).where(
 _EARLY = select(early_receipts.c.at).where(
     early_receipts.c.room_id == bindparam("room_id"), early_receipts.c.user_id == bindparam("user_id")
 )
+_EARLY_KEPT = timedelta(days=7)
 _IN_PLACE = select(early_receipts).join(
     timeline,
     (timeline.c.event_id == early_receipts.c.event_id) & (timeline.c.room_id == early_receipts.c.room_id),
@@ -142,6 +143,11 @@ async def settle_early_receipts(database: Database) -> None:
             await record_receipt(
                 connection, room_id=row.room_id, user_id=row.user_id, event_id=row.event_id, at=row.at
             )
+
+
+async def prune(connection: AsyncConnection, *, now: datetime) -> None:
+    """Forget receipts whose events never came."""
+    await connection.execute(delete(early_receipts).where(early_receipts.c.at <= now - _EARLY_KEPT))
 
 
 async def _keep_early(

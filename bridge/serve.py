@@ -18,7 +18,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
-from bridge import dialogues, idempotency, inbox, sessions
+from bridge import dialogues, idempotency, inbox, receipts, sessions
 from bridge.app import Platform, opened
 from bridge.attachments import store as attachments
 from bridge.bookings import pass_on_lapsed
@@ -35,7 +35,7 @@ from bridge.notifications.push_gateway import PushGateway
 from bridge.openid.https import other_servers_session
 from bridge.openid.opening import openid_verifier
 from bridge.policy import policy_routes
-from bridge.receipts import settle_early_receipts
+from bridge.reminding import chat
 from bridge.reminding.opening import reminding_jobs
 from bridge.scheduler import Job, Scheduler
 from bridge.settings import Settings
@@ -161,6 +161,8 @@ def _jobs(
             await placing.prune(connection, now=now)
             await ledger.prune(connection, now=now)
             await attachments.prune(connection, now=now)
+            await receipts.prune(connection, now=now)
+            await chat.prune(connection, now=now)
 
     async def lapse_offers() -> None:
         await pass_on_lapsed(platform.database, now=platform.now())
@@ -188,7 +190,7 @@ def _jobs(
             Job("deliver waiting messages", 5, platform.outbox.deliver_waiting),
             Job("follow deliveries", 1, delivery.look),
             Job("place live events", 60, platform.placing.place),
-            Job("settle early receipts", 2, partial(settle_early_receipts, platform.database)),
+            Job("settle early receipts", 2, partial(receipts.settle_early_receipts, platform.database)),
             Job("make rooms what they should be", 10, platform.conversations.reconcile_due),
             Job("complete direct chats", 5, platform.direct_chats.complete),
             Job("seat the assistant", 10, platform.attendance.complete),

@@ -145,8 +145,13 @@ class _Intake:
         return encrypted
 
     async def _encrypted(self) -> bytes:
-        working, self._working = self._working, None
-        return b"" if working is None else await working
+        if self._working is None:
+            return b""
+        encrypted = await asyncio.shield(
+            self._working
+        )  # it goes on when we are cancelled: `settle` waits for it
+        self._working = None
+        return encrypted
 
     async def _pass_on(self, encrypted: bytes) -> None:
         if self._ahead is not None and encrypted:

@@ -132,6 +132,20 @@ async def test_older_pages_are_read_each_time(clinic: Clinic, room: str, watch: 
     assert watch.asked() == [2]
 
 
+async def test_new_messages_do_not_keep_the_old_ones(clinic: Clinic, room: str, watch: Watch) -> None:
+    """What was opened is opened anew after its time, however often something came after it."""
+    await say(clinic, room, "uno")
+    options = {"matrix": clinic.main.matrix, "encryption": clinic.main.encryption}
+    pages = HistoryPages(**options, kept_s=0.3)
+    for body in ("dos", "tres"):
+        await pages.read(reader=LUCIA, room_id=room, limit=9, before=None)
+        await asyncio.sleep(0.2)
+        await say(clinic, room, body)
+    watch.decrypted.clear()
+    await pages.read(reader=LUCIA, room_id=room, limit=9, before=None)
+    assert watch.decrypted == [3]
+
+
 async def test_pages_are_let_go(clinic: Clinic, room: str) -> None:
     """After their time, and the oldest first when they are too many."""
     await say(clinic, room, "uno")

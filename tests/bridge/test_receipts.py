@@ -4,12 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from bridge.database import Database
 from bridge.matrix.events import RoomEvent
 from bridge.messages_model import ReadBy
-from bridge.receipts import read_states, record_receipt, settle_early_receipts
+from bridge.receipts import prune, read_states, record_receipt, settle_early_receipts
 from bridge.rooms import record_event
+from bridge.storage.conversations import early_receipts
 
 AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
 ROOM, OTHER_ROOM = "!consult", "!other"
@@ -137,6 +139,15 @@ async def test_a_receipt_moves_only_forward(database: Database, told: list[str])
     furthest = max((EVENTS.index(event_id) for event_id in told if event_id in EVENTS), default=-1)
     is_read = [bool(states.read_by(event_id, people={user_id})) for event_id in EVENTS]
     assert is_read == [place <= furthest for place in range(len(EVENTS))]
+
+
+async def test_a_receipt_whose_event_never_comes_is_forgotten(database: Database) -> None:
+    """After a week, and not before."""
+    await read(database, "$never", at=AT)
+    for days, kept in ((6, 1), (7, 0)):
+        async with database.write() as connection:
+            await prune(connection, now=AT + timedelta(days=days))
+            assert len((await connection.execute(select(early_receipts))).all()) == kept
 
 
 async def test_a_receipt_may_come_before_its_event(database: Database) -> None:

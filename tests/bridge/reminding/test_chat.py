@@ -6,11 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from appointments.booking import Appointment
 from bridge.dialogues import Dialogues
 from bridge.errors import HomeserverUnavailableError
 from bridge.outbox import Outbox
+from bridge.reminding.chat import prune
 from bridge.storage.sends import sends
 from tests.bridge.clinic import Killed
 from tests.bridge.reminding.reminders import MARIA, TUESDAY_10, Reminders
@@ -55,6 +57,23 @@ class Dies(Outbox):
             if self._after == 0:
                 raise self._error
             self._after -= 1
+        return await self._real.deliver(**named)
+
+
+class RefusesFirst(Dies):
+    """Another process finds, at the first try, that the words of a reminder are no longer true."""
+
+    def __init__(self, reminders: Reminders) -> None:
+        super().__init__(Killed(), after=1)
+        self._reminders = reminders
+
+    async def deliver(self, **named: Any) -> Any:
+        """Refused a moment before."""
+        if MARIA in named["send_id"] and self._after:
+            self._after = 0
+            async with self._reminders.clinic.database.write() as connection:
+                refused = update(sends).where(sends.c.id == named["send_id"])
+                await connection.execute(refused.values(state="refused", sealed=None))
         return await self._real.deliver(**named)
 
 
@@ -138,6 +157,23 @@ async def test_words_that_waited_encrypted_are_said_as_they_are_true_then(remind
         clock.pass_by(minutes=1)
     (said,) = await reminded(reminders)
     assert "Faltan 59 minutos" in said or "Faltan 60 minutos" in said
+
+
+async def test_words_that_another_try_found_too_old_are_found_anew(reminders: Reminders) -> None:
+    """Not now is not never: the reminder is said with the next try, and what was set aside is forgotten in time."""
+    clinic = reminders.clinic
+    await reminders.book()
+    await reminders.tick()
+    clinic.clock.at = TWO_HOURS_BEFORE
+    outbox = RefusesFirst(reminders).over(clinic.main.outbox)
+    for _ in range(2):
+        await reminders.courier(outbox=outbox).deliver_due("chat")
+        clinic.clock.pass_by(minutes=1)
+    assert len(await reminded(reminders)) == 1
+    for days, left in ((0, 1), (2, 0)):
+        async with clinic.database.write() as connection:
+            await prune(connection, now=clinic.clock() + timedelta(days=days))
+        assert len([row for row in await clinic.rows(sends) if row.id.startswith("aside:")]) == left
 
 
 async def test_what_the_room_has_is_not_called_refused(reminders: Reminders) -> None:
