@@ -13,7 +13,10 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec
 from prometheus_client import CollectorRegistry
 
+from appointments import booking_services as booking
 from appointments.quiet_hours import QuietHours
+from appointments.waiting_services import wait_for_earlier
+from bridge.appointment_facts import record_appointment
 from bridge.notifications import preferences, subscriptions
 from bridge.notifications.courier import ByTopic, Courier
 from bridge.notifications.preferences import Preferences
@@ -172,3 +175,20 @@ async def test_what_was_moved_is_not_pushed_to_anybody(pushes: Pushes) -> None:
     assert len(await pushes.tick()) == came + 1  # that it was moved
     open_ones = [row.id for row in await clinic.rows(deliveries) if row.channel == "push" and not row.done_at]
     assert all(":2:" in row for row in open_ones)
+
+
+async def test_an_earlier_time_is_pushed_as_news_of_the_appointment_that_waits(pushes: Pushes) -> None:
+    """The page looks that one up; the time that is kept is no appointment of its own there."""
+    await pushes.subscribe()
+    clinic = pushes.reminders.clinic
+    freed = await pushes.reminders.book(TUESDAY_10, patient=LUCIA, by=LUCIA)
+    late = await pushes.reminders.book(TUESDAY_10 + timedelta(days=1), patient=LUCIA, by=LUCIA)
+    before = len(await pushes.tick())
+    async with clinic.database.write() as connection:
+        await wait_for_earlier(connection, appointment_id=late.id, by=LUCIA, now=clinic.clock())
+        await booking.cancel(
+            connection, appointment_id=freed.id, by=LUCIA, now=clinic.clock(), record=record_appointment
+        )
+    told = (await pushes.tick())[before:]
+    assert {"kind": "appointment", "appointment_id": late.id} in told
+    assert {one["appointment_id"] for one in told} <= {late.id, freed.id}
