@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from appointments.errors import CareError, NotOfferedError, SlotTakenError, WrongStateError
+from appointments.intervals import Interval
 from bots.booking_dialogue import Action, Step, chosen
 from bots.booking_ports import Booked, BookingDesk
 from bots.booking_talk import Talk, about, ask, done, numbered, offering, refused, visit_data, wanted_span
@@ -106,6 +107,8 @@ class Booking:
         meant = understood(step.words, now=talk.turn.now, zone=talk.asker.zone) if step.words else None
         found = await self._slots(talk, step, meant)
         key = "free" if found else "none-then"
+        if not found and isinstance(meant, Interval):
+            found = await self._slots(talk, step, meant.start)
         if not found and meant is not None:
             found = await self._slots(talk, step, None)
         if not found:

@@ -41,17 +41,28 @@ _WORDS: Mapping[str, tuple[CommandName, Language]] = {
     "late": ("late", "en"),
 }
 
+_THANKS: Mapping[str, Language] = {
+    "gracias": "es",
+    "muchas gracias": "es",
+    "mil gracias": "es",
+    "thanks": "en",
+    "thank you": "en",
+    "many thanks": "en",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
     """What somebody wants: `name` is None for what is no command of ours.
 
-    `language` is the one in which the command was written, `argument` everything after its first word.
+    `language` is the one in which the command was written, `argument` everything after its first word. `is_thanks`:
+    it says thank you, and nothing else.
     """
 
     name: CommandName | None
     argument: str = ""
     language: Language | None = None
+    is_thanks: bool = False
 
 
 def parse(text: str) -> Command:
@@ -65,6 +76,8 @@ def parse(text: str) -> Command:
     for pattern, spoken_in in _ASKING_FOR_ALL:
         if pattern.search(plain(text)):
             return Command("appointment", LISTING, spoken_in)
+    if thanked_in := _THANKS.get(plain(text).strip(f" {_PUNCTUATION}\n")):
+        return Command(None, language=thanked_in, is_thanks=True)
     name, language = _WORDS.get(plain(words[0]).strip(_PUNCTUATION), (None, None))
     return Command(name, words[1].strip() if len(words) > 1 else "", language)
 

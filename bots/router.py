@@ -78,6 +78,8 @@ class Router:
         return self._help(call.command, language)
 
     def _help(self, command: Command, language: Language) -> Reply:
+        if command.is_thanks:
+            return Reply("ok", translate(language, "assistant.thanked"))
         text, data = short_help(self._clinic, language), {"commands": list(COMMAND_NAMES)}
         if command.name == "help":
             return Reply("ok", text, data)

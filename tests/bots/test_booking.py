@@ -96,6 +96,15 @@ async def test_a_time_instead_of_a_number_shows_others(desk: FakeBookingDesk) ->
     assert [one.start for one in desk.booked.values()] == [THURSDAY]
 
 
+async def test_when_nothing_is_free_then_what_follows_is_shown(desk: FakeBookingDesk) -> None:
+    """For Sunday the next Monday's times, not tomorrow's; tomorrow's when there is nothing later."""
+    monday = THURSDAY + timedelta(days=4)
+    desk.free.append(monday)
+    assert "1. lunes 30 de noviembre, 10:00" in (await Chat(desk).say("!cita el domingo")).text
+    desk.free.remove(monday)
+    assert "1. jueves 26 de noviembre, 10:00" in (await Chat(desk).say("!cita el domingo")).text
+
+
 async def test_the_same_event_books_once(desk: FakeBookingDesk) -> None:
     """An event that is handled again after a crash gives the same answer."""
     chat = Chat(desk)

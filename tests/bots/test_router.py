@@ -93,6 +93,16 @@ async def test_what_is_unknown_gets_a_short_help(desk: FakeConsultDesk, text: st
     assert desk.opened == []
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("gracias", "De nada"), ("¡Muchas gracias!", "De nada"), ("Thank you.", "You are welcome")],
+)
+async def test_thanks_get_no_help(desk: FakeConsultDesk, text: str, expected: str) -> None:
+    """As people say after booking; a sentence with more in it is not understood, and gets it."""
+    assert expected in (await say(desk, text, language=None)).text
+    assert (await say(desk, f"{text} me duele la cabeza")).status == "unknown-command"
+
+
 async def test_what_is_no_text_or_unreadable_is_said_so(desk: FakeConsultDesk) -> None:
     """A picture reaches nobody; what could not be decrypted is asked for again."""
     picture = await hear(desk, NoText(), asker=Asker(MARIA, "en"))
