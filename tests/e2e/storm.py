@@ -16,6 +16,7 @@ from uuid import uuid4
 import aiohttp
 
 from bridge.demo.platform import LocalPlatform
+from bridge.demo.supervise import MAILS
 from tests.e2e.element import ElementClient
 from tests.e2e.fault_proxy import FaultProxy
 from tests.e2e.mails import mails_to
@@ -56,9 +57,12 @@ class Storm:
     unanswered: dict[str, int] = field(default_factory=lambda: {"send": 0, "upload": 0, "mark": 0})
 
     async def rage(self) -> None:
-        """Kill the bridge at random moments; restart the portal and make pushes fail in between."""
+        """Kill the bridge at random moments, and just when a mail was taken; make more trouble in between."""
         for number in range(self.kills):
             await asyncio.sleep(self.chance.uniform(0.3, 2.5))
+            if number % 4 == 3:
+                await self._a_mail()
+                await asyncio.sleep(self.chance.uniform(0, 0.01))
             await self.servers.bridge.kill9()
             if number % 5 == 2:
                 await self.servers.portal.restart()
@@ -71,6 +75,14 @@ class Storm:
             if number % 5 == 1:
                 self.proxy.fail("forget", times=3)
         self.over.set()
+
+    async def _a_mail(self) -> None:
+        directory = self.servers.config.parent / MAILS
+        before = len(list(directory.glob("*.eml")))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE_S):
+                while len(list(directory.glob("*.eml"))) == before:  # noqa: ASYNC110 files tell nobody
+                    await asyncio.sleep(0.002)
 
     async def patient_writes(self, api: Api, room: str) -> None:
         """Send over REST as a careful integrator does: with a key, again until there is an answer."""
