@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -165,6 +165,8 @@ async def test_booked_both_ways_reminded_moved_by_answering_and_cancelled(
         assert await feed_times(http, feed) == [("CONFIRMED", start), ("CONFIRMED", third)]
         assert {event["uid"] for event in await chat.events(2)} == {booked["id"], second["id"]}
 
+        # Booked in the morning, there is one a day before too; two hours before nothing of it is left.
+        await beat(clinic, max(start - timedelta(hours=24), datetime.now(UTC)))
         await beat(clinic, start - timedelta(hours=2, seconds=1))
         assert not [one for one in await chat.said() if "Faltan 2 horas" in str(one.body)]
         await beat(clinic, start - timedelta(hours=2))
