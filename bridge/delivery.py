@@ -178,6 +178,8 @@ class Delivery:
                 .order_by(_t.seq)
             )
             events = self._next_of(server, [row for row in rows if (row.room_id, row.sender) in by_key])
+        if not events:  # another process has settled them meanwhile
+            return
         try:
             answer = await sender.deliveries(server=server, event_ids=[row.event_id for row in events])
         except (MatrixError, HomeserverUnreachableError) as error:
