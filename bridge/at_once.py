@@ -22,7 +22,7 @@ from bridge.live.recent import RecentEvents
 from bridge.matrix.events import Receipts, RoomEvent
 from bridge.people import managed_among
 from bridge.projection import Projection, encrypted
-from bridge.receipts import record_receipt
+from bridge.receipts import record_receipts
 from bridge.rooms import Reading, is_message, people_of
 from bridge.storage.inbox import mark_all_processed
 
@@ -132,12 +132,5 @@ class AtOnce:
     async def _receipts(self, connection: AsyncConnection, read: Receipts) -> bool:
         if not await people_of(connection, read.room_id, now=self._now()):
             return False
-        for receipt in read.receipts:
-            await record_receipt(
-                connection,
-                room_id=read.room_id,
-                user_id=receipt.user_id,
-                event_id=receipt.event_id,
-                at=receipt.at,
-            )
+        await record_receipts(connection, room_id=read.room_id, pushed=read.receipts)
         return True

@@ -15,7 +15,7 @@ from bridge.live.recent import RecentEvents
 from bridge.matrix.events import Receipt, RoomEvent, ToDeviceEvent
 from bridge.people import managed_among
 from bridge.projection import Projection, encrypted
-from bridge.receipts import record_receipt
+from bridge.receipts import record_receipts
 from bridge.rooms import Reading, is_consult_room, is_message, room_encryption
 from bridge.storage.inbox import mark_processed
 
@@ -67,14 +67,7 @@ class Inbound:
         """Who has read up to where."""
         async with self._database.write() as connection:
             if await is_consult_room(connection, room_id):
-                for receipt in receipts:
-                    await record_receipt(
-                        connection,
-                        room_id=room_id,
-                        user_id=receipt.user_id,
-                        event_id=receipt.event_id,
-                        at=receipt.at,
-                    )
+                await record_receipts(connection, room_id=room_id, pushed=receipts)
             await mark_processed(connection, seq, at=self._now())
         self._told()
 
@@ -91,9 +84,8 @@ class Inbound:
         if is_consult and event.type == "m.room.encrypted":
             await self._make_readable(event)
         attended = await self._attend(event, person)
-        async with self._database.write(
-            synced=False
-        ) as connection:  # the item is on the disk, and would come again
+        # The item is on the disk, and would be handled again.
+        async with self._database.write(synced=False) as connection:
             if is_consult:
                 await self._projection.follow(connection, event)
             else:

@@ -158,12 +158,8 @@ class Outbox:
         for row in latest.values():
             try:
                 await self.deliver(send_id=row.id, room_id=row.room_id)
-            except (
-                ServiceError,
-                NotInCareTeamError,
-                *_WITHDRAWN,
-            ):  # one room's trouble need not be another's
-                continue
+            except (ServiceError, NotInCareTeamError, *_WITHDRAWN):
+                continue  # one room's trouble need not be another's
 
     async def _outcome(self, send_id: str) -> Sent:
         row = await self.find(send_id)

@@ -1,6 +1,6 @@
 """Who has read up to where: public read receipts (Matrix client-server API, section 11.10)."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.attending import Marks, marks_of
 from bridge.database import Database
+from bridge.matrix.events import Receipt
 from bridge.messages_model import AttendedBy, MessageStatus, ReadBy
 from bridge.statuses import mark_read
 from bridge.storage.conversations import early_receipts, receipts, timeline
@@ -106,6 +107,18 @@ def _status(delivered_at: datetime | None, read_at: datetime | None) -> MessageS
     if read_at is not None:
         return "read"
     return "sent" if delivered_at is None else "delivered"
+
+
+async def record_receipts(connection: AsyncConnection, *, room_id: str, pushed: Iterable[Receipt]) -> None:
+    """Record what the homeserver pushed of this room's readers."""
+    for receipt in pushed:
+        await record_receipt(
+            connection,
+            room_id=room_id,
+            user_id=receipt.user_id,
+            event_id=receipt.event_id,
+            at=receipt.at,
+        )
 
 
 async def record_receipt(

@@ -131,6 +131,8 @@ async def _parse(route: Route, context: Context, raw: dict[str, Any]) -> dict[st
 
 
 async def _run_once(request: web.Request, route: Route, work: _Work) -> Answer | StreamAnswer:
+    # None of these writes waits for the disk: what the handler commits makes the claim last, and without the
+    # answer the same operation runs once more and gives it.
     services = work.context.services
     scope, begun = await _begin(request, work)
     if isinstance(begun, idempotency.Answer):
