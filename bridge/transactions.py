@@ -8,7 +8,7 @@ import asyncio
 import hmac
 import json
 import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -59,6 +59,10 @@ class Transactions:
 
     async def receive(self, body: JsonObject) -> None:
         """Store everything in the body of a push. Raises what the database raises: nothing is stored then."""
+        if not any(body.values()):
+            # A push that failed is tried again without what it had beside events: this one had nothing else.
+            self._on_trouble()
+            return
         now = self._now()
         items = self._counts.only_news(items_of_transaction(body), now=now)
         if not items:
@@ -69,8 +73,8 @@ class Transactions:
         if handled.told:
             self._ring(handled.told)
             await asyncio.sleep(0)  # the streams go first: answering the homeserver takes longer than telling
-        if not stored and any(item.kind == EVENT for item in items):
-            # These events were pushed before: the homeserver tries again, since it missed our answer.
+        if _events(items) - _events(stored):
+            # Some were pushed before: the homeserver missed our answer and tries again, or crashed meanwhile.
             self._on_trouble()
 
     async def _store(self, items: Sequence[InboxItem], *, at: datetime) -> tuple[list[StoredItem], Handled]:
@@ -129,6 +133,10 @@ class CountsNews:
             else:
                 self._seen[user] = said
         return bool(counts or unused)
+
+
+def _events(items: Iterable[InboxItem | StoredItem]) -> set[str]:
+    return {item.payload["event_id"] for item in items if item.kind == EVENT}
 
 
 def appservice_routes(*, hs_token: str, transactions: Transactions) -> list[web.RouteDef]:

@@ -20,6 +20,18 @@ AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 HS_TOKEN = "hs-token-ñ"
 BEARER = {"Authorization": f"Bearer {HS_TOKEN}"}
 COUNTS = "org.matrix.msc3202.device_one_time_keys_count"
+KEY = {
+    "type": "m.room.encrypted",
+    "sender": "@garcia:h",
+    "to_user_id": "@portal_lucia:h",
+    "to_device_id": "D",
+    "content": {"ciphertext": {}},
+}
+RECEIPTS = {
+    "type": "m.receipt",
+    "room_id": "!r",
+    "content": {"$1": {"m.read": {"@garcia:h": {"ts": 1}}}},
+}
 
 
 @dataclass
@@ -150,17 +162,59 @@ async def test_a_push_is_stored_before_it_is_answered(http: TestClient[Any, Any]
 async def test_events_are_known_by_their_id(http: TestClient[Any, Any], bridge: Bridge) -> None:
     """Another event under a transaction id seen before is new; the same event under another id is not."""
     assert await push(http, {"events": [event("$1")]}, "1") == 200
-    assert await push(http, {"events": [event("$2"), event("$1")]}, "1") == 200
-    assert [item.payload["event_id"] for item in bridge.submitted] == ["$1", "$2"]
+    assert await push(http, {"events": [event("$2"), event("$3")]}, "1") == 200
+    assert await push(http, {"events": [event("$3")]}, "2") == 200
+    assert [item.payload["event_id"] for item in bridge.submitted] == ["$1", "$2", "$3"]
+
+
+REPEATED: list[JsonObject] = [
+    {},
+    {COUNTS: {"@portal_lucia:h": {"D": {"signed_curve25519": 9}}}},
+    {"ephemeral": [RECEIPTS]},
+    {"de.sorunome.msc2409.to_device": [KEY]},
+    {"org.matrix.msc3202.device_lists": {"changed": ["@garcia:h"]}},
+]
+
+
+@pytest.mark.parametrize("beside", REPEATED, ids=["alone", "counts", "receipts", "to-device", "device-lists"])
+async def test_a_repeated_event_tells_of_trouble(
+    http: TestClient[Any, Any], bridge: Bridge, beside: JsonObject
+) -> None:
+    """An event pushed again means that our answer was missed: something was thrown away.
+
+    Whatever comes with it, however long after, and were it new.
+    """
+    assert await push(http, {"events": [event("$1")]}) == 200
     assert bridge.troubles == 0
-
-
-async def test_a_repeated_push_tells_of_trouble(http: TestClient[Any, Any], bridge: Bridge) -> None:
-    """A push of nothing but known events means that our answer was missed: something was thrown away."""
-    for _ in range(2):
-        assert await push(http, {"events": [event("$1")]}) == 200
-    assert len(bridge.submitted) == 1
+    bridge.now = AT + timedelta(minutes=2)
+    assert await push(http, {"events": [event("$1")], **beside}) == 200
     assert bridge.troubles == 1
+    assert len([item for item in bridge.submitted if item.kind == "event"]) == 1
+
+
+async def test_some_events_repeated_tell_of_trouble(http: TestClient[Any, Any], bridge: Bridge) -> None:
+    """A homeserver that crashed cuts its pushes anew: known events, then new ones, and the rest is lost."""
+    assert await push(http, {"events": [event("$1")]}) == 200
+    assert await push(http, {"events": [event("$1"), event("$2")]}, "2") == 200
+    assert bridge.troubles == 1
+    assert [item.payload["event_id"] for item in bridge.submitted] == ["$1", "$2"]
+
+
+async def test_an_empty_push_tells_of_trouble(http: TestClient[Any, Any], bridge: Bridge) -> None:
+    """Nobody sends nothing: it is the rest of a push that failed, whose messages and receipts were thrown away."""
+    empty: JsonObject = {"events": [], "ephemeral": [], "de.sorunome.msc2409.to_device": []}
+    assert await push(http, empty) == 200
+    assert bridge.troubles == 1
+
+
+async def test_new_things_are_no_trouble(http: TestClient[Any, Any], bridge: Bridge) -> None:
+    """New events, what is new without events, and what we have no use for: none of it is taken for a repetition."""
+    typing = {"type": "m.typing", "room_id": "!r", "content": {"user_ids": ["@garcia:h"]}}
+    counts: JsonObject = {COUNTS: {"@portal_lucia:h": {"D": {"signed_curve25519": 9}}}}
+    receipts: JsonObject = {"ephemeral": [RECEIPTS]}
+    for body in ({"events": [event("$1")]}, {"ephemeral": [typing]}, counts, counts, receipts, receipts):
+        assert await push(http, body) == 200
+    assert bridge.troubles == 0
 
 
 async def test_a_bad_item_does_not_stop_a_push(http: TestClient[Any, Any], bridge: Bridge) -> None:
