@@ -159,7 +159,6 @@ def _compose(
         encryption=encryption,
         assistant=assistant,
         projection=projection,
-        reading=reading,
         recent=recent,
         told=notifier.wake,
         now=now,

@@ -23,7 +23,7 @@ from bridge.matrix.events import Receipts, RoomEvent
 from bridge.people import managed_among
 from bridge.projection import Projection, encrypted
 from bridge.receipts import record_receipts
-from bridge.rooms import Reading, is_message, people_of
+from bridge.rooms import Reading, is_message, members_of
 from bridge.storage.inbox import mark_all_processed
 
 _ENCRYPTED = "m.room.encrypted"
@@ -104,20 +104,20 @@ class AtOnce:
     async def _event(self, connection: AsyncConnection, event: RoomEvent) -> bool:
         if event.type not in _TYPES:
             return False
-        people = await people_of(connection, event.room_id, now=self._now())
-        if not people:
+        members = await members_of(connection, event.room_id, now=self._now())
+        if not members:
             return False
-        if event.type == _ENCRYPTED and not await self._is_readable(connection, event, people):
+        if event.type == _ENCRYPTED and not await self._is_readable(connection, event, members):
             return False
         await self._projection.follow(connection, event)
         return True
 
     async def _is_readable(
-        self, connection: AsyncConnection, event: RoomEvent, people: Iterable[str]
+        self, connection: AsyncConnection, event: RoomEvent, members: frozenset[str]
     ) -> bool:
         """Whether none of our people among these lacks the key; who reads it first is noted."""
         message = encrypted(event)
-        for reader in await self._ours(connection, set(people) - {event.sender}):
+        for reader in await self._ours(connection, members - {event.sender}):
             (read,) = await self._encryption.decrypt_within(connection, reader, [message])
             if read == Undecryptable("unknown-session"):
                 return False
@@ -130,7 +130,7 @@ class AtOnce:
         return await managed_among(connection, at_portal) if at_portal else []
 
     async def _receipts(self, connection: AsyncConnection, read: Receipts) -> bool:
-        if not await people_of(connection, read.room_id, now=self._now()):
+        if not await members_of(connection, read.room_id, now=self._now()):
             return False
         await record_receipts(connection, room_id=read.room_id, pushed=read.receipts)
         return True

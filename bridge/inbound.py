@@ -16,7 +16,7 @@ from bridge.matrix.events import Receipt, RoomEvent, ToDeviceEvent
 from bridge.people import managed_among
 from bridge.projection import Projection, encrypted
 from bridge.receipts import record_receipts
-from bridge.rooms import Reading, is_consult_room, is_message, room_encryption
+from bridge.rooms import is_consult_room, is_message, members_of
 from bridge.storage.inbox import mark_processed
 
 
@@ -30,7 +30,6 @@ class Inbound:
         encryption: Encryption,
         assistant: Assistant,
         projection: Projection,
-        reading: Reading,
         recent: RecentEvents,
         told: Callable[[], None],
         now: Now,
@@ -39,7 +38,6 @@ class Inbound:
         self._encryption = encryption
         self._assistant = assistant
         self._projection = projection
-        self._reading = reading
         self._recent = recent
         self._told = told
         self._now = now
@@ -103,8 +101,8 @@ class Inbound:
     async def _make_readable(self, event: RoomEvent) -> None:
         """Fetch keys that got lost on their way, as soon as a message comes that needs them."""
         async with self._database.read() as connection:
-            room = await room_encryption(connection, event.room_id, reading=self._reading, now=self._now())
-            readers = await managed_among(connection, room.recipients - {event.sender})
+            members = await members_of(connection, event.room_id, now=self._now())
+            readers = await managed_among(connection, members - {event.sender})
         message = encrypted(event)
         if is_message(event):
             self._recent.keep(message)

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, select, update
+from sqlalchemy import and_, bindparam, case, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.access import Circle, circle_of
+from appointments.storage.care import care_relationships, has_left
 from appointments.storage.representation import representations
 from appointments.storage.taking_part import represents_in_messages
 from bridge.e2ee.model import Rotation
@@ -45,8 +46,17 @@ _DIRECT_CHAT = (
     .select_from(direct_chats.outerjoin(room_members, room_members.c.room_id == direct_chats.c.room_id))
     .where(direct_chats.c.room_id == bindparam("room_id"))
 )
-_PEOPLE = (
-    select(conversations.c.patient, conversations.c.professional, representations.c.representative)
+_IS_THERE = ~exists().where(
+    care_relationships.c.patient == conversations.c.patient,
+    care_relationships.c.professional == conversations.c.professional,
+    has_left(),
+)
+_MEMBERS = (
+    select(
+        conversations.c.patient,
+        case((_IS_THERE, conversations.c.professional)).label("professional"),
+        representations.c.representative,
+    )
     .select_from(
         conversations.outerjoin(
             representations,
@@ -136,12 +146,12 @@ async def is_consult_room(connection: AsyncConnection, room_id: str) -> bool:
     return (await connection.execute(_IS_CONSULT, {"room_id": room_id})).first() is not None
 
 
-async def people_of(connection: AsyncConnection, room_id: str, *, now: datetime) -> frozenset[str]:
-    """Both sides of the conversation in this room, even who has left, and who represents the patient now.
+async def members_of(connection: AsyncConnection, room_id: str, *, now: datetime) -> frozenset[str]:
+    """Who takes part in the conversation of this room and so is to read it: `Parties.members`, in one statement.
 
     Nobody for a room that is no consult room.
     """
-    rows = (await connection.execute(_PEOPLE, {"room_id": room_id, "now": now})).all()
+    rows = (await connection.execute(_MEMBERS, {"room_id": room_id, "now": now})).all()
     return frozenset(person for row in rows for person in row if person is not None)
 
 

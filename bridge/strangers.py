@@ -13,9 +13,9 @@ from prometheus_client import CollectorRegistry, Gauge
 from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from appointments.storage.care import care_relationships
+from appointments.storage.care import care_relationships, has_left
 from appointments.storage.representation import representations
-from appointments.storage.taking_part import NOW, has_left, represents_in_messages
+from appointments.storage.taking_part import NOW, represents_in_messages
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.reviews import make_room_due

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Index,
     LargeBinary,
     Row,
@@ -38,10 +39,15 @@ care_relationships = Table(
 Index("ix_care_relationships_professional", care_relationships.c.professional)
 
 _c = care_relationships.c
-# A relationship that is entered again after a departure is not closed by it: the professional is back for that one.
-_DEPARTED = exists().where(departures.c.user_id == _c.professional, departures.c.at >= _c.updated_at)
+
+
+def has_left() -> ColumnElement[bool]:
+    """Whether the professional of a row has left since it was entered: who is entered again is back."""
+    return exists().where(departures.c.user_id == _c.professional, departures.c.at >= _c.updated_at)
+
+
 _CARE = select(
-    _c.patient, _c.professional, _c.role, _c.starts_at, _c.ends_at, _DEPARTED.label("departed")
+    _c.patient, _c.professional, _c.role, _c.starts_at, _c.ends_at, has_left().label("departed")
 ).order_by(_c.patient, _c.professional)
 _ONE = _CARE.where(_c.patient == bindparam("patient"), _c.professional == bindparam("professional"))
 _OF = _CARE.where(

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, and_, bindparam, exists, or_, select, union
+from sqlalchemy import ColumnElement, CompoundSelect, and_, bindparam, or_, select, union
 
-from appointments.storage.care import care_relationships
-from appointments.storage.departures import departures
+from appointments.storage.care import care_relationships, has_left
 from appointments.storage.representation import representations
 from appointments.storage.schema import Instant
 
@@ -16,12 +15,6 @@ def is_active_care() -> ColumnElement[bool]:
     """Whether a row of `care_relationships` is active: in its period, its professional still there."""
     care = care_relationships.c
     return and_(care.starts_at <= NOW, or_(care.ends_at.is_(None), care.ends_at > NOW), ~has_left())
-
-
-def has_left() -> ColumnElement[bool]:
-    """Whether the professional of a row of `care_relationships` has left since it was entered."""
-    care = care_relationships.c
-    return exists().where(departures.c.user_id == care.professional, departures.c.at >= care.updated_at)
 
 
 def represents_in_messages() -> ColumnElement[bool]:

@@ -303,7 +303,6 @@ class Process:
             encryption=self.encryption,
             assistant=self._assistant(clinic),
             projection=projection,
-            reading=clinic.reading,
             recent=self.recent,
             told=lambda: None,
             now=clinic.clock,

@@ -1,11 +1,16 @@
 """bridge/rooms.py: what we know of consult rooms."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import insert
 
+from appointments.care import CareRelationship
+from appointments.representation import Representation, Scope
+from appointments.storage import care as cares
+from appointments.storage import departures
+from appointments.storage import representation as representations
 from bridge.database import Database
 from bridge.e2ee.model import Rotation
 from bridge.matrix.events import RoomEvent
@@ -14,6 +19,7 @@ from bridge.rooms import (
     RoomEncryption,
     is_consult_room,
     is_edit,
+    members_of,
     membership_of,
     record_event,
     room_encryption,
@@ -83,6 +89,37 @@ async def test_being_in_the_room_gives_no_keys(database: Database, room: str, me
         async with database.write() as connection:
             await set_membership(connection, room, stranger, membership)
     assert (await encryption(database)).recipients == {LUCIA, GARCIA}
+
+
+DAY = timedelta(days=1)
+REPRESENTATIONS: list[tuple[frozenset[Scope], datetime, datetime | None]] = [
+    (frozenset({"messages"}), NOW, None),
+    (frozenset({"messages", "video"}), NOW - DAY, NOW + DAY),
+    (frozenset({"messages"}), NOW - DAY, NOW),
+    (frozenset({"messages"}), NOW + DAY, None),
+    (frozenset({"appointments"}), NOW - DAY, None),
+]
+
+
+@pytest.mark.parametrize("departed_at", [None, NOW - 2 * DAY, NOW - DAY, NOW])
+@pytest.mark.parametrize("care_ends", ["never entered", None, NOW - DAY // 2])
+async def test_who_takes_part_is_one_thing(
+    database: Database, room: str, care_ends: Any, departed_at: datetime | None
+) -> None:
+    """Messages are encrypted for exactly those of whom ours are made able to read them."""
+    async with database.write() as connection:
+        if care_ends != "never entered":
+            care = CareRelationship(LUCIA, GARCIA, "gp", NOW - 3 * DAY, care_ends)
+            await cares.store(connection, care, reason_sealed=None, now=NOW - DAY)
+        if departed_at is not None:
+            await departures.store(connection, GARCIA, at=departed_at)
+        for number, (scopes, starts, ends) in enumerate(REPRESENTATIONS):
+            act = Representation(LUCIA, f"@carer{number}:hospital", scopes, starts, ends)
+            await representations.store(connection, act, reason_sealed=None, now=NOW - DAY)
+        members = await members_of(connection, room, now=NOW)
+        assert await members_of(connection, "!other", now=NOW) == frozenset()
+    assert members == (await encryption(database)).recipients
+    assert {LUCIA, "@carer0:hospital", "@carer1:hospital"} == members - {GARCIA}
 
 
 async def test_memberships_are_of_one_room(database: Database, room: str) -> None:
