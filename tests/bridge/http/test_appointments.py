@@ -1,60 +1,23 @@
-"""Appointments over HTTP: who may do what, what comes back, and what a refusal says."""
+"""Appointments over HTTP: booked, moved and cancelled, what comes back, and what a refusal says."""
 
 import asyncio
-from base64 import urlsafe_b64encode
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from appointments.services import end_care, start_care, start_representation
-from appointments.storage.appointments import appointments
 from bridge.storage.conversations import conversations
 from bridge.storage.facts import facts
 from bridge.storage.reminding import appointment_notices
-from tests.bridge.http.conftest import GARCIA, LUCIA, MARIA, NOW
-from tests.bridge.http.test_auth import problem
-from tests.bridge.http.test_sessions import bearer, log_in, log_in_browser
+from tests.bridge.http.api import GARCIA, LUCIA, NOW
+from tests.bridge.http.diary import ALL, FIRST, SECOND, book, starts
+from tests.bridge.http.problems import problem
 
-ALL, SERIES = "/api/appointments", "/api/appointment-series"
-SCHEDULE, SLOTS = f"/api/professionals/{GARCIA}/schedule", f"/api/professionals/{GARCIA}/slots"
+SERIES = "/api/appointment-series"
 PUSH_KEYS = {
     "p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
     "auth": "BTBZMqHH6r4Tts7J_aSIgg",
 }
-HOURS = [{"from": "09:00", "until": "17:00"}]
-WEEK = dict.fromkeys(("monday", "tuesday", "wednesday", "thursday", "friday"), HOURS)
-FIRST, SECOND = "2026-11-23T09:20:00.000Z", "2026-11-23T09:40:00.000Z"
-
-
-async def put_schedule(api, **changes: Any):
-    """García works from nine to five."""
-    body = {"zone": "Europe/Madrid", "weekly": WEEK, **changes}
-    return await api.call("PUT", SCHEDULE, json=body, headers=api.headers(act_as=None))
-
-
-@pytest.fixture
-async def open_clinic(api):
-    """The API with García's schedule entered."""
-    assert (await put_schedule(api)).status == 201
-    return api
-
-
-async def book(api, start: str = FIRST, *, status: int = 201, headers=None, **more: Any) -> dict:
-    """The answer to a booking, by default Lucía's."""
-    body = {"professional": GARCIA, "start": start, **more}
-    response = await api.call("POST", ALL, json=body, headers=headers or api.headers())
-    answer = await response.json(content_type=None)
-    assert response.status == status, answer
-    return answer
-
-
-async def starts(api, headers=None, query: str = "limit=3") -> list[str]:
-    """What is free."""
-    response = await api.call("GET", f"{SLOTS}?{query}", headers=headers or api.headers())
-    assert response.status == 200
-    return [slot["start"] for slot in (await response.json())["slots"]]
 
 
 async def test_an_appointment_from_slot_to_cancellation(open_clinic) -> None:
@@ -141,166 +104,6 @@ async def test_a_repeated_request_books_once(open_clinic) -> None:
     assert (await starts(open_clinic))[0] == SECOND
 
 
-async def test_a_professional_books_sees_and_cancels_in_her_own_session(open_clinic) -> None:
-    """She names the patient; reasons are not for a session made from an OpenID token."""
-    api = open_clinic
-    own = bearer(await log_in(api))
-    refused = await book(api, headers=own, status=422)
-    assert refused["errors"][0]["pointer"] == "#/patient"
-    made = await book(api, headers=own, patient=LUCIA, reason="control")
-    listed = await (await api.call("GET", ALL, headers=own)).json()
-    assert listed == {"appointments": [made], "next": None}
-    response = await api.call("GET", f"{ALL}/{made['id']}/reasons", headers=own)
-    assert await problem(response) == (403, "/problems/not-managed")
-    assert await starts(api, own) == [SECOND, "2026-11-23T10:00:00.000Z", "2026-11-23T10:20:00.000Z"]
-    assert (await api.call("POST", f"{ALL}/{made['id']}/cancel", headers=own)).status == 200
-
-
-async def test_reasons_are_sealed_and_shown_to_parties_only(open_clinic) -> None:
-    """The database holds no words of them."""
-    api = open_clinic
-    made = await book(api, reason="dolor de espalda")
-    await api.call("POST", f"{ALL}/{made['id']}/cancel", json={"reason": "estoy mejor"})
-    async with api.services.database.read() as connection:
-        row = (await connection.execute(select(appointments))).one()
-    assert b"dolor" not in bytes(row.reason_sealed)
-    assert b"mejor" not in bytes(row.cancel_reason_sealed)
-    response = await api.call("GET", f"{ALL}/{made['id']}/reasons")
-    assert await response.json() == {"reason": "dolor de espalda", "cancel_reason": "estoy mejor"}
-    browser = bearer((await log_in_browser(api))["token"])
-    assert (await api.call("GET", f"{ALL}/{made['id']}/reasons", headers=browser)).status == 200
-
-
-async def test_others_find_nothing(open_clinic) -> None:
-    """An appointment of somebody else is the same 404 as none at all, whatever is asked and however wrongly."""
-    api = open_clinic
-    made = await book(api)
-    stranger = bearer(await log_in(api, user_id=MARIA))
-    told = set()
-    for name in (made["id"], "0" * 32):
-        path = f"{ALL}/{name}"
-        for method, end, options in (
-            ("GET", "", {}),
-            ("GET", ".ics", {}),
-            ("PATCH", "", {"json": {"start": SECOND}}),
-            ("PATCH", "", {"json": {"start": "nonsense"}}),
-            ("POST", "/cancel", {}),
-            ("POST", "/cancel", {"json": {"reason": 7}}),
-            ("GET", "/waiting", {}),
-            ("POST", "/waiting", {}),
-            ("DELETE", "/waiting", {}),
-            ("POST", "/waiting/accept", {}),
-            ("POST", "/waiting/decline", {}),
-        ):
-            response = await api.call(method, path + end, headers=stranger, **options)
-            assert await problem(response) == (404, "/problems/not-found"), (method, end)
-            told.add(await response.text())
-    assert len(told) == 1
-    assert (await (await api.call("GET", ALL, headers=stranger)).json()) == {
-        "appointments": [],
-        "next": None,
-    }
-
-
-async def test_without_care_nothing_is_booked_or_shown(open_clinic) -> None:
-    """403 before any validation, for a professional that exists and for one that doesn't."""
-    api = open_clinic
-    stranger = bearer(await log_in(api, user_id=MARIA))
-    for professional in (GARCIA, "@nobody:h"):
-        for more in ({}, {"start": "nonsense"}, {"patient": LUCIA}):
-            body = {"professional": professional, "start": FIRST, **more}
-            response = await api.call("POST", ALL, json=body, headers=stranger)
-            assert await problem(response) == (403, "/problems/not-in-care-team")
-        response = await api.call("GET", f"/api/professionals/{professional}/slots", headers=stranger)
-        assert await problem(response) == (403, "/problems/not-in-care-team")
-    made = await book(api)
-    async with api.services.database.write() as connection:
-        await end_care(connection, patient=LUCIA, professional=GARCIA, now=api.now)
-    response = await api.call("PATCH", f"{ALL}/{made['id']}", json={"start": SECOND})
-    assert await problem(response) == (403, "/problems/not-in-care-team")
-    assert (await api.call("POST", f"{ALL}/{made['id']}/cancel")).status == 200
-
-
-async def test_a_representative_books_for_the_patient(open_clinic) -> None:
-    """With the scope of appointments, in her own session."""
-    api = open_clinic
-    async with api.services.database.write() as connection:
-        await start_representation(
-            connection,
-            patient=LUCIA,
-            representative=MARIA,
-            scopes=frozenset({"appointments"}),
-            starts=api.now,
-            ends=None,
-            reason_sealed=None,
-            now=api.now,
-        )
-    own = bearer(await log_in(api, user_id=MARIA))
-    made = await book(api, headers=own, patient=LUCIA)
-    assert (await (await api.call("GET", ALL, headers=own)).json())["appointments"] == [made]
-    await book(api, SECOND, headers=own, status=403)
-
-
-async def test_a_list_can_be_narrowed(open_clinic) -> None:
-    """By time, state and person; a key that acts for nobody names somebody."""
-    api = open_clinic
-    first, second = await book(api), await book(api, SECOND)
-    await api.call("POST", f"{ALL}/{second['id']}/cancel")
-    nobody = api.headers(act_as=None)
-    walk = [
-        (f"?from={SECOND}", api.headers(), [second["id"]]),
-        (f"?to={SECOND}", api.headers(), [first["id"]]),
-        ("?status=booked", api.headers(), [first["id"]]),
-        (f"?professional={GARCIA}", api.headers(), [first["id"], second["id"]]),
-        ("?professional=@lopez:h", api.headers(), []),
-        (f"?patient={MARIA}", api.headers(), []),
-        (f"?professional={GARCIA}&status=booked", nobody, [first["id"]]),
-        (f"?patient={LUCIA}", nobody, [first["id"], second["id"]]),
-        (f"?patient={MARIA}&professional={GARCIA}", nobody, []),
-    ]
-    for query, headers, ids in walk:
-        response = await api.call("GET", ALL + query, headers=headers)
-        assert [one["id"] for one in (await response.json())["appointments"]] == ids, query
-    for query in ("", "?status=lost", "?from=2026-11-23T09:00:00"):
-        response = await api.call("GET", ALL + query, headers=nobody)
-        assert await problem(response) == (422, "/problems/validation")
-
-
-@pytest.mark.parametrize("act_as", [LUCIA, None])
-async def test_a_list_comes_in_pages(open_clinic, act_as) -> None:
-    """`next` leads on until it is null; a cursor of nobody's is a 422, and so is a limit out of bounds."""
-    api = open_clinic
-    made = [await book(api, f"2026-11-24T{hour:02}:00:00Z") for hour in range(9, 14)]
-    headers = api.headers(act_as=act_as)
-    seen, query = [], f"?patient={LUCIA}&limit=2"
-    after = ""
-    for _ in range(3):
-        page = await (await api.call("GET", ALL + query + after, headers=headers)).json()
-        seen.append([one["id"] for one in page["appointments"]])
-        after = f"&after={page['next']}"
-    assert page["next"] is None
-    assert seen == [[one["id"] for one in made[number : number + 2]] for number in (0, 2, 4)]
-    whole = await (await api.call("GET", f"{ALL}?patient={LUCIA}&limit=5", headers=headers)).json()
-    assert whole == {"appointments": made, "next": None}
-    nonsense = [
-        b"x",
-        b"2026-11-24T09:00:00Z",
-        b"2026-11-24T09:00:00Z \0",
-        b"0001-01-01T00:00:00+14:00 a",
-        b"\xff a",
-    ]
-    cursors = [urlsafe_b64encode(one).rstrip(b"=").decode() for one in nonsense]
-    for wrong in (
-        "limit=0",
-        "limit=501",
-        "limit=x",
-        "after=",
-        *(f"after={one}" for one in ("%C3%A9", "a", *cursors)),
-    ):
-        response = await api.call("GET", f"{ALL}?patient={LUCIA}&{wrong}", headers=headers)
-        assert await problem(response) == (422, "/problems/validation"), wrong
-
-
 async def test_the_conversation_is_named_when_there_is_one(open_clinic) -> None:
     """Once it is open."""
     api = open_clinic
@@ -370,36 +173,6 @@ async def test_a_series_is_booked_whole_or_not_at_all(open_clinic) -> None:
     ]
     assert (await api.call("POST", f"{ALL}/{booked[1]['id']}/cancel")).status == 200
     assert (await api.call("PATCH", f"{ALL}/{booked[2]['id']}", json={"start": FIRST})).status == 200
-
-
-async def test_who_waits_is_offered_what_frees_up(open_clinic) -> None:
-    """Kept for her until she answers; taken or left; others can't book it meanwhile."""
-    api = open_clinic
-    async with api.services.database.write() as connection:
-        await start_care(
-            connection,
-            patient=MARIA,
-            professional=GARCIA,
-            role="gp",
-            starts=api.now,
-            ends=None,
-            reason_sealed=None,
-            now=api.now,
-        )
-    maria = bearer(await log_in(api, user_id=MARIA))
-    late, early = await book(api, "2026-11-25T09:00:00Z"), await book(api, headers=maria)
-    path = f"{ALL}/{late['id']}/waiting"
-    waits = await (await api.call("POST", path)).json()
-    assert waits == {"since": "2026-11-23T09:00:00.123Z", "offer": None}
-    assert await problem(await api.call("POST", f"{path}/accept")) == (409, "/problems/no-offer")
-    await api.call("POST", f"{ALL}/{early['id']}/cancel", headers=maria)
-    offer = (await (await api.call("GET", path)).json())["offer"]
-    assert (offer["start"], offer["answer_by"]) == (FIRST, FIRST)
-    assert (await book(api, headers=maria, status=409))["type"] == "/problems/slot-taken"
-    taken = await (await api.call("POST", f"{path}/accept")).json()
-    assert taken == late | {"start": FIRST, "end": SECOND, "version": 2}
-    assert await (await api.call("GET", path)).json() == {"since": None, "offer": None}
-    assert [(await api.call("DELETE", path)).status for _ in range(2)] == [204, 204]
 
 
 @pytest.mark.parametrize(

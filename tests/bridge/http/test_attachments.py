@@ -16,7 +16,7 @@ from bridge.attachments.pictures import Pictures
 from bridge.attachments.receiving import Receiving
 from bridge.errors import HomeserverUnavailableError
 from bridge.settings import AttachmentSettings
-from tests.bridge.http.conftest import GARCIA, LUCIA
+from tests.bridge.http.api import GARCIA, LUCIA
 
 PATH = "/api/messages/upload-attachment"
 PDF = b"%PDF-1.7\n" + b"informe " * 60_000

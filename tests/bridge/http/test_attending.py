@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import select
 
 from bridge.storage.facts import facts
-from tests.bridge.http.conftest import GARCIA, LUCIA, MARIA
-from tests.bridge.http.test_appointments import ALL, book, put_schedule
-from tests.bridge.http.test_auth import problem
-from tests.bridge.http.test_sessions import bearer, log_in, log_in_browser
+from tests.bridge.http.api import GARCIA, LUCIA, MARIA
+from tests.bridge.http.diary import ALL, book, put_schedule
+from tests.bridge.http.logins import bearer, log_in, log_in_browser
+from tests.bridge.http.problems import problem
 
 UNKNOWN = f"{ALL}/{'0' * 32}"
 

@@ -2,24 +2,20 @@
 
 import pytest
 
-LUCIA, MARIA, GARCIA = "@portal_lucia:p", "@maria:p", "@garcia:h"
+from tests.bridge.http.api import GARCIA, LUCIA, MARIA
+from tests.bridge.http.problems import problem
+
 SEND = "/api/messages/send"
+
+
 ACTING = [
     ("POST", SEND),
     ("GET", "/api/messages/conversation/%21room0"),
     ("GET", "/api/conversations"),
 ]
+
+
 CARE = [("PUT", f"/api/care/{LUCIA}/{GARCIA}"), ("DELETE", f"/api/care/{LUCIA}/{GARCIA}")]
-
-
-async def problem(response) -> tuple[int, str]:
-    """Status and type of a problem document."""
-    document = await response.json(content_type="application/problem+json")
-    assert document["status"] == response.status
-    assert document["title"]
-    assert document["detail"]
-    assert response.headers["Cache-Control"] == "no-store"
-    return response.status, document["type"]
 
 
 @pytest.mark.parametrize(("method", "path"), ACTING + CARE)

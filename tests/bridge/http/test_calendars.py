@@ -6,10 +6,10 @@ from icalendar import Calendar
 from sqlalchemy import select
 
 from appointments.storage.calendar_feeds import calendar_feeds
-from tests.bridge.http.conftest import GARCIA, LUCIA
-from tests.bridge.http.test_appointments import ALL, SECOND, book, put_schedule
-from tests.bridge.http.test_auth import problem
-from tests.bridge.http.test_sessions import bearer, log_in
+from tests.bridge.http.api import GARCIA, LUCIA
+from tests.bridge.http.diary import ALL, SECOND, book, put_schedule
+from tests.bridge.http.logins import bearer, log_in
+from tests.bridge.http.problems import problem
 
 FEED = "/api/calendar"
 

@@ -3,6 +3,7 @@
 import pytest
 
 from appointments.services import list_care
+from tests.bridge.http.problems import refused
 
 PATH = "/api/care/%40maria%3Ap/%40garcia%3Ah"
 
@@ -73,8 +74,7 @@ async def test_care_ends_now_and_again(api_on_each) -> None:
 async def test_a_wrong_relationship_is_refused(api, body, place) -> None:
     """422 that points at it; nothing is stored."""
     response = await put(api, **body)
-    document = await response.json(content_type="application/problem+json")
-    assert (response.status, document["errors"][0]["pointer"]) == (422, place)
+    assert await refused(response) == (422, "validation", [place])
     assert await stored(api) == []
 
 
@@ -92,11 +92,33 @@ async def test_a_wrong_relationship_is_refused(api, body, place) -> None:
 async def test_a_wrong_person_is_refused(api, path, name) -> None:
     """422 that names the parameter: no user id, the same person twice, a server that may not take part."""
     response = await put(api, path)
-    document = await response.json(content_type="application/problem+json")
-    assert (response.status, document["errors"][0]["parameter"]) == (422, name)
+    assert await refused(response) == (422, "validation", [name])
 
 
 async def test_the_role_is_required(api) -> None:
     """What the professional is to the patient has to be said."""
     response = await api.call("PUT", PATH, json={}, headers=api.headers(act_as=None))
-    assert (await response.json(content_type=None))["errors"][0]["pointer"] == "#/role"
+    assert await refused(response) == (422, "validation", ["#/role"])
+
+
+async def care(api, query: str):
+    """GET care relationships."""
+    return await api.call("GET", f"/api/care{query}", headers=api.headers(act_as=None))
+
+
+async def test_care_is_listed(api_on_each) -> None:
+    """Of a patient, of a professional, of the two; of nobody in particular is refused."""
+    for pair in ("%40maria%3Ap/%40garcia%3Ah", "%40pedro%3Ap/%40garcia%3Ah", "%40maria%3Ap/%40lopez%3Ah"):
+        path = f"/api/care/{pair}"
+        await api_on_each.call("PUT", path, json={"role": "gp"}, headers=api_on_each.headers(act_as=None))
+
+    async def pairs(query: str) -> list[tuple[str, str]]:
+        found = (await (await care(api_on_each, query)).json())["care"]
+        return [(one["patient"], one["professional"]) for one in found]
+
+    assert await pairs("?patient=%40maria%3Ap") == [("@maria:p", "@garcia:h"), ("@maria:p", "@lopez:h")]
+    assert await pairs("?professional=%40lopez%3Ah") == [("@maria:p", "@lopez:h")]
+    assert await pairs("?patient=%40pedro%3Ap&professional=%40garcia%3Ah") == [("@pedro:p", "@garcia:h")]
+    assert await pairs("?patient=%40nobody%3Ap") == []
+    for wrong in ("", "?patient=maria", "?other=1"):
+        assert (await care(api_on_each, wrong)).status == 422

@@ -18,7 +18,7 @@ from bridge.facts import Fact, append
 from bridge.http import events as wire
 from bridge.matrix.errors import HomeserverUnreachableError
 from bridge.storage.conversations import conversations
-from tests.bridge.http.conftest import GARCIA, LUCIA, NOW
+from tests.bridge.http.api import GARCIA, LUCIA, NOW
 
 ROOM = "!room"
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bridge.errors import TooManyAttemptsError
 from bridge.http.limits import Buckets, LoginLimits, RequestLimits, address_of
 from bridge.settings import LimitSettings, SessionSettings
-from tests.bridge.http.conftest import NOW
+from tests.bridge.http.api import NOW
 
 
 class Clock:

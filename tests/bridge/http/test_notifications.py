@@ -9,7 +9,7 @@ from appointments.quiet_hours import QuietHours
 from bridge.notifications import preferences
 from bridge.notifications.mail import unsubscribe_token
 from bridge.notifications.preferences import Preferences
-from tests.bridge.http.conftest import LUCIA
+from tests.bridge.http.api import LUCIA
 
 PREFERENCES = "/api/notifications/preferences"
 WANTED = {

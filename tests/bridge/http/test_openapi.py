@@ -7,13 +7,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from pydantic import BaseModel, ValidationError
 
 from bridge.http.models import PutCare, SendMessage
-from bridge.http.openapi import openapi, problems_of
+from bridge.http.openapi import problems_of
 from bridge.http.routes import API_ROUTES
-
-DOCUMENT = openapi(API_ROUTES, language="es", version="1")
+from tests.bridge.http.schemas import DOCUMENT, accepts, validator
 
 
 def references(node: object) -> set[str]:
@@ -75,25 +73,11 @@ def test_every_refusal_is_documented(route) -> None:
     assert ({} in operation["security"]) == route.logs_in
 
 
-def accepts(model: type[BaseModel], body: object) -> bool:
-    """Whether the server would take this body."""
-    try:
-        model.model_validate(body)
-    except ValidationError:
-        return False
-    return True
-
-
-def validator(name: str) -> Draft202012Validator:
-    """The documented schema of this name."""
-    return Draft202012Validator(
-        {"$ref": f"#/components/schemas/{name}", "components": DOCUMENT["components"]}
-    )
-
-
 TEXTS = st.sampled_from(
     ["", " ", "a", "a\nb", "\x00", "a\x85", "ñ" * 64, "x" * 65, "@garcia:h", "!r", "$e", "@a:b c"]
 )
+
+
 VALUES = st.none() | st.integers() | st.lists(TEXTS, max_size=1) | TEXTS
 
 

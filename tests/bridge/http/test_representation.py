@@ -1,9 +1,9 @@
-"""Representations and lists of care over REST, on each kind of database."""
+"""Representations over REST, on each kind of database."""
 
 import pytest
 
 from appointments.services import list_representations
-from bridge.errors import IdentityChangedError, MessageRefusedError
+from tests.bridge.http.problems import refused
 
 PATH = "/api/representatives/%40maria%3Ap/%40madre%3Ap"
 
@@ -17,11 +17,6 @@ async def put(api, path=PATH, **body: object):
 async def delete(api, path=PATH):
     """DELETE a representation."""
     return await api.call("DELETE", path, headers=api.headers(act_as=None))
-
-
-async def care(api, query: str):
-    """GET care relationships."""
-    return await api.call("GET", f"/api/care{query}", headers=api.headers(act_as=None))
 
 
 async def stored(api):
@@ -72,8 +67,7 @@ async def test_a_representation_ends_now_and_again(api_on_each) -> None:
 async def test_a_wrong_representation_is_refused(api, body, place) -> None:
     """422 that points at it; nothing is stored."""
     response = await put(api, **body)
-    document = await response.json(content_type="application/problem+json")
-    assert (response.status, document["errors"][0]["pointer"]) == (422, place)
+    assert await refused(response) == (422, "validation", [place])
     assert await stored(api) == []
 
 
@@ -89,38 +83,4 @@ async def test_a_wrong_representation_is_refused(api, body, place) -> None:
 async def test_a_wrong_person_is_refused(api, path, name) -> None:
     """422 that names the parameter."""
     response = await put(api, path)
-    document = await response.json(content_type="application/problem+json")
-    assert (response.status, document["errors"][0]["parameter"]) == (422, name)
-
-
-async def test_care_is_listed(api_on_each) -> None:
-    """Of a patient, of a professional, of the two; of nobody in particular is refused."""
-    for pair in ("%40maria%3Ap/%40garcia%3Ah", "%40pedro%3Ap/%40garcia%3Ah", "%40maria%3Ap/%40lopez%3Ah"):
-        path = f"/api/care/{pair}"
-        await api_on_each.call("PUT", path, json={"role": "gp"}, headers=api_on_each.headers(act_as=None))
-
-    async def pairs(query: str) -> list[tuple[str, str]]:
-        found = (await (await care(api_on_each, query)).json())["care"]
-        return [(one["patient"], one["professional"]) for one in found]
-
-    assert await pairs("?patient=%40maria%3Ap") == [("@maria:p", "@garcia:h"), ("@maria:p", "@lopez:h")]
-    assert await pairs("?professional=%40lopez%3Ah") == [("@maria:p", "@lopez:h")]
-    assert await pairs("?patient=%40pedro%3Ap&professional=%40garcia%3Ah") == [("@pedro:p", "@garcia:h")]
-    assert await pairs("?patient=%40nobody%3Ap") == []
-    for wrong in ("", "?patient=maria", "?other=1"):
-        assert (await care(api_on_each, wrong)).status == 422
-
-
-@pytest.mark.parametrize(
-    ("failure", "status", "kind"),
-    [
-        (IdentityChangedError(), 409, "/problems/identity-changed"),
-        (MessageRefusedError(), 403, "/problems/message-refused"),
-    ],
-)
-async def test_why_a_message_does_not_go_out(api, failure, status, kind) -> None:
-    """A changed identity is not the caller's fault, a homeserver's no is final: each has its problem."""
-    api.clinic.failure = failure
-    response = await api.call("POST", "/api/messages/send", json={"recipient": "@garcia:h", "body": "hola"})
-    document = await response.json(content_type="application/problem+json")
-    assert (response.status, document["type"]) == (status, kind)
+    assert await refused(response) == (422, "validation", [name])

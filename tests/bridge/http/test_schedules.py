@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from bridge.http.schedule_models import ScheduleModel
-from tests.bridge.http.conftest import GARCIA, LUCIA, MARIA
-from tests.bridge.http.test_appointments import SCHEDULE, SLOTS, WEEK, put_schedule, starts
-from tests.bridge.http.test_auth import problem
-from tests.bridge.http.test_openapi import accepts, validator
-from tests.bridge.http.test_sessions import bearer, log_in, log_in_browser
+from tests.bridge.http.api import GARCIA, LUCIA, MARIA
+from tests.bridge.http.diary import SCHEDULE, SLOTS, WEEK, put_schedule, starts
+from tests.bridge.http.logins import bearer, log_in, log_in_browser
+from tests.bridge.http.problems import problem
+from tests.bridge.http.schemas import accepts, validator
 
 
 async def test_a_schedule_is_entered_read_and_replaced(api) -> None:

@@ -8,7 +8,7 @@ from bridge.openid.errors import ServerRefusedError, ServerUnreachableError
 from bridge.openid.https import other_servers_session
 from bridge.openid.opening import openid_verifier
 from bridge.settings import FederationSettings, SettingsError
-from tests.bridge.http.conftest import made_up_settings
+from tests.bridge.http.api import made_up_settings
 
 
 @pytest.mark.parametrize("content", [None, "", "no certificate"])
