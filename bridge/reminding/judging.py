@@ -54,7 +54,7 @@ class Judging:
     async def require_wanted(self, connection: AsyncConnection, delivery: Delivery) -> Judged:
         """It still holds, and she wants it, this way and now, whatever she wanted when it was planned.
 
-        Raises NotWantedError; NotNowError while her quiet hours last, if they end before the visit.
+        Raises NotWantedError; NotNowError while her quiet hours last, if it is of use after them.
         """
         appointment = await require_current(connection, delivery, now=self._now())
         known = await preferences.get(connection, sealer=self.sealer, person=delivery.person)
@@ -62,7 +62,7 @@ class Judging:
         if not _takes(wanted, delivery):
             raise NotWantedError
         until = await self._quiet_until(connection, delivery, wanted)
-        if until is not None and until < appointment.start:
+        if until is not None and _can_wait(appointment, until):
             raise NotNowError(until)
         if until is not None and delivery.kind == REMINDER:
             raise NotWantedError
@@ -125,6 +125,14 @@ def is_over(appointment: Appointment, *, minutes: int, now: datetime) -> bool:
     """Whether nobody waits for this visit any more, though it begins so many minutes late."""
     has_ended = now >= appointment.end + timedelta(minutes=minutes)
     return appointment.status not in ("booked", "arrived") or has_ended
+
+
+def _can_wait(appointment: Appointment, until: datetime) -> bool:
+    """Whether it is of use then: before the visit, and an offer while half the time to answer it is left."""
+    if appointment.answer_by is None:
+        return until < appointment.start
+    offered_at = appointment.updated_at
+    return until <= offered_at + (appointment.answer_by - offered_at) / 2
 
 
 def _takes(wanted: Preferences, delivery: Delivery) -> bool:

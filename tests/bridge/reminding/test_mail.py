@@ -1,7 +1,7 @@
 """bridge/reminding/mail.py: appointments by e-mail, through a real mail server on loopback."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from email.message import EmailMessage
 from pathlib import Path
@@ -225,6 +225,29 @@ async def test_a_reminder_keeps_to_the_hours_that_are_quiet_now(mails: Mails) ->
     await mails.wants(Preferences(address="lucia@example.org", email=True, reminders=False))
     mails.clinic.clock.at = TUESDAY_10 + timedelta(hours=1, minutes=50)
     assert len(await mails.tick()) == 2
+
+
+@pytest.mark.parametrize(
+    ("quiet_until", "told_at"), [(time(9, 20), time(9, 20)), (time(9, 40), time(9)), (time(18), time(9))]
+)
+async def test_an_offer_is_told_while_it_can_be_answered(
+    mails: Mails, quiet_until: time, told_at: time
+) -> None:
+    """It is kept for an hour from nine: it waits for the end of her quiet hours if half an hour is left then."""
+    clinic, zone = mails.clinic, ZoneInfo("Europe/Madrid")
+    late, freed = await mails.book(TUESDAY_10 + timedelta(days=1)), await mails.book()
+    await mails.tick()
+    await mails.wants(replace(WANTED, quiet_hours=QuietHours(time(0), quiet_until, zone)))
+    async with clinic.database.write() as connection:
+        await wait_for_earlier(connection, appointment_id=late.id, by=LUCIA, now=clinic.clock())
+        await booking.cancel(
+            connection, appointment_id=freed.id, by=LUCIA, now=clinic.clock(), record=record_appointment
+        )
+    due = datetime.combine(MONDAY.date(), told_at, zone)
+    while clinic.clock() < due:
+        assert not [mail for mail in await mails.tick() if "antes" in mail["Subject"]]
+        clinic.clock.pass_by(minutes=10)
+    assert len([mail for mail in await mails.tick() if "antes" in mail["Subject"]]) == 1
 
 
 async def test_an_earlier_time_is_told_to_who_has_no_chat(mails: Mails) -> None:
