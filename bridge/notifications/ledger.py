@@ -88,6 +88,11 @@ class Claimed(Delivery):
     lease: str
     attempts: int
 
+    @property
+    def is_last_try(self) -> bool:
+        """Whether it is given up if it can't be told now."""
+        return self.attempts >= _MOST_ATTEMPTS
+
 
 async def enqueue(connection: AsyncConnection, delivery: Delivery, *, sealer: Sealer) -> bool:
     """Take it in, to be told once it is due; False when it was there already, in whatever state."""
@@ -198,7 +203,7 @@ async def fail(
 
     `not_before`: when the other side takes it at the earliest.
     """
-    if not final and claimed.attempts < _MOST_ATTEMPTS:
+    if not final and not claimed.is_last_try:
         again_at = now + min(_FIRST_PAUSE * 2 ** (claimed.attempts - 1), _LONGEST_PAUSE)
         again_at = max(again_at, not_before or again_at)
         await connection.execute(_FAILED, {"one": claimed.id, "lease": claimed.lease, "again_at": again_at})

@@ -12,7 +12,7 @@ from bridge.clock import Now
 from bridge.database import Database
 from bridge.notifications import preferences, subscriptions
 from bridge.notifications.errors import BusyError, NotNowError, NotWantedError, UndeliverableError
-from bridge.notifications.ledger import Claimed, Delivery
+from bridge.notifications.ledger import Claimed
 from bridge.notifications.news import has_read, require_reader
 from bridge.notifications.webpush import Subscription, Vapid, encode, encrypted
 from bridge.openid.errors import ServerRefusedError
@@ -61,8 +61,12 @@ class PushSender:
             raise NotNowError(quiet_until)
         await self.push(delivery, {"kind": delivery.kind, "conversation_id": delivery.subject})
 
-    async def push(self, delivery: Delivery, payload: Mapping[str, str]) -> None:
-        """Hand it to the push service. Raises as Sender; a subscription that the service gave up is forgotten."""
+    async def push(self, delivery: Claimed, payload: Mapping[str, str]) -> None:
+        """Hand it to the push service. Raises as Sender.
+
+        A subscription that the service gave up is forgotten, and so is one whose address is still private at the
+        last try: a resolver may be wrong for a while.
+        """
         async with self._database.read() as connection:
             subscription = await subscriptions.get(
                 connection, sealer=self._sealer, subscription_id=delivery.data["subscription_id"]
@@ -71,9 +75,10 @@ class PushSender:
             raise NotWantedError
         try:
             reply = await self._post(subscription, delivery, payload)
-        except ServerRefusedError as error:
-            await self._forget(subscription)
-            raise UndeliverableError(str(error)) from error
+        except ServerRefusedError:
+            if delivery.is_last_try:
+                await self._forget(subscription)
+            raise
         if reply.status in _GONE:
             await self._forget(subscription)
             raise NotWantedError
@@ -84,9 +89,7 @@ class PushSender:
         if not 200 <= reply.status < 300:  # noqa: PLR2004
             raise PushServiceError(str(reply.status))
 
-    async def _post(
-        self, subscription: Subscription, delivery: Delivery, payload: Mapping[str, str]
-    ) -> Reply:
+    async def _post(self, subscription: Subscription, delivery: Claimed, payload: Mapping[str, str]) -> Reply:
         url = URL(subscription.endpoint)
         host, port = url.raw_host or "", url.port or _HTTPS
         bracketed = f"[{host}]" if ":" in host else host

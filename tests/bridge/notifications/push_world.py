@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,7 @@ class World:
     sealer: Sealer
     courier: Courier
     now: datetime = NOW
+    addresses: dict[str, list[str]] = field(default_factory=lambda: {"evil.example": ["169.254.169.254"]})
 
     async def subscribe(self, person: str, *, endpoint: str | None = None, most: int = 20) -> str:
         """A browser of this person's."""
@@ -109,7 +110,7 @@ async def push_world(database: Database, directory: Path) -> AsyncGenerator[Worl
             sealer=sealer,
             https=PinnedHttps(
                 http=http,
-                dns=FakeDns({"evil.example": ["169.254.169.254"]}),
+                dns=FakeDns(made.addresses),
                 tls=tls_context(service.authority),
                 allow_private=True,
             ),

@@ -122,8 +122,24 @@ async def test_refusals(world: World, answer: web.Response, state: str, after_s:
 
 
 async def test_nobody_is_led_into_our_network(world: World) -> None:
-    """A name that resolves to a cloud's metadata service gets nothing, and is forgotten."""
+    """A name that goes on resolving to a cloud's metadata service gets nothing, and is forgotten."""
     endpoint = world.service.endpoint("evil.example")
     await notified(world, await world.subscribe(MARIA, endpoint=endpoint))
+    tries = 0
+    while await world.states() != ["given_up"]:
+        assert await world.subscribed() == 1
+        tries += await world.courier.deliver_due("push")
+        world.now += timedelta(hours=1)
+    assert (world.service.pushes, await world.subscribed(), tries) == ([], 0, 10)
+
+
+async def test_a_resolvers_hiccup_costs_nobody_her_browser(world: World) -> None:
+    """A name that resolves to a private address once (a captive resolver, say) is told later."""
+    world.addresses["hospital.example"] = ["169.254.169.254"]
+    await notified(world, await world.subscribe(MARIA, endpoint=world.service.endpoint("hospital.example")))
     await world.courier.deliver_due("push")
-    assert (world.service.pushes, await world.states(), await world.subscribed()) == ([], ["given_up"], 0)
+    assert (await world.states(), await world.subscribed()) == (["failed"], 1)
+    world.addresses["hospital.example"] = ["127.0.0.1"]
+    world.now += timedelta(seconds=30)
+    await world.courier.deliver_due("push")
+    assert (await world.states(), await world.subscribed()) == (["sent"], 1)
