@@ -9,12 +9,12 @@ from bots.i18n import translate
 from bridge import people
 from bridge.database import Database
 from bridge.e2ee.model import EncryptedEvent, Undecryptable
-from bridge.matrix.errors import HomeserverUnreachableError
 from bridge.matrix.events import RoomEvent
 from bridge.settings import AssistantSettings
 from bridge.storage.conversations import conversations
 from bridge.storage.sends import sends
 from tests.bridge.clinic import ASSISTANT, GARCIA, LUCIA, PORTAL, SETTINGS, Clinic, Killed
+from tests.bridge.trouble import UNREACHABLE, failing, works
 from tests.bridge.visitor import Visitor
 
 MARIA = f"@maria:{PORTAL}"
@@ -171,16 +171,11 @@ async def test_death_at_any_step_gives_one_answer_and_one_room(
 
 async def test_an_answer_waits_for_the_homeserver(clinic: Clinic, garcia: Visitor, room: str) -> None:
     """The event is done, the answer is in the outbox and goes out later."""
-
-    def down(call: Any) -> None:
-        if call.method == "send_event" and call.arguments["user_id"] == ASSISTANT:
-            raise HomeserverUnreachableError
-
     await garcia.say(room, "!ayuda")
-    clinic.homeserver.before = down
+    clinic.homeserver.before = failing(UNREACHABLE, "send_event", about=ASSISTANT)
     await clinic.push()
     assert await garcia.answers(room) == []
-    clinic.homeserver.before = lambda _call: None
+    clinic.homeserver.before = works
     await clinic.process().outbox.deliver_waiting()
     assert len(await garcia.answers(room)) == 1
 
@@ -189,12 +184,7 @@ async def test_who_asks_for_a_room_while_the_homeserver_is_down_is_told(
     clinic: Clinic, garcia: Visitor, room: str
 ) -> None:
     """Not silence, and no endless retry that would hold up the chat."""
-
-    def down(call: Any) -> None:
-        if call.method == "create_room":
-            raise HomeserverUnreachableError
-
-    clinic.homeserver.before = down
+    clinic.homeserver.before = failing(UNREACHABLE, "create_room")
     await garcia.say(room, f"!consulta {LUCIA}")
     assert await garcia.answers(room) == [translate("es", "assistant.not-now")]
 

@@ -1,7 +1,6 @@
 """bridge/conversations.py: one room for each pair, whoever opens it, dies on the way or has to wait."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,29 +10,12 @@ from appointments.care import CareRelationship
 from bots.assistant import room_notice
 from bots.consult import consult_room
 from bridge.errors import ConversationNotFoundError, HomeserverUnavailableError
-from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
-from bridge.matrix.fake import Call
 from bridge.storage.conversations import conversations
 from tests.bridge.clinic import GARCIA, JUAN, KEEPER, LOPEZ, LUCIA, SETTINGS, Clinic, Killed, Process
+from tests.bridge.trouble import TOO_MANY, UNREACHABLE, failing, works
 
 CARE = CareRelationship(LUCIA, GARCIA, "gp", datetime(2026, 1, 1, tzinfo=UTC), None)
 OTHER_CARE = CareRelationship(JUAN, GARCIA, "gp", datetime(2026, 1, 1, tzinfo=UTC), None)
-TOO_MANY = MatrixError(status=429, errcode="M_LIMIT_EXCEEDED", message="slowly", retry_after_s=333.0)
-UNREACHABLE = HomeserverUnreachableError("no answer")
-
-
-def failing(error: Exception, *, method: str, about: str = "") -> Callable[[Call], None]:
-    """A hook of the homeserver: this error for every such request (that names this)."""
-
-    def fail(call: Call) -> None:
-        if call.method == method and about in str(call.arguments):
-            raise error
-
-    return fail
-
-
-def works(_call: Call) -> None:
-    """The hook that lets everything pass."""
 
 
 def members(clinic: Clinic, room_id: str) -> dict[str, str]:
@@ -146,7 +128,7 @@ async def test_death_at_any_step_leaves_one_room(clinic: Clinic) -> None:
 async def test_the_room_left_by_a_crash_is_adopted(clinic: Clinic) -> None:
     """It was made, but its id not stored: the nonce tells it from the keeper's other rooms."""
     await clinic.main.conversations.open(OTHER_CARE)
-    clinic.homeserver.after = failing(UNREACHABLE, method="create_room")
+    clinic.homeserver.after = failing(UNREACHABLE, "create_room")
     with pytest.raises(HomeserverUnavailableError):
         await clinic.main.conversations.open(CARE)
     clinic.homeserver.after = works
@@ -157,7 +139,7 @@ async def test_the_room_left_by_a_crash_is_adopted(clinic: Clinic) -> None:
 
 async def test_a_half_made_room_is_not_adopted(clinic: Clinic) -> None:
     """The homeserver died while it made the room: it lacks its last state, so another is made."""
-    clinic.homeserver.before = failing(UNREACHABLE, method="create_room")
+    clinic.homeserver.before = failing(UNREACHABLE, "create_room")
     with pytest.raises(HomeserverUnavailableError):
         await clinic.main.conversations.open(CARE)
     clinic.homeserver.before = works
@@ -172,7 +154,7 @@ async def test_a_half_made_room_is_not_adopted(clinic: Clinic) -> None:
 @pytest.mark.parametrize("error", [TOO_MANY, UNREACHABLE])
 async def test_an_invitation_may_have_to_wait(clinic: Clinic, error: Exception) -> None:
     """The hospital asks for patience or is down: the conversation is open, and she is invited later, once."""
-    clinic.homeserver.before = failing(error, method="invite", about=GARCIA)
+    clinic.homeserver.before = failing(error, "invite", about=GARCIA)
     room_id = await clinic.main.conversations.open(CARE)
     assert members(clinic, room_id) == {LUCIA: "join"}
     await clinic.main.conversations.reconcile_due()
@@ -188,7 +170,7 @@ async def test_an_invitation_may_have_to_wait(clinic: Clinic, error: Exception) 
 
 async def test_refused_invitations_are_asked_for_ever_less_often(clinic: Clinic) -> None:
     """After 5 s, 10 s, 20 s … and at most every five minutes; a change of care is acted on at once."""
-    clinic.homeserver.before = failing(UNREACHABLE, method="invite", about=GARCIA)
+    clinic.homeserver.before = failing(UNREACHABLE, "invite", about=GARCIA)
     await clinic.main.conversations.open(CARE)
     waits = []
     for _ in range(9):
@@ -205,7 +187,7 @@ async def test_refused_invitations_are_asked_for_ever_less_often(clinic: Clinic)
 
 async def test_a_homeserver_that_asks_for_patience_gets_it(clinic: Clinic) -> None:
     """No invitation is repeated before the time that it named."""
-    clinic.homeserver.before = failing(TOO_MANY, method="invite", about=GARCIA)
+    clinic.homeserver.before = failing(TOO_MANY, "invite", about=GARCIA)
     await clinic.main.conversations.open(CARE)
     (row,) = await clinic.rows(conversations)
     assert (row.review_at - clinic.clock()).total_seconds() == 333
@@ -232,7 +214,7 @@ async def test_a_slow_server_makes_nobody_wait(clinic: Clinic, monkeypatch: pyte
 
 async def test_a_managed_person_who_left_is_brought_back(clinic: Clinic) -> None:
     """Recorded as `leave`, she is invited before she joins."""
-    clinic.homeserver.before = failing(UNREACHABLE, method="join", about=LUCIA)
+    clinic.homeserver.before = failing(UNREACHABLE, "join", about=LUCIA)
     with pytest.raises(HomeserverUnavailableError):
         await clinic.main.conversations.open(CARE)
     clinic.homeserver.before = works
@@ -245,7 +227,7 @@ async def test_a_managed_person_who_left_is_brought_back(clinic: Clinic) -> None
 
 async def test_an_invitation_whose_answer_was_lost_is_not_repeated(clinic: Clinic) -> None:
     """Whether she is invited is asked first: she may even have joined since."""
-    clinic.homeserver.after = failing(UNREACHABLE, method="invite", about=GARCIA)
+    clinic.homeserver.after = failing(UNREACHABLE, "invite", about=GARCIA)
     room_id = await clinic.main.conversations.open(CARE)
     clinic.homeserver.after = works
     await clinic.homeserver.join(user_id=GARCIA, room_id=room_id)
@@ -258,10 +240,10 @@ async def test_an_invitation_whose_answer_was_lost_is_not_repeated(clinic: Clini
 
 async def test_one_conversations_trouble_does_not_stop_the_others(clinic: Clinic) -> None:
     """The job goes on with the next conversation."""
-    clinic.homeserver.before = failing(UNREACHABLE, method="invite", about=GARCIA)
+    clinic.homeserver.before = failing(UNREACHABLE, "invite", about=GARCIA)
     first = await clinic.main.conversations.open(CARE)
     second = await clinic.main.conversations.open(OTHER_CARE)
-    clinic.homeserver.before = failing(UNREACHABLE, method="room_state", about=f"'{first}'")
+    clinic.homeserver.before = failing(UNREACHABLE, "room_state", about=f"'{first}'")
     clinic.clock.pass_by(minutes=1)
     await clinic.main.conversations.reconcile_due()
     assert members(clinic, second)[GARCIA] == "invite"
@@ -269,7 +251,7 @@ async def test_one_conversations_trouble_does_not_stop_the_others(clinic: Clinic
 
 async def test_nobody_is_brought_in_once_care_has_ended(clinic: Clinic) -> None:
     """An invitation that had to wait is not made up for when she is no longer in the care team; back in it, it is."""
-    clinic.homeserver.before = failing(UNREACHABLE, method="invite", about=GARCIA)
+    clinic.homeserver.before = failing(UNREACHABLE, "invite", about=GARCIA)
     room_id = await clinic.main.conversations.open(CARE)
     clinic.homeserver.before = works
     await clinic.end_care(LUCIA, GARCIA)
@@ -286,7 +268,7 @@ async def test_the_portals_own_trouble_is_told(
     clinic: Clinic, method: str, error: Exception, retry_after_s: float
 ) -> None:
     """Without a room and the patient in it nothing can be sent: the caller hears when to ask again."""
-    clinic.homeserver.before = failing(error, method=method)
+    clinic.homeserver.before = failing(error, method)
     with pytest.raises(HomeserverUnavailableError) as raised:
         await clinic.main.conversations.open(CARE)
     assert raised.value.retry_after_s == retry_after_s

@@ -1,6 +1,5 @@
 """bridge/direct_chats.py: one chat for everybody with a client of their own, whoever dies or is down."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,28 +8,11 @@ import pytest
 from appointments.services import depart, start_representation
 from bridge import people
 from bridge.direct_chats import person_of
-from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
-from bridge.matrix.fake import Call
 from bridge.storage.direct_chats import direct_chats
 from tests.bridge.clinic import ASSISTANT, GARCIA, LOPEZ, LUCIA, PORTAL, Clinic, Killed
+from tests.bridge.trouble import TOO_MANY, UNREACHABLE, failing, works
 
 MARIA = f"@maria:{PORTAL}"
-TOO_MANY = MatrixError(status=429, errcode="M_LIMIT_EXCEEDED", message="slowly", retry_after_s=333.0)
-UNREACHABLE = HomeserverUnreachableError("no answer")
-
-
-def failing(error: Exception, *, method: str, about: str = "") -> Callable[[Call], None]:
-    """A hook of the homeserver: this error for every such request (that names this)."""
-
-    def fail(call: Call) -> None:
-        if call.method == method and about in str(call.arguments):
-            raise error
-
-    return fail
-
-
-def works(_call: Call) -> None:
-    """The hook that lets everything pass."""
 
 
 async def invited(clinic: Clinic) -> dict[str, int]:
@@ -142,7 +124,7 @@ async def test_death_at_any_step_leaves_one_chat(clinic: Clinic) -> None:
 async def test_an_invitation_may_have_to_wait(clinic: Clinic, error: Exception, waits_s: int) -> None:
     """Tried again when the homeserver said, or later and later; the others don't wait."""
     await clinic.start_care(MARIA, LOPEZ)
-    clinic.homeserver.before = failing(error, method="send_state", about=GARCIA)
+    clinic.homeserver.before = failing(error, "send_state", about=GARCIA)
     await clinic.main.direct_chats.complete()
     assert await invited(clinic) == {LOPEZ: 1, MARIA: 1}
     clinic.homeserver.before = works
@@ -156,7 +138,7 @@ async def test_an_invitation_may_have_to_wait(clinic: Clinic, error: Exception, 
 
 async def test_trouble_that_lasts_is_asked_about_less_and_less(clinic: Clinic) -> None:
     """A mistyped professional doesn't keep the homeserver busy for ever."""
-    clinic.homeserver.before = failing(UNREACHABLE, method="send_state", about=GARCIA)
+    clinic.homeserver.before = failing(UNREACHABLE, "send_state", about=GARCIA)
     for _ in range(200):
         await clinic.main.direct_chats.complete()
         clinic.clock.pass_by(seconds=60)
@@ -169,7 +151,7 @@ async def test_trouble_that_lasts_is_asked_about_less_and_less(clinic: Clinic) -
 
 async def test_an_invitation_whose_answer_was_lost_is_not_repeated(clinic: Clinic) -> None:
     """Whether she is invited is asked first: she may even have joined since."""
-    clinic.homeserver.after = failing(UNREACHABLE, method="send_state", about=GARCIA)
+    clinic.homeserver.after = failing(UNREACHABLE, "send_state", about=GARCIA)
     await clinic.main.direct_chats.complete()
     clinic.homeserver.after = works
     (chat,) = await clinic.rows(direct_chats)
@@ -182,7 +164,7 @@ async def test_an_invitation_whose_answer_was_lost_is_not_repeated(clinic: Clini
 
 async def test_a_half_made_room_is_not_taken(clinic: Clinic) -> None:
     """The homeserver died while it made the room: it lacks its last state."""
-    clinic.homeserver.before = failing(UNREACHABLE, method="create_room")
+    clinic.homeserver.before = failing(UNREACHABLE, "create_room")
     await clinic.main.direct_chats.complete()
     clinic.homeserver.before = works
     (asked,) = clinic.homeserver.called("create_room")

@@ -1,7 +1,6 @@
 """bridge/messages.py: permission first; one operation, one message; what was sent can be read."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -14,14 +13,13 @@ from bridge.errors import (
     HomeserverUnavailableError,
     MessageNotFoundError,
 )
-from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
-from bridge.matrix.fake import Call
+from bridge.matrix.errors import MatrixError
 from bridge.messages_model import SentMessage
 from bridge.storage.conversations import conversations
 from bridge.storage.sends import sends
 from tests.bridge.clinic import GARCIA, JUAN, LOPEZ, LUCIA, Clinic, Killed, Process
+from tests.bridge.trouble import UNREACHABLE, failing, works
 
-UNREACHABLE = HomeserverUnreachableError("no answer")
 BROKEN = MatrixError(status=502, errcode="M_UNKNOWN", message="oh")
 
 
@@ -36,20 +34,6 @@ async def send(clinic: Clinic, process: Process | None = None, **changes: Any) -
         "operation_id": f"operation {len(await clinic.rows(sends))}",
     }
     return await (process or clinic.main).messages.send(**message | changes)
-
-
-def failing(error: Exception, method: str) -> Callable[[Call], None]:
-    """A hook of the homeserver: this error for every such request."""
-
-    def fail(call: Call) -> None:
-        if call.method == method:
-            raise error
-
-    return fail
-
-
-def works(_call: Call) -> None:
-    """The hook that lets everything pass."""
 
 
 async def test_a_first_message_opens_the_conversation(clinic: Clinic) -> None:

@@ -9,10 +9,10 @@ from appointments.errors import NotInCareTeamError
 from bridge.database import Database
 from bridge.errors import HomeserverUnavailableError, IdentityChangedError
 from bridge.matrix.errors import HomeserverUnreachableError
-from bridge.matrix.fake import Call
 from bridge.storage.e2ee import tracked_users
 from bridge.storage.sends import sends
 from tests.bridge.clinic import GARCIA, LUCIA, Clinic
+from tests.bridge.trouble import UNREACHABLE, failing, works
 
 
 async def send(clinic: Clinic, operation_id: str = "op") -> str:
@@ -28,20 +28,6 @@ async def send(clinic: Clinic, operation_id: str = "op") -> str:
     return sent.conversation_id
 
 
-def losing(method: str) -> Any:
-    """A hook of the homeserver: such requests don't arrive."""
-
-    def lose(call: Call) -> None:
-        if call.method == method:
-            raise HomeserverUnreachableError("no answer")
-
-    return lose
-
-
-def works(_call: Call) -> None:
-    """The hook that lets everything pass."""
-
-
 async def states(clinic: Clinic) -> dict[str, str]:
     """The state of each message."""
     return {row.id: row.state for row in await clinic.rows(sends)}
@@ -50,7 +36,7 @@ async def states(clinic: Clinic) -> dict[str, str]:
 async def test_an_encrypted_message_does_not_go_out_once_care_has_ended(clinic: Clinic) -> None:
     """The homeserver never got it, and gets it no more; its words are gone from our database too."""
     room_id = await send(clinic)
-    clinic.homeserver.before = losing("send_event")
+    clinic.homeserver.before = failing(UNREACHABLE, "send_event")
     with pytest.raises(HomeserverUnavailableError):
         await send(clinic, "waits")
     clinic.homeserver.before = works
@@ -64,7 +50,9 @@ async def test_an_encrypted_message_does_not_go_out_once_care_has_ended(clinic: 
         await send(clinic, "waits")
 
 
-async def test_an_accepted_message_is_not_even_encrypted_once_care_has_ended(clinic: Clinic) -> None:
+async def test_an_accepted_message_is_not_even_encrypted_once_care_has_ended(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It waited for a device's keys."""
     room_id = await send(clinic)
     process = clinic.process()
@@ -72,7 +60,7 @@ async def test_an_accepted_message_is_not_even_encrypted_once_care_has_ended(cli
     async def not_now(**_arguments: Any) -> None:
         raise HomeserverUnreachableError("no answer")
 
-    process.encryption.prepare = not_now  # type: ignore[method-assign]
+    monkeypatch.setattr(process.encryption, "prepare", not_now)
     with pytest.raises(HomeserverUnavailableError):
         await process.messages.send(
             sender=LUCIA,
@@ -91,7 +79,7 @@ async def test_an_accepted_message_is_not_even_encrypted_once_care_has_ended(cli
 async def test_what_the_room_has_counts_as_sent(clinic: Clinic) -> None:
     """Its request was under way when care ended: only the answer got lost, so it is no refusal."""
     room_id = await send(clinic)
-    clinic.homeserver.after = losing("send_event")
+    clinic.homeserver.after = failing(UNREACHABLE, "send_event")
     with pytest.raises(HomeserverUnavailableError):
         await send(clinic, "answer lost")
     clinic.homeserver.after = works
@@ -113,7 +101,7 @@ async def set_identity(database: Database, user_id: str, *, changed: bool) -> No
 async def test_a_changed_identity_stops_delivery_until_it_is_accepted(clinic: Clinic) -> None:
     """What is new is refused and not kept; what waited, waits, and goes out then."""
     room_id = await send(clinic)
-    clinic.homeserver.before = losing("send_event")
+    clinic.homeserver.before = failing(UNREACHABLE, "send_event")
     with pytest.raises(HomeserverUnavailableError):
         await send(clinic, "waits")
     clinic.homeserver.before = works

@@ -12,7 +12,6 @@ from appointments.schedule_services import put_schedule
 from appointments.storage.appointments import Wanted, find_all
 from bridge.appointment_facts import record_appointment
 from bridge.dialogues import Dialogues
-from bridge.matrix.errors import HomeserverUnreachableError
 from bridge.notifications.courier import Courier
 from bridge.reminding.chat import ChatSender
 from bridge.reminding.digest import Digests
@@ -21,6 +20,7 @@ from bridge.reminding.planning import Planning
 from bridge.reminding.settings import ReminderSettings
 from tests.appointments.diary import schedule
 from tests.bridge.clinic import ASSISTANT, GARCIA, PORTAL, Clinic, Process
+from tests.bridge.trouble import UNREACHABLE, failing
 from tests.bridge.visitor import Visitor
 
 MARIA = f"@maria:{PORTAL}"
@@ -85,12 +85,7 @@ class Reminders:
 
     def down(self, *methods: str) -> None:
         """From now on the homeserver doesn't answer these."""
-
-        def refuse(call: Any) -> None:
-            if call.method in methods:
-                raise HomeserverUnreachableError
-
-        self.clinic.homeserver.before = refuse
+        self.clinic.homeserver.before = failing(UNREACHABLE, *methods)
 
     async def book(
         self, start: datetime = TUESDAY_10, *, patient: str = MARIA, by: str = MARIA

@@ -16,6 +16,7 @@ from bridge.reminding.chat import prune
 from bridge.storage.sends import sends
 from tests.bridge.clinic import Killed
 from tests.bridge.reminding.reminders import MARIA, TUESDAY_10, Reminders
+from tests.bridge.trouble import failing, works
 
 TWO_HOURS_BEFORE = TUESDAY_10 - timedelta(hours=2)
 
@@ -146,11 +147,10 @@ async def test_words_that_waited_encrypted_are_said_as_they_are_true_then(remind
     await reminders.book()
     await reminders.tick()
     clock.at = TWO_HOURS_BEFORE
-    before = clinic.homeserver.before
     reminders.down("send_event")
     await reminders.tick()
     clock.pass_by(hours=1)
-    clinic.homeserver.before = before
+    clinic.homeserver.before = works
     for _ in range(3):
         await clinic.main.outbox.deliver_waiting()
         await reminders.tick()
@@ -183,16 +183,10 @@ async def test_what_the_room_has_is_not_called_refused(reminders: Reminders) -> 
     await reminders.tick()
     clinic.clock.at = TWO_HOURS_BEFORE
     process = clinic.process()
-    send_event = clinic.homeserver.send_event
-
-    async def dies(**arguments: Any) -> str:
-        await send_event(**arguments)
-        raise Killed
-
-    clinic.homeserver.send_event = dies  # type: ignore[method-assign]
+    clinic.homeserver.after = failing(Killed(), "send_event")
     with pytest.raises(Killed):
         await reminders.courier(process).deliver_due("chat")
-    clinic.homeserver.send_event = send_event  # type: ignore[method-assign]
+    clinic.homeserver.after = works
     await reminders.move(one, TUESDAY_10 + timedelta(hours=4))
     await clinic.main.outbox.deliver_waiting()
     (row,) = [row for row in await clinic.rows(sends) if ":120:" in row.id]

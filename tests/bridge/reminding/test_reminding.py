@@ -3,7 +3,6 @@
 import itertools
 from contextlib import suppress
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -11,13 +10,13 @@ from appointments import booking_services as booking
 from appointments.quiet_hours import QuietHours
 from appointments.services import depart, start_representation
 from bridge.appointment_facts import record_appointment
-from bridge.matrix.errors import HomeserverUnreachableError
 from bridge.notifications import preferences
 from bridge.notifications.preferences import Preferences
 from bridge.storage.deliveries import deliveries
 from bridge.storage.reminding import dialogues
 from tests.bridge.clinic import GARCIA, LOPEZ, LUCIA, Killed
 from tests.bridge.reminding.reminders import MARIA, MONDAY, TUESDAY_10, Reminders
+from tests.bridge.trouble import works
 
 
 async def test_reminders_come_when_they_are_due_and_once(reminders: Reminders) -> None:
@@ -84,15 +83,10 @@ async def test_a_reminder_that_waits_for_the_homeserver_dies_with_its_appointmen
     one = await reminders.book()
     await reminders.tick()
     clinic.clock.at = TUESDAY_10 - timedelta(hours=2)
-
-    def down(call: Any) -> None:
-        if call.method == "send_event":
-            raise HomeserverUnreachableError
-
-    before, clinic.homeserver.before = clinic.homeserver.before, down
+    reminders.down("send_event")
     await reminders.tick()
     await reminders.move(one, TUESDAY_10 + timedelta(hours=4))
-    clinic.homeserver.before = before
+    clinic.homeserver.before = works
     clinic.clock.pass_by(minutes=6)
     await clinic.main.outbox.deliver_waiting()
     await reminders.tick()
@@ -303,10 +297,9 @@ async def test_a_day_that_is_told_late_is_what_is_left_of_it(reminders: Reminder
     await reminders.book(TUESDAY_10 + timedelta(hours=4))
     await reminders.tick()
     clinic.clock.at = TUESDAY_10 - timedelta(hours=2, minutes=30)
-    before = homeserver.before
     reminders.down("send_event")
     await reminders.tick()
-    homeserver.before = before
+    homeserver.before = works
     clinic.clock.at = TUESDAY_10 + timedelta(hours=2)
     for _ in range(3):
         await clinic.main.outbox.deliver_waiting()

@@ -9,6 +9,7 @@ from bridge.notifications.preferences import Preferences
 from bridge.reminding.notices import note_wishes
 from bridge.storage.deliveries import deliveries
 from tests.bridge.reminding.reminders import MARIA, TUESDAY_10, Reminders
+from tests.bridge.trouble import works
 
 MADRID = ZoneInfo("Europe/Madrid")
 NINE_TO_ELEVEN = QuietHours(time(9), time(11), MADRID)
@@ -119,11 +120,10 @@ async def test_what_was_to_be_said_already_is_not_forgotten(reminders: Reminders
     await reminders.book()
     await reminders.tick()
     clock.at = TUESDAY_10 - timedelta(hours=2)
-    before = homeserver.before
     reminders.down("send_event")
     await reminders.tick()
     await wants(reminders, Preferences(language="en"))
-    homeserver.before = before
+    homeserver.before = works
     clock.pass_by(minutes=1)
     await reminders.tick()
     assert len(await reminded(reminders)) == 1
