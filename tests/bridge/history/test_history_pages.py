@@ -1,56 +1,11 @@
 """bridge/history_pages.py: a page that was read a moment ago is shown again only while it is what the room has."""
 
 import asyncio
-from dataclasses import dataclass, field
-from typing import Any
-
-import pytest
 
 from bridge.history_pages import HistoryPages
-from bridge.matrix.fake import Call
 from tests.bridge.clinic import JUAN, LUCIA, Clinic
-from tests.bridge.test_history import bodies, edit, open_room, read_up_to, redact, say, send, shown
-
-
-@dataclass
-class Watch:
-    """What is asked of the homeserver, and how many events are decrypted each time."""
-
-    clinic: Clinic
-    decrypted: list[int] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        """Begin to count."""
-        encryption = self.clinic.main.encryption
-        decrypt = encryption.decrypt
-
-        async def count(reader: str, events: Any, **options: Any) -> Any:
-            self.decrypted.append(len(events))
-            return await decrypt(reader, events, **options)
-
-        encryption.decrypt = count
-
-    def asked(self) -> list[int]:
-        """The limits of the questions for messages since the last call."""
-        calls: list[Call] = self.clinic.homeserver.calls
-        limits = [call.arguments["limit"] for call in calls if call.method == "messages"]
-        calls.clear()
-        return limits
-
-
-@pytest.fixture
-async def room(clinic: Clinic) -> str:
-    """The room of Lucia and Juan, her nurse here; both are managed."""
-    await clinic.start_care(LUCIA, JUAN)
-    return await open_room(clinic, JUAN)
-
-
-@pytest.fixture
-def watch(clinic: Clinic, room: str) -> Watch:
-    """From the first message on."""
-    assert room
-    clinic.homeserver.calls.clear()
-    return Watch(clinic)
+from tests.bridge.history.talking import bodies, edit, read_up_to, redact, say, send, shown
+from tests.bridge.history.watch import Watch
 
 
 async def test_who_looks_again_waits_for_one_small_question(clinic: Clinic, room: str, watch: Watch) -> None:
