@@ -10,7 +10,7 @@ from bridge.http.routing import Answer, Context, json_answer
 from bridge.notifications import preferences
 from bridge.notifications.mail import person_of_token
 from bridge.notifications.preferences import Preferences
-from bridge.reminding.notices import note_wishes
+from bridge.reminding.wishes import change_preferences
 
 _HTML = "text/html; charset=utf-8"
 _POLICY = "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -32,10 +32,9 @@ async def put_preferences(context: Context, *, body: PutPreferences) -> Answer:
     services = context.services
     wanted = body.said()
     async with services.database.write() as connection:
-        await preferences.put(
+        await change_preferences(
             connection, wanted, sealer=services.sealer, person=context.acting_for, now=services.now()
         )
-        await note_wishes(connection, person=context.acting_for, now=services.now())
     answer: PreferencesAnswer = shown(wanted)
     return json_answer(answer)
 

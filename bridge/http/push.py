@@ -17,6 +17,7 @@ async def subscribe(context: Context, *, body: Subscribe) -> Answer:
     """POST /api/notifications/push-subscriptions: this browser takes the caller's pushes."""
     services = context.services
     async with services.database.write() as connection:
+        had_one = await subscriptions.ids_of(connection, [context.acting_for])
         made = await subscriptions.add(
             connection,
             sealer=services.sealer,
@@ -27,7 +28,8 @@ async def subscribe(context: Context, *, body: Subscribe) -> Answer:
             most=services.settings.push.browsers_per_person,
             now=services.now(),
         )
-        await note_wishes(connection, person=context.acting_for, now=services.now())
+        if not had_one:
+            await note_wishes(connection, person=context.acting_for, now=services.now())
     gateway_url = services.settings.public_url.rstrip("/") + push_gateway.PATH
     return json_answer(SubscriptionAnswer(subscription_id=made, gateway_url=gateway_url), status=201)
 

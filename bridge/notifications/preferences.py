@@ -61,18 +61,19 @@ async def get_all(
 ) -> dict[str, Preferences]:
     """What those of these people want who said it."""
     rows = await connection.execute(select(notification_preferences).where(_c.person.in_(people)))
-    return {
-        row.person: _JSON.validate_json(sealer.open(row.sealed, context=_context(row.person))) for row in rows
-    }
+    return {row.person: _opened(row.sealed, row.person, sealer) for row in rows}
 
 
 async def put(
     connection: AsyncConnection, preferences: Preferences, *, sealer: Sealer, person: str, now: datetime
-) -> None:
-    """From now on this is what she wants."""
+) -> Preferences | None:
+    """From now on this is what she wants: what she wanted until now, which nobody else changes meanwhile."""
+    query = select(_c.sealed).where(_c.person == person).with_for_update()
+    before = (await connection.execute(query)).scalar_one_or_none()
     sealed = sealer.seal(_JSON.dump_json(preferences), context=_context(person))
     values = {"sealed": sealed, "updated_at": now}
     await upsert(connection, notification_preferences, key={"person": person}, values=values)
+    return None if before is None else _opened(before, person, sealer)
 
 
 async def no_more_email(connection: AsyncConnection, *, sealer: Sealer, person: str, now: datetime) -> None:
@@ -80,6 +81,10 @@ async def no_more_email(connection: AsyncConnection, *, sealer: Sealer, person: 
     known = await get(connection, sealer=sealer, person=person)
     if known is not None:
         await put(connection, replace(known, email=False), sealer=sealer, person=person, now=now)
+
+
+def _opened(sealed: bytes, person: str, sealer: Sealer) -> Preferences:
+    return _JSON.validate_json(sealer.open(sealed, context=_context(person)))
 
 
 def _context(person: str) -> str:

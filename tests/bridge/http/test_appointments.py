@@ -18,6 +18,7 @@ PUSH_KEYS = {
     "p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
     "auth": "BTBZMqHH6r4Tts7J_aSIgg",
 }
+EARLY = {"reminders": {"minutes_before": [30]}}
 
 
 async def test_an_appointment_from_slot_to_cancellation(open_clinic) -> None:
@@ -196,13 +197,17 @@ async def test_what_is_not_understood_books_nothing(open_clinic, body) -> None:
 
 
 async def test_another_choice_counts_for_what_is_booked(open_clinic) -> None:
-    """Her preferences, and a browser that subscribes, note that her reminders are to be planned anew."""
+    """Other preferences, and a first browser, note that her reminders are to be planned anew; once."""
     made = await book(open_clinic)
-    answer = await open_clinic.call("PUT", "/api/notifications/preferences", json={"language": "es"})
-    assert answer.status == 200
-    browser = {"endpoint": "https://push.example.net/send/abc", "keys": PUSH_KEYS}
-    answer = await open_clinic.call("POST", "/api/notifications/push-subscriptions", json=browser)
-    assert answer.status == 201
+    for wanted in ({}, EARLY, EARLY):
+        answer = await open_clinic.call(
+            "PUT", "/api/notifications/preferences", json={"language": "es", **wanted}
+        )
+        assert answer.status == 200
+    for name in ("abc", "abc", "def"):
+        browser = {"endpoint": f"https://push.example.net/send/{name}", "keys": PUSH_KEYS}
+        answer = await open_clinic.call("POST", "/api/notifications/push-subscriptions", json=browser)
+        assert answer.status == 201
     async with open_clinic.services.database.read() as connection:
         rows = (await connection.execute(appointment_notices.select())).all()
     assert sorted((row.kind, row.appointment_id, row.by) for row in rows) == [

@@ -3,11 +3,14 @@
 from datetime import time, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from appointments.quiet_hours import QuietHours
 from bridge.notifications import preferences
 from bridge.notifications.preferences import Preferences
-from bridge.reminding.notices import note_wishes
+from bridge.reminding.wishes import change_preferences
 from bridge.storage.deliveries import deliveries
+from bridge.storage.reminding import appointment_notices
 from tests.bridge.reminding.reminders import MARIA, TUESDAY_10, Reminders
 from tests.bridge.trouble import works
 
@@ -19,9 +22,8 @@ async def wants(reminders: Reminders, wanted: Preferences, *, is_heard: bool = T
     """What Maria says now; `is_heard`: over REST, which plans anew."""
     clinic = reminders.clinic
     async with clinic.database.write() as connection:
-        await preferences.put(connection, wanted, sealer=clinic.sealer, person=MARIA, now=clinic.clock())
-        if is_heard:
-            await note_wishes(connection, person=MARIA, now=clinic.clock())
+        say = change_preferences if is_heard else preferences.put
+        await say(connection, wanted, sealer=clinic.sealer, person=MARIA, now=clinic.clock())
 
 
 async def planned(reminders: Reminders) -> list[str]:
@@ -102,6 +104,47 @@ async def test_another_choice_is_planned_at_once(reminders: Reminders) -> None:
     await reminders.tick()
     assert await planned(reminders) == ["03 11:50 chat"]
     assert len(await reminded(reminders)) == 1
+
+
+UNLIKE: list[Preferences] = [
+    Preferences(address="m@example.org", email=True),
+    Preferences(push=False),
+    Preferences(reminders=False),
+    Preferences(minutes_before=()),
+    Preferences(quiet_hours=NINE_TO_ELEVEN),
+]
+ALIKE: list[Preferences] = [
+    Preferences(),
+    Preferences(language="en", delay_minutes=30),
+    Preferences(address="m@example.org"),
+    Preferences(email=True),
+]
+
+
+@pytest.mark.parametrize(("wanted", "is_news"), [(one, one in UNLIKE) for one in (*UNLIKE, *ALIKE)])
+async def test_only_what_changes_reminders_is_planned_anew(
+    reminders: Reminders, wanted: Preferences, *, is_news: bool
+) -> None:
+    """Against the defaults, once she never said anything, and against what she said last."""
+    await reminders.book()
+    await reminders.tick()
+    await wants(reminders, wanted)
+    assert len(await reminders.clinic.rows(appointment_notices)) == int(is_news)
+    await reminders.tick()
+    await wants(reminders, wanted)
+    assert await reminders.clinic.rows(appointment_notices) == []
+    await wants(reminders, Preferences())
+    assert len(await reminders.clinic.rows(appointment_notices)) == int(is_news)
+
+
+async def test_another_address_is_no_other_reminder(reminders: Reminders) -> None:
+    """Where a mail goes is asked when it is sent."""
+    await reminders.book()
+    await reminders.tick()
+    await wants(reminders, Preferences(address="m@example.org", email=True))
+    await reminders.tick()
+    await wants(reminders, Preferences(address="maria@example.org", email=True, language="en"))
+    assert await reminders.clinic.rows(appointment_notices) == []
 
 
 async def test_nothing_is_planned_for_what_changed_meanwhile(reminders: Reminders) -> None:
