@@ -1,9 +1,11 @@
 """What could not be told to people, told to the clinic: by mail, at most one in a quarter of an hour."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from email.message import EmailMessage
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, bindparam, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
@@ -15,21 +17,25 @@ from bridge.notifications.errors import NotWantedError
 from bridge.notifications.ledger import Claimed, Delivery
 from bridge.notifications.mail import Writer, headed
 from bridge.notifications.smtp import Smtp
-from bridge.storage.deliveries import deliveries
+from bridge.storage.deliveries import IS_UNALERTED, deliveries
 from bridge.storage.state import get_state, move_state
 
 KIND = "clinic.given_up"
-_CURSOR = "notifications.alerted"
+_LAST_LOOK = "notifications.alerted"
 _EVERY = timedelta(minutes=15)
-_COMMITTED = timedelta(minutes=1)
-"""Whatever was given up before that is committed by now."""
-
 _MOST_NAMED = 50
 _c = deliveries.c
+# What is committed later, and were it given up earlier, is found the next time.
+_HEAR = (
+    update(deliveries)
+    .where(IS_UNALERTED, _c.kind != KIND)
+    .values(alerted_at=bindparam("now"))
+    .returning(_c.channel, _c.kind, _c.subject)
+)
 
 
 class ClinicAlerts:
-    """Enters a mail to the clinic when something was given up; its cursor moves in the same transaction."""
+    """Enters a mail to the clinic when something was given up, and marks that in the same transaction."""
 
     def __init__(self, *, database: Database, sealer: Sealer, now: Now) -> None:
         self._database = database
@@ -37,33 +43,30 @@ class ClinicAlerts:
         self._now = now
 
     async def look(self) -> None:
-        """What was given up since the last look is entered afterwards."""
-        until = self._now() - _COMMITTED
+        """What was given up since the last look is entered afterwards; the first one is where it begins."""
+        now = self._now()
         async with self._database.write() as connection:
-            cursor = await get_state(connection, _CURSOR)
-            since = until if cursor is None else datetime.fromisoformat(cursor)
-            if cursor is not None and until - since < _EVERY:
+            last = await get_state(connection, _LAST_LOOK)
+            if last is not None and now - datetime.fromisoformat(last) < _EVERY:
                 return
-            if not await move_state(connection, _CURSOR, before=cursor, after=until.isoformat()):
+            if not await move_state(connection, _LAST_LOOK, before=last, after=now.isoformat()):
                 return
-            await self._enter(connection, since=since, until=until)
+            given_up = (await connection.execute(_HEAR, {"now": now})).all()
+            if last is not None and given_up:
+                await self._enter(connection, given_up, now=now)
 
-    async def _enter(self, connection: AsyncConnection, *, since: datetime, until: datetime) -> None:
-        given_up = select(_c.channel, _c.kind, _c.subject).where(
-            _c.done_at > since, _c.done_at <= until, _c.state == "given_up", _c.kind != KIND
-        )
-        rows = (await connection.execute(given_up)).all()
-        if not rows:
-            return
-        channels = [row.channel for row in rows]
-        about = sorted({row.subject for row in rows if row.kind.startswith("appointment.")})
+    async def _enter(
+        self, connection: AsyncConnection, given_up: Sequence[Row[Any]], *, now: datetime
+    ) -> None:
+        channels = [row.channel for row in given_up]
+        about = sorted({row.subject for row in given_up if row.kind.startswith("appointment.")})
         alert = Delivery(
-            id=f"{KIND}:{until.isoformat()}",
+            id=f"{KIND}:{now.isoformat()}",
             person="clinic",
             channel="email",
             kind=KIND,
             subject="clinic",
-            due_at=self._now(),
+            due_at=now,
             data={
                 "counts": {one: channels.count(one) for one in set(channels)},
                 "appointments": about[:_MOST_NAMED],

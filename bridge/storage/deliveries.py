@@ -1,6 +1,6 @@
 """The ledger of what people are to be told, see bridge/notifications/ledger.py."""
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, Table, Text, literal_column
+from sqlalchemy import Column, Index, Integer, LargeBinary, Table, Text, and_, literal_column
 
 from appointments.storage.schema import Instant, metadata
 
@@ -20,9 +20,18 @@ deliveries = Table(
     Column("attempts", Integer, nullable=False),
     Column("claim", Text, nullable=True),
     Column("done_at", Instant, nullable=True),
+    # When the clinic was told that this one was given up.
+    Column("alerted_at", Instant, nullable=True),
 )
 # Written out: no database uses the index for a condition whose values are bound.
 IS_OPEN = deliveries.c.state.in_([literal_column("'pending'"), literal_column("'failed'")])
+IS_UNALERTED = and_(deliveries.c.state == literal_column("'given_up'"), deliveries.c.alerted_at.is_(None))
+Index(
+    "ix_deliveries_unalerted",
+    deliveries.c.done_at,
+    sqlite_where=IS_UNALERTED,
+    postgresql_where=IS_UNALERTED,
+)
 Index(
     "ix_deliveries_due",
     deliveries.c.channel,

@@ -118,6 +118,46 @@ async def test_a_storm_is_one_mail_in_a_quarter_of_an_hour(alerts: Alerts) -> No
     )
 
 
+async def test_what_is_committed_late_is_told_all_the_same(alerts: Alerts) -> None:
+    """A process that gives something up, and stands still for minutes before it says so; told once."""
+    await alerts.give_up("one")
+    given_up_at = alerts.now
+    alerts.now += timedelta(minutes=16)
+    await alerts.tick()
+    async with alerts.database.write() as connection:
+        late = Delivery(
+            id="late", person=LUCIA, channel="push", kind="message", subject="about", due_at=given_up_at
+        )
+        await ledger.enqueue(connection, late, sealer=SEALER)
+        (claimed,) = await ledger.claim(connection, channel="push", sealer=SEALER, most=1, now=given_up_at)
+        assert await ledger.fail(connection, claimed, final=True, now=given_up_at) == "given_up"
+    for _ in range(2):
+        alerts.now += timedelta(minutes=16)
+        await alerts.tick()
+    first, second = [mail.get_content() for mail in alerts.server.mails]
+    assert "chat: 1" in first
+    assert "push: 1" in second
+
+
+async def test_what_was_given_up_before_anybody_wanted_to_know_is_not_told(
+    database: Database, tmp_path: Path
+) -> None:
+    """The first look is where it begins."""
+    async with mail_server(tmp_path) as server:
+        alerts = Alerts(database, server, Smtp(server.settings))
+        async with database.write() as connection:
+            old = Delivery(
+                id="old", person=LUCIA, channel="push", kind="message", subject="about", due_at=NOW
+            )
+            await ledger.enqueue(connection, old, sealer=SEALER)
+            (claimed,) = await ledger.claim(connection, channel="push", sealer=SEALER, most=1, now=NOW)
+            await ledger.fail(connection, claimed, final=True, now=NOW)
+        for _ in range(3):
+            alerts.now += timedelta(minutes=16)
+            assert await alerts.tick() == []
+        await alerts.smtp.close()
+
+
 async def test_an_alert_that_is_given_up_alerts_nobody(alerts: Alerts) -> None:
     """Where nobody wants them any more, or can get them, there is no end of them else."""
     await alerts.give_up("one")
