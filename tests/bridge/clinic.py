@@ -339,13 +339,13 @@ class Process:
             portal_server=PORTAL,
             now=clinic.clock,
         )
-
+        self.slots = Slots(per_person=4, in_all=32)
         self.uploading = Uploading(
             database=self.database,
             media=MortalClient(clinic.media, fate),
             conversations=self.conversations,
-            receiving=Receiving(settings=SETTINGS.attachments, pictures=Pictures()),
-            slots=Slots(per_person=4, in_all=32),
+            receiving=Receiving(settings=clinic.settings.attachments, pictures=Pictures()),
+            slots=self.slots,
             sealer=clinic.sealer,
             now=clinic.clock,
         )

@@ -1,0 +1,71 @@
+"""bridge/attachments/downloading.py: who may gets the file as it was, and nobody else anything."""
+
+from hashlib import sha256
+
+import pytest
+
+from bridge.attachments.errors import AttachmentBrokenError, AttachmentNotFoundError, AttachmentUnusableError
+from bridge.errors import ConversationNotFoundError
+from tests.bridge.attachments.files import PDF, download, history, picture, room_of, send, upload
+from tests.bridge.clinic import GARCIA, JUAN, LUCIA, Clinic
+
+
+async def test_a_file_goes_out_and_comes_back(clinic: Clinic) -> None:
+    """Same bytes before and after it was sent; the message names it by the id of the upload, with its caption."""
+    room = await room_of(clinic)
+    kept = await upload(clinic, room)
+    assert (kept.name, kept.mime_type, kept.size) == ("informe.pdf", "application/pdf", len(PDF))
+    assert kept.sha256 == sha256(PDF).hexdigest()
+    assert await download(clinic, kept.attachment_id) == PDF
+    sent = await send(clinic, room, [kept.attachment_id], body="mi informe")
+    assert await download(clinic, kept.attachment_id) == PDF
+    newest = (await history(clinic, room))[0]
+    assert (newest.message_id, newest.type, newest.body) == (sent.message_id, "file", "mi informe")
+    (shown,) = newest.attachments
+    assert (shown.attachment_id, shown.name, shown.size) == (kept.attachment_id, "informe.pdf", len(PDF))
+
+
+async def test_foreign_files_are_not_found(clinic: Clinic) -> None:
+    """Neither downloaded nor sent: not another person's, not another conversation's, not a made-up one."""
+    room, other = await room_of(clinic), await room_of(clinic, JUAN)
+    kept = await upload(clinic, room)
+    for reader in (JUAN, GARCIA):
+        with pytest.raises((AttachmentNotFoundError, ConversationNotFoundError)):
+            await download(clinic, kept.attachment_id, reader=reader)
+    for unknown in ("a0", "m", "t!", "x", "mAAAA", ""):
+        with pytest.raises((AttachmentNotFoundError, ConversationNotFoundError)):
+            await download(clinic, unknown)
+    own = await upload(clinic, other, owner=JUAN, operation_id="his")
+    for wrong in ([kept.attachment_id], [own.attachment_id, "a0"]):
+        with pytest.raises(AttachmentUnusableError) as refused:
+            await send(clinic, other, wrong, sender=JUAN)
+        assert (refused.value.index, refused.value.reason) == (len(wrong) - 1, "unknown")
+    assert await send(clinic, other, [own.attachment_id], sender=JUAN)
+
+
+async def test_a_message_of_another_conversation_gives_no_file(clinic: Clinic) -> None:
+    """The id of a message's file, or of its small version, is a place; who may not read there gets nothing."""
+    room = await room_of(clinic)
+    kept = await upload(clinic, room, picture(), name="herida.png")
+    await send(clinic, room, [kept.attachment_id])
+    await clinic.push()
+    (shown,) = (await history(clinic, room))[0].attachments
+    for attachment_id in (shown.attachment_id, shown.thumbnail):
+        assert await download(clinic, attachment_id)
+        with pytest.raises((AttachmentNotFoundError, ConversationNotFoundError)):
+            await download(clinic, attachment_id, reader=JUAN)
+
+
+async def test_a_flipped_bit_is_never_presented_as_good(clinic: Clinic) -> None:
+    """The last piece doesn't come."""
+    room = await room_of(clinic)
+    kept = await upload(clinic, room)
+    (url,) = clinic.media.files
+    broken = bytearray(clinic.media.files[url])
+    broken[1000] ^= 1
+    clinic.media.files[url] = bytes(broken)
+    got = []
+    with pytest.raises(AttachmentBrokenError):
+        async with clinic.main.downloading.opened(reader=LUCIA, attachment_id=kept.attachment_id) as file:
+            got += [piece async for piece in file.pieces]
+    assert sum(map(len, got)) < len(PDF)
