@@ -1,49 +1,29 @@
-"""A clinic to test the services in: people, a homeserver in memory, and processes that may die at any step."""
+"""A clinic to test the services in: people, a homeserver in memory, and processes that work for it."""
 
 import itertools
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import Table, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
 from bridge import care, people
-from bridge.assistant import Assistant
-from bridge.at_once import AtOnce
-from bridge.attachments.downloading import Downloading
-from bridge.attachments.pictures import Pictures
-from bridge.attachments.receiving import Receiving
-from bridge.attachments.slots import Slots
-from bridge.attachments.uploading import Uploading
-from bridge.attendance import Attendance
-from bridge.booking_desk import BookingDesk
-from bridge.consult_desk import ConsultDesk
-from bridge.conversations import Conversations
 from bridge.database import Database
-from bridge.dialogues import Dialogues
-from bridge.direct_chats import DirectChats
 from bridge.e2ee.fake_key_server import FakeKeyServer
-from bridge.e2ee.machine import Encryption
 from bridge.e2ee.model import Decrypted, EncryptedEvent
-from bridge.inbound import Inbound
-from bridge.live.notifier import Notifier
-from bridge.live.placing import Placing
-from bridge.live.recent import RecentEvents
 from bridge.matrix.events import RoomEvent, ToDeviceEvent
 from bridge.matrix.fake import FakeHomeserver
 from bridge.matrix.fake_media import FakeMedia
-from bridge.messages import Messages
-from bridge.outbox import Outbox
-from bridge.projection import Projection
 from bridge.rooms import Reading
 from bridge.settings import AppserviceSettings, HomeserverSettings, Settings
 from bridge.storage.facts import facts
 from bridge.storage.inbox import inbox
+from tests.bridge.clock import Clock
+from tests.bridge.mortality import Fate
+from tests.bridge.process import Process, reading_of
 
 PORTAL, HOSPITAL = "portal.example:8448", "hospital.example:9448"
 LUCIA = f"@portal_lucia:{PORTAL}"
@@ -57,79 +37,6 @@ SETTINGS = Settings(
     homeserver=HomeserverSettings(server_name=PORTAL, url="http://127.0.0.1:1", allowed_servers=[HOSPITAL]),
     appservice=AppserviceSettings(url="http://127.0.0.1:1", as_token="a" * 20, hs_token="h" * 20),
 )
-
-
-class Killed(BaseException):
-    """The process died here; nothing in it catches that."""
-
-
-@dataclass
-class Clock:
-    """The time, standing still unless moved."""
-
-    at: datetime = datetime(2026, 3, 1, 9, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        """The time."""
-        return self.at
-
-    def pass_by(self, **amount: float) -> None:
-        """Let time pass (arguments of timedelta)."""
-        self.at += timedelta(**amount)
-
-
-@dataclass
-class Fate:
-    """At which of its steps a process dies: before or after a commit, a request."""
-
-    dies_at: int | None = None
-    steps: int = 0
-
-    def step(self) -> None:
-        """One step further. Raises Killed."""
-        self.steps += 1
-        if self.steps == self.dies_at:
-            raise Killed
-
-
-class MortalDatabase:
-    """The database as a process sees it that may die right before or right after a commit."""
-
-    def __init__(self, database: Database, fate: Fate) -> None:
-        self._database = database
-        self._fate = fate
-
-    def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """A connection for reading."""
-        return self._database.read()
-
-    @asynccontextmanager
-    async def write(self, *, synced: bool = True) -> AsyncGenerator[AsyncConnection]:
-        """A transaction."""
-        async with self._database.write(synced=synced) as connection:
-            yield connection
-            self._fate.step()
-        self._fate.step()
-
-
-class MortalClient:
-    """A client of the homeserver whose process may die before a request leaves or after it was served."""
-
-    def __init__(self, server: Any, fate: Fate) -> None:
-        self._server = server
-        self._fate = fate
-
-    def __getattr__(self, method: str) -> Callable[..., Any]:
-        """The method of the server."""
-        served = getattr(self._server, method)
-
-        async def request(**arguments: Any) -> Any:
-            self._fate.step()
-            answer = await served(**arguments)
-            self._fate.step()
-            return answer
-
-        return request
 
 
 @dataclass
@@ -153,11 +60,20 @@ class Clinic:
     @property
     def reading(self) -> Reading:
         """Where the assistant may be given keys."""
-        return Reading(assistant=ASSISTANT, attends=self.settings.assistant.in_consult_rooms)
+        return reading_of(self.settings)
 
-    def process(self, *, dies_at: int | None = None) -> "Process":
+    def process(self, *, dies_at: int | None = None) -> Process:
         """A process on this database that has nothing in memory yet."""
-        return Process(self, Fate(dies_at))
+        return Process(
+            database=self.database,
+            homeserver=self.homeserver,
+            key_server=self.key_server,
+            media=self.media,
+            settings=self.settings,
+            sealer=self.sealer,
+            now=self.clock,
+            fate=Fate(dies_at),
+        )
 
     async def manage(self, user_id: str) -> None:
         """Make this person a managed user with a device."""
@@ -262,117 +178,3 @@ class Clinic:
         ]
         decrypted = await self.process().encryption.decrypt(reader, events)
         return [one.content["body"] if isinstance(one, Decrypted) else one.reason for one in decrypted]
-
-
-class Process:
-    """Our services on the clinic's database and homeserver, with a memory of their own."""
-
-    def __init__(self, clinic: Clinic, fate: Fate) -> None:
-        self.fate = fate
-        self.now = clinic.clock
-        self.sealer = clinic.sealer
-        self.database: Any = MortalDatabase(clinic.database, fate)
-        self.matrix: Any = MortalClient(clinic.homeserver, fate)
-        key_server: Any = MortalClient(clinic.key_server, fate)
-        self.encryption = Encryption(
-            database=self.database,
-            key_server=key_server,
-            pickle_key=b"p" * 32,
-            sealer=clinic.sealer,
-            now=clinic.clock,
-            options=SETTINGS.encryption,
-            catch_up=None,
-        )
-        self.recent = RecentEvents()
-        self.outbox = Outbox(
-            database=self.database,
-            matrix=self.matrix,
-            encryption=self.encryption,
-            sealer=clinic.sealer,
-            reading=clinic.reading,
-            recent=self.recent,
-            told=lambda: None,
-            now=clinic.clock,
-        )
-        self.conversations = Conversations(
-            database=self.database, matrix=self.matrix, settings=SETTINGS, now=clinic.clock
-        )
-        projection = Projection(keeper_id=KEEPER, recent=self.recent)
-        self.inbound = Inbound(
-            database=self.database,
-            encryption=self.encryption,
-            assistant=self._assistant(clinic),
-            projection=projection,
-            recent=self.recent,
-            told=lambda: None,
-            now=clinic.clock,
-        )
-        placing = Placing(database=self.database, portal_server=PORTAL, now=clinic.clock)
-        self.notifier = Notifier(database=self.database, placing=placing)
-        self.at_once = AtOnce(
-            encryption=self.encryption,
-            projection=projection,
-            recent=self.recent,
-            placing=placing,
-            notifier=self.notifier,
-            reading=clinic.reading,
-            portal_server=PORTAL,
-            now=clinic.clock,
-        )
-        self.direct_chats = DirectChats(
-            database=self.database,
-            matrix=self.matrix,
-            encryption=self.encryption,
-            settings=clinic.settings,
-            now=clinic.clock,
-        )
-        self.attendance = Attendance(
-            database=self.database, matrix=self.matrix, settings=clinic.settings, now=clinic.clock
-        )
-        self.messages = Messages(
-            database=self.database,
-            matrix=self.matrix,
-            encryption=self.encryption,
-            conversations=self.conversations,
-            outbox=self.outbox,
-            sealer=clinic.sealer,
-            portal_server=PORTAL,
-            now=clinic.clock,
-        )
-        self.slots = Slots(per_person=4, in_all=32)
-        self.uploading = Uploading(
-            database=self.database,
-            media=MortalClient(clinic.media, fate),
-            conversations=self.conversations,
-            receiving=Receiving(settings=clinic.settings.attachments, pictures=Pictures()),
-            slots=self.slots,
-            sealer=clinic.sealer,
-            now=clinic.clock,
-        )
-        self.downloading = Downloading(
-            database=self.database,
-            matrix=self.matrix,
-            media=clinic.media,
-            encryption=self.encryption,
-            conversations=self.conversations,
-            sealer=clinic.sealer,
-        )
-
-    def _assistant(self, clinic: Clinic) -> Assistant:
-        desk = ConsultDesk(
-            database=self.database,
-            conversations=self.conversations,
-            sealer=clinic.sealer,
-            portal_server=PORTAL,
-            now=clinic.clock,
-        )
-        return Assistant(
-            database=self.database,
-            encryption=self.encryption,
-            outbox=self.outbox,
-            desk=desk,
-            bookings=BookingDesk(database=self.database, sealer=clinic.sealer, now=clinic.clock),
-            dialogues=Dialogues(clinic.sealer),
-            settings=clinic.settings,
-            now=clinic.clock,
-        )

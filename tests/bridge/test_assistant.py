@@ -13,7 +13,8 @@ from bridge.matrix.events import RoomEvent
 from bridge.settings import AssistantSettings
 from bridge.storage.conversations import conversations
 from bridge.storage.sends import sends
-from tests.bridge.clinic import ASSISTANT, GARCIA, LUCIA, PORTAL, SETTINGS, Clinic, Killed
+from tests.bridge.clinic import ASSISTANT, GARCIA, LUCIA, PORTAL, SETTINGS, Clinic
+from tests.bridge.mortality import Killed
 from tests.bridge.trouble import UNREACHABLE, failing, works
 from tests.bridge.visitor import Visitor
 

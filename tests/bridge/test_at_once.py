@@ -17,7 +17,9 @@ from bridge.matrix.json import JsonObject
 from bridge.storage.conversations import receipts, timeline
 from bridge.storage.inbox import inbox
 from bridge.storage.live_events import live_events
-from tests.bridge.clinic import GARCIA, JUAN, LUCIA, PORTAL, Clinic, Killed, Process
+from tests.bridge.clinic import GARCIA, JUAN, LUCIA, PORTAL, Clinic
+from tests.bridge.mortality import Killed
+from tests.bridge.process import Process
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from bridge.attendance import Attendance
 from bridge.database import Database
 from bridge.matrix.errors import HomeserverUnreachableError
 from bridge.settings import AssistantSettings
-from tests.bridge.clinic import ASSISTANT, GARCIA, KEEPER, LUCIA, SETTINGS, Clinic, Killed
+from tests.bridge.clinic import ASSISTANT, GARCIA, KEEPER, LUCIA, SETTINGS, Clinic
+from tests.bridge.mortality import Killed
 
 ATTENDING = SETTINGS.model_copy(update={"assistant": AssistantSettings(in_consult_rooms=True)})
 

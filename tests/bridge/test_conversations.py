@@ -11,7 +11,9 @@ from bots.assistant import room_notice
 from bots.consult import consult_room
 from bridge.errors import ConversationNotFoundError, HomeserverUnavailableError
 from bridge.storage.conversations import conversations
-from tests.bridge.clinic import GARCIA, JUAN, KEEPER, LOPEZ, LUCIA, SETTINGS, Clinic, Killed, Process
+from tests.bridge.clinic import GARCIA, JUAN, KEEPER, LOPEZ, LUCIA, SETTINGS, Clinic
+from tests.bridge.mortality import Killed
+from tests.bridge.process import Process
 from tests.bridge.trouble import TOO_MANY, UNREACHABLE, failing, works
 
 CARE = CareRelationship(LUCIA, GARCIA, "gp", datetime(2026, 1, 1, tzinfo=UTC), None)

@@ -9,7 +9,8 @@ from appointments.services import depart, start_representation
 from bridge import people
 from bridge.direct_chats import person_of
 from bridge.storage.direct_chats import direct_chats
-from tests.bridge.clinic import ASSISTANT, GARCIA, LOPEZ, LUCIA, PORTAL, Clinic, Killed
+from tests.bridge.clinic import ASSISTANT, GARCIA, LOPEZ, LUCIA, PORTAL, Clinic
+from tests.bridge.mortality import Killed
 from tests.bridge.trouble import TOO_MANY, UNREACHABLE, failing, works
 
 MARIA = f"@maria:{PORTAL}"

@@ -11,7 +11,8 @@ from bridge.matrix.errors import HomeserverUnreachableError
 from bridge.matrix.events import Receipt, RoomEvent, ToDeviceEvent
 from bridge.rooms import membership_of, room_encryption
 from bridge.storage.conversations import receipts, room_members, timeline
-from tests.bridge.clinic import GARCIA, JUAN, KEEPER, LUCIA, Clinic, Killed
+from tests.bridge.clinic import GARCIA, JUAN, KEEPER, LUCIA, Clinic
+from tests.bridge.mortality import Killed
 
 ASSISTANT = "@asistente:portal.example:8448"
 

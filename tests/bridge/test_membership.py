@@ -14,7 +14,8 @@ from bridge.matrix.fake import Call
 from bridge.messages_model import SentMessage
 from bridge.rooms import room_encryption
 from bridge.storage.conversations import conversations
-from tests.bridge.clinic import GARCIA, HOSPITAL, JUAN, KEEPER, LUCIA, PORTAL, Clinic, Killed
+from tests.bridge.clinic import GARCIA, HOSPITAL, JUAN, KEEPER, LUCIA, PORTAL, Clinic
+from tests.bridge.mortality import Killed
 from tests.bridge.trouble import works
 
 HOUR = timedelta(hours=1)

@@ -17,7 +17,9 @@ from bridge.matrix.errors import MatrixError
 from bridge.messages_model import SentMessage
 from bridge.storage.conversations import conversations
 from bridge.storage.sends import sends
-from tests.bridge.clinic import GARCIA, JUAN, LOPEZ, LUCIA, Clinic, Killed, Process
+from tests.bridge.clinic import GARCIA, JUAN, LOPEZ, LUCIA, Clinic
+from tests.bridge.mortality import Killed
+from tests.bridge.process import Process
 from tests.bridge.trouble import UNREACHABLE, failing, works
 
 BROKEN = MatrixError(status=502, errcode="M_UNKNOWN", message="oh")

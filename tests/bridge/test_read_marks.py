@@ -10,7 +10,8 @@ from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.read_marks import ReadMarks
 from bridge.receipts import settle_early_receipts
 from bridge.storage.conversations import early_receipts, receipts
-from tests.bridge.clinic import GARCIA, JUAN, LUCIA, Clinic, Killed
+from tests.bridge.clinic import GARCIA, JUAN, LUCIA, Clinic
+from tests.bridge.mortality import Killed
 
 
 @dataclass

@@ -7,7 +7,8 @@ from typing import Any
 from PIL import Image
 
 from bridge.messages_model import SentMessage, UploadedAttachment
-from tests.bridge.clinic import GARCIA, LUCIA, Clinic, Process
+from tests.bridge.clinic import GARCIA, LUCIA, Clinic
+from tests.bridge.process import Process
 
 PDF = b"%PDF-1.7\n" + b"informe " * 30_000
 

@@ -12,7 +12,8 @@ from bridge.attachments.errors import AttachmentUnusableError
 from bridge.storage.attachments import attachments
 from bridge.storage.sends import sends
 from tests.bridge.attachments.files import PDF, download, history, picture, room_of, send, upload
-from tests.bridge.clinic import Clinic, Killed
+from tests.bridge.clinic import Clinic
+from tests.bridge.mortality import Killed
 
 
 async def test_a_picture_has_dimensions_and_a_thumbnail(clinic: Clinic) -> None:

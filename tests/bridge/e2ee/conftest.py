@@ -5,7 +5,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bridge.database import Database
 from bridge.e2ee.fake_key_server import FakeKeyServer
-from tests.bridge.e2ee.world import LUCIA, Client, Clock, World
+from tests.bridge.clock import Clock
+from tests.bridge.e2ee.client import Client
+from tests.bridge.e2ee.events import LUCIA
+from tests.bridge.e2ee.world import World
 
 
 @pytest.fixture

@@ -12,7 +12,9 @@ from sqlalchemy import insert
 
 from bridge.e2ee.model import Decrypted, EncryptedEvent, Undecryptable
 from bridge.storage.conversations import timeline
-from tests.bridge.e2ee.world import JUAN, LUCIA, ROOM, Client, World, event
+from tests.bridge.e2ee.client import Client
+from tests.bridge.e2ee.events import JUAN, LUCIA, ROOM, event
+from tests.bridge.e2ee.world import World
 
 
 async def _given(world: World, client: Client, user_id: str = LUCIA) -> vodozemac.GroupSession:

@@ -5,7 +5,9 @@ import vodozemac
 
 from bridge.e2ee.model import Decrypted
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
-from tests.bridge.e2ee.world import JUAN, LUCIA, Client, World
+from tests.bridge.e2ee.client import Client
+from tests.bridge.e2ee.events import JUAN, LUCIA
+from tests.bridge.e2ee.world import World
 
 
 def _devices(world: World, user_id: str = LUCIA) -> list[str]:

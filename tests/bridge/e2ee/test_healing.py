@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from bridge.matrix.errors import MatrixError
-from tests.bridge.e2ee.world import JUAN, LUCIA, Client, World
+from tests.bridge.e2ee.client import Client
+from tests.bridge.e2ee.events import JUAN, LUCIA
+from tests.bridge.e2ee.world import World
 
 _ROOMS = {LUCIA: "!lucia", JUAN: "!juan"}
 _WORDS = "Diga treinta y tres"

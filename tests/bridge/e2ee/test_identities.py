@@ -5,7 +5,7 @@ import copy
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bridge.e2ee.identities import published
-from tests.bridge.e2ee.world import Client, public
+from tests.bridge.e2ee.client import Client, public
 
 
 async def _answer(client: Client) -> dict:

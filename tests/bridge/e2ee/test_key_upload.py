@@ -6,7 +6,9 @@ import vodozemac
 from bridge.e2ee.identities import published
 from bridge.e2ee.signing import is_signed_by
 from bridge.matrix.errors import HomeserverUnreachableError
-from tests.bridge.e2ee.world import JUAN, LUCIA, Client, World
+from tests.bridge.e2ee.client import Client
+from tests.bridge.e2ee.events import JUAN, LUCIA
+from tests.bridge.e2ee.world import World
 
 _STEPS = [
     "register",

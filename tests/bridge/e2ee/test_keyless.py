@@ -7,7 +7,9 @@ from sqlalchemy import func, select
 
 from bridge.matrix.errors import HomeserverUnreachableError
 from bridge.storage.e2ee import keyless_devices
-from tests.bridge.e2ee.world import LUCIA, Client, World
+from tests.bridge.e2ee.client import Client
+from tests.bridge.e2ee.events import LUCIA
+from tests.bridge.e2ee.world import World
 
 
 @pytest.fixture

@@ -5,7 +5,9 @@ import vodozemac
 
 from bridge.e2ee.errors import NoDeviceError, SessionNotReadyError
 from bridge.e2ee.model import Decrypted
-from tests.bridge.e2ee.world import JUAN, LUCIA, ROOM, Client, World
+from tests.bridge.e2ee.client import Client
+from tests.bridge.e2ee.events import JUAN, LUCIA, ROOM
+from tests.bridge.e2ee.world import World
 
 
 async def test_a_doctor_reads_what_our_user_says(world: World, garcia: Client):

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from bridge.e2ee.errors import SessionNotReadyError
 from bridge.e2ee.machine import Encryption
 from bridge.e2ee.model import Encrypted
-from tests.bridge.e2ee.world import JUAN, LUCIA, ROOM, ROTATION, Client, World
+from tests.bridge.e2ee.client import Client
+from tests.bridge.e2ee.events import JUAN, LUCIA, ROOM
+from tests.bridge.e2ee.world import ROTATION, World
 
 
 class _RolledBackError(Exception):

@@ -7,7 +7,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bridge.e2ee.errors import SessionNotReadyError
 from bridge.matrix.errors import HomeserverUnreachableError
-from tests.bridge.e2ee.world import JUAN, LUCIA, ROOM, ROTATION, Client, World
+from tests.bridge.e2ee.client import Client
+from tests.bridge.e2ee.events import JUAN, LUCIA, ROOM
+from tests.bridge.e2ee.world import ROTATION, World
 
 
 async def _session(world: World, *recipients: str, **rotation: int) -> str:

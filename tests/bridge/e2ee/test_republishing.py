@@ -2,7 +2,9 @@
 
 import vodozemac
 
-from tests.bridge.e2ee.world import LUCIA, Client, World
+from tests.bridge.e2ee.client import Client
+from tests.bridge.e2ee.events import LUCIA
+from tests.bridge.e2ee.world import World
 
 
 async def test_a_device_that_the_homeserver_lost_is_made_again(world: World, garcia: Client):

@@ -8,7 +8,9 @@ from sqlalchemy import select
 
 from bridge.matrix.errors import HomeserverUnreachableError
 from bridge.storage.facts import facts
-from tests.bridge.e2ee.world import JUAN, LUCIA, ROOM, Client, World
+from tests.bridge.e2ee.client import Client
+from tests.bridge.e2ee.events import JUAN, LUCIA, ROOM
+from tests.bridge.e2ee.world import World
 
 
 def _another(client: Client, device_id: str) -> Client:

@@ -11,7 +11,9 @@ from unpaddedbase64 import decode_base64
 from bridge.e2ee.model import Decrypted, Undecryptable
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.matrix.events import ToDeviceEvent
-from tests.bridge.e2ee.world import JUAN, LUCIA, ROOM, Client, World
+from tests.bridge.e2ee.client import Client
+from tests.bridge.e2ee.events import JUAN, LUCIA, ROOM
+from tests.bridge.e2ee.world import World
 
 
 async def _read(world: World, event: Any, reader: str = LUCIA) -> Decrypted | Undecryptable:

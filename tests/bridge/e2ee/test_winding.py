@@ -7,7 +7,8 @@ from sqlalchemy import select
 
 from bridge.e2ee.model import Decrypted, EncryptedEvent, Undecryptable
 from bridge.storage.e2ee import inbound_sessions
-from tests.bridge.e2ee.world import JUAN, LUCIA, PICKLE_KEY, World
+from tests.bridge.e2ee.events import JUAN, LUCIA
+from tests.bridge.e2ee.world import PICKLE_KEY, World
 
 
 async def forget(world: World, user_id: str, event: EncryptedEvent) -> None:

@@ -10,22 +10,13 @@ from hypothesis import strategies as st
 from bridge.errors import TooManyAttemptsError
 from bridge.http.limits import Buckets, LoginLimits, RequestLimits, address_of
 from bridge.settings import LimitSettings, SessionSettings
+from tests.bridge.clock import Seconds
 from tests.bridge.http.api import NOW
-
-
-class Clock:
-    """Seconds, standing still unless moved."""
-
-    seconds = 100.0
-
-    def __call__(self) -> float:
-        """The seconds."""
-        return self.seconds
 
 
 def test_a_bucket_holds_a_minutes_worth() -> None:
     """All at once, then one at a time; the error says how long to wait, and that is enough."""
-    clock = Clock()
+    clock = Seconds()
     buckets = Buckets(per_minute=6, clock=clock)
     for _ in range(6):
         buckets.take("a")
@@ -48,7 +39,7 @@ def test_a_bucket_holds_a_minutes_worth() -> None:
 )
 def test_nobody_gets_more_than_their_share(per_minute, pauses) -> None:
     """However they time it: a minute's worth at the start, and what trickles in."""
-    clock = Clock()
+    clock = Seconds()
     buckets = Buckets(per_minute=per_minute, clock=clock)
     taken = 0
     for pause in pauses:
@@ -63,7 +54,7 @@ def test_nobody_gets_more_than_their_share(per_minute, pauses) -> None:
 
 def test_memory_is_bounded() -> None:
     """Ten thousand places are remembered; those that were quiet longest are forgotten."""
-    buckets = Buckets(per_minute=1, clock=Clock())
+    buckets = Buckets(per_minute=1, clock=Seconds())
     for number in range(10_001):
         buckets.take(str(number))
     buckets.take("0")
@@ -73,7 +64,7 @@ def test_memory_is_bounded() -> None:
 
 def test_failures_are_counted_more_strictly() -> None:
     """After them the address has to wait, before anything is asked; another has not."""
-    limits = LoginLimits(SessionSettings(attempts_per_minute=100, failures_per_minute=2), clock=Clock())
+    limits = LoginLimits(SessionSettings(attempts_per_minute=100, failures_per_minute=2), clock=Seconds())
     for _ in range(2):
         limits.attempt("a")
         limits.failed("a")

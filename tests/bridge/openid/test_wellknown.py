@@ -9,19 +9,10 @@ from bridge.openid.fakes import FakeHttps
 from bridge.openid.https import Reply
 from bridge.openid.names import parse_server_name
 from bridge.openid.wellknown import WellKnown
+from tests.bridge.clock import Seconds
 
 PATH = "/.well-known/matrix/server"
 HERE = f"hospital.example:443{PATH}"
-
-
-class Clock:
-    """Seconds, standing still unless moved."""
-
-    seconds = 1000.0
-
-    def __call__(self) -> float:
-        """The seconds."""
-        return self.seconds
 
 
 def said(content: object, *, status: int = 200, **headers: str) -> Reply:
@@ -36,7 +27,7 @@ def moved(location: str, *, status: int = 302) -> Reply:
 
 async def delegate(https: FakeHttps):
     """What a fresh WellKnown says of hospital.example."""
-    return await WellKnown(https=https, clock=Clock()).delegate("hospital.example")
+    return await WellKnown(https=https, clock=Seconds()).delegate("hospital.example")
 
 
 async def test_the_named_server_speaks() -> None:
@@ -148,7 +139,7 @@ async def test_a_redirect_into_our_network_is_judged_like_any_other() -> None:
 async def test_an_answer_is_remembered_for_a_bounded_time(header, kept_s) -> None:
     """As long as it says, but at least a minute and at most two days."""
     headers = {} if header is None else {"Cache-Control": header}
-    https, clock = FakeHttps({HERE: said({"m.server": "m.example"}, **headers)}), Clock()
+    https, clock = FakeHttps({HERE: said({"m.server": "m.example"}, **headers)}), Seconds()
     well_known = WellKnown(https=https, clock=clock)
     for at, asked in ((0, 1), (kept_s - 1, 1), (kept_s, 2)):
         clock.seconds = 1000.0 + at
@@ -158,7 +149,7 @@ async def test_an_answer_is_remembered_for_a_bounded_time(header, kept_s) -> Non
 
 async def test_a_failure_is_remembered_for_a_minute() -> None:
     """So a server that answers slowly is not asked with each request, and one that was mended is found soon."""
-    https, clock = FakeHttps(), Clock()
+    https, clock = FakeHttps(), Seconds()
     well_known = WellKnown(https=https, clock=clock)
     for at, asked in ((0, 1), (59, 1), (60, 2)):
         clock.seconds = 1000.0 + at

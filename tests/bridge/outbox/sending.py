@@ -8,7 +8,8 @@ from sqlalchemy import insert
 from bridge.matrix.errors import MatrixError
 from bridge.outbox import Sent
 from bridge.storage.conversations import conversations
-from tests.bridge.clinic import GARCIA, KEEPER, LUCIA, Clinic, Process
+from tests.bridge.clinic import GARCIA, KEEPER, LUCIA, Clinic
+from tests.bridge.process import Process
 
 BUSY = MatrixError(status=429, errcode="M_LIMIT_EXCEEDED", message="slowly", retry_after_s=7.5)
 

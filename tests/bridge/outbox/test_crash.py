@@ -5,7 +5,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.errors import HomeserverUnavailableError
-from tests.bridge.clinic import Clinic, Killed
+from tests.bridge.clinic import Clinic
+from tests.bridge.mortality import Killed
 from tests.bridge.outbox.sending import BUSY, accept, open_room, row_of
 from tests.bridge.trouble import UNREACHABLE, failing, works
 

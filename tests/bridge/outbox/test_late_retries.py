@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from bridge.errors import HomeserverUnavailableError
-from tests.bridge.clinic import LUCIA, Clinic, Killed
+from tests.bridge.clinic import LUCIA, Clinic
+from tests.bridge.mortality import Killed
 from tests.bridge.outbox.sending import accept, send
 from tests.bridge.trouble import UNREACHABLE, failing, works
 

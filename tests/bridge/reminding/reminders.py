@@ -19,7 +19,8 @@ from bridge.reminding.judging import Judging
 from bridge.reminding.planning import Planning
 from bridge.reminding.settings import ReminderSettings
 from tests.appointments.diary import schedule
-from tests.bridge.clinic import ASSISTANT, GARCIA, PORTAL, Clinic, Process
+from tests.bridge.clinic import ASSISTANT, GARCIA, PORTAL, Clinic
+from tests.bridge.process import Process
 from tests.bridge.trouble import UNREACHABLE, failing
 from tests.bridge.visitor import Visitor
 

@@ -14,7 +14,7 @@ from bridge.errors import HomeserverUnavailableError
 from bridge.outbox import Outbox
 from bridge.reminding.chat import prune
 from bridge.storage.sends import sends
-from tests.bridge.clinic import Killed
+from tests.bridge.mortality import Killed
 from tests.bridge.reminding.reminders import MARIA, TUESDAY_10, Reminders
 from tests.bridge.trouble import failing, works
 

@@ -14,7 +14,8 @@ from appointments.services import end_care, start_representation
 from bridge.appointment_facts import record_appointment
 from bridge.bookings import pass_on_lapsed
 from bridge.storage.deliveries import deliveries
-from tests.bridge.clinic import GARCIA, JUAN, LOPEZ, Clinic, Killed
+from tests.bridge.clinic import GARCIA, JUAN, LOPEZ, Clinic
+from tests.bridge.mortality import Killed
 from tests.bridge.reminding.reminders import MARIA, MONDAY, TUESDAY_10, Reminders
 
 NOON = TUESDAY_10 + timedelta(hours=2)

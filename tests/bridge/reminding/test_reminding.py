@@ -14,7 +14,8 @@ from bridge.notifications import preferences
 from bridge.notifications.preferences import Preferences
 from bridge.storage.deliveries import deliveries
 from bridge.storage.reminding import dialogues
-from tests.bridge.clinic import GARCIA, LOPEZ, LUCIA, Killed
+from tests.bridge.clinic import GARCIA, LOPEZ, LUCIA
+from tests.bridge.mortality import Killed
 from tests.bridge.reminding.reminders import MARIA, MONDAY, TUESDAY_10, Reminders
 from tests.bridge.trouble import works
 
