@@ -32,8 +32,8 @@ from bridge.live.placing import Placing
 from bridge.live.recent import RecentEvents
 from bridge.live.streams import Streams
 from bridge.matrix.client import MatrixClient
-from bridge.matrix.delivered import DeliveredClient
 from bridge.matrix.media import MediaClient
+from bridge.matrix.module import ModuleClient
 from bridge.messages import Messages
 from bridge.migrations import is_current
 from bridge.outbox import Outbox
@@ -62,7 +62,7 @@ class Platform:
     conversations: Conversations
     messages: Messages
     read_marks: ReadMarks
-    deliveries: DeliveredClient | None
+    module: ModuleClient | None
     placing: Placing
     live: Streams
     uploading: Uploading
@@ -216,7 +216,7 @@ def _compose(
         conversations=conversations,
         messages=messages,
         read_marks=read_marks,
-        deliveries=_deliveries(settings, http=http),
+        module=_module(settings, http=http),
         placing=placing,
         live=Streams(
             database=database,
@@ -231,12 +231,12 @@ def _compose(
     )
 
 
-def _deliveries(settings: Settings, *, http: aiohttp.ClientSession) -> DeliveredClient | None:
+def _module(settings: Settings, *, http: aiohttp.ClientSession) -> ModuleClient | None:
     """None without a secret: then nobody says what another homeserver has taken."""
     if settings.policy is None:
         return None
     secret = settings.policy.secret.get_secret_value()
-    return DeliveredClient(base_url=settings.homeserver.url, secret=secret, http=http)
+    return ModuleClient(base_url=settings.homeserver.url, secret=secret, http=http)
 
 
 def _attachments(

@@ -2,7 +2,7 @@
 
     undelivered ──▶ all recipients at the portal ──────────────────────▶ delivered, at once
                 └─▶ somebody elsewhere ──▶ the portal's sender is asked ─▶ delivered, with its fact
-                                          (bridge/matrix/delivered.py)
+                                          (bridge/matrix/module.py)
 
 Only what the portal sends can be followed: what another homeserver sends is delivered when the portal has it. A
 server of which no recipient has joined yet has nothing; who joins is handed what was written before.
@@ -26,8 +26,8 @@ from appointments.access import speaking_for
 from bots.consult import server_of
 from bridge.clock import Now
 from bridge.database import Database
-from bridge.matrix.delivered import MOST_EVENTS, Deliveries
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
+from bridge.matrix.module import MOST_EVENTS, Deliveries
 from bridge.statuses import mark_delivered
 from bridge.storage.conversations import IS_UNDELIVERED, conversations, room_members, timeline
 from bridge.storage.delivery import delivery_servers
@@ -46,7 +46,7 @@ class Sender(Protocol):
     """Who knows how far other servers have taken what the portal's sent."""
 
     async def deliveries(self, *, server: str, event_ids: Sequence[str]) -> Deliveries:
-        """See bridge/matrix/delivered.py."""
+        """See bridge/matrix/module.py."""
 
 
 @dataclass(frozen=True, slots=True)

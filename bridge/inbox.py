@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, delete, func, or_, select
+from sqlalchemy import and_, bindparam, delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.items import TO_DEVICE, InboxItem
+from bridge.items import TO_DEVICE, InboxItem, event_key
 from bridge.matrix.json import JsonObject
 from bridge.storage.catch_up import catch_up
 from bridge.storage.e2ee import own_devices
@@ -22,6 +22,7 @@ _INSERT_ONCE = {
     "sqlite": sqlite.insert(inbox).on_conflict_do_nothing().returning(*_STORED),
     "postgresql": postgresql.insert(inbox).on_conflict_do_nothing().returning(*_STORED),
 }
+_KNOWN = select(inbox.c.dedupe_key).where(inbox.c.dedupe_key.in_(bindparam("keys", expanding=True)))
 _WAITING = (
     select(inbox.c.seq, inbox.c.kind, inbox.c.payload)
     .where(inbox.c.processed_at.is_(None))
@@ -51,6 +52,13 @@ async def store(connection: AsyncConnection, items: Sequence[InboxItem], *, at: 
     return [
         StoredItem(seq=seq, kind=by_key[key].kind, payload=by_key[key].payload) for seq, key in sorted(stored)
     ]
+
+
+async def known_events(connection: AsyncConnection, event_ids: Sequence[str]) -> frozenset[str]:
+    """Those of these events that are stored, or were within the last `KEPT_FOR`."""
+    ids = {event_key(event_id): event_id for event_id in event_ids}
+    found = await connection.scalars(_KNOWN, {"keys": list(ids)})
+    return frozenset(ids[key] for key in found)
 
 
 async def waiting(connection: AsyncConnection) -> list[StoredItem]:

@@ -74,7 +74,12 @@ def event_item(raw: JsonObject) -> InboxItem | None:
     payload = event.model_dump(exclude={"content"})
     payload["content"] = _without_words(event.type, event.content)
     content_hash(payload)  # refuses what the database would
-    return InboxItem(kind=EVENT, dedupe_key=f"event:{event.event_id}", payload=payload)
+    return InboxItem(kind=EVENT, dedupe_key=event_key(event.event_id), payload=payload)
+
+
+def event_key(event_id: str) -> str:
+    """An event's `dedupe_key`."""
+    return f"event:{event_id}"
 
 
 def to_device_item(raw: JsonObject) -> InboxItem | None:

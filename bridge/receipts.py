@@ -1,6 +1,6 @@
 """Who has read up to where: public read receipts (Matrix client-server API, section 11.10)."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,18 +9,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.attending import Marks, marks_of
 from bridge.database import Database
+from bridge.late_events import IS_BEFORE_LATE, mark_late, reach
 from bridge.matrix.events import Receipt
 from bridge.messages_model import AttendedBy, MessageStatus, ReadBy
 from bridge.statuses import mark_read
 from bridge.storage.conversations import early_receipts, receipts, timeline
 from bridge.storage.statements import upsert
 
-_PLACE = select(timeline.c.seq).where(
+_PLACE = select(timeline.c.seq, timeline.c.sent_at, IS_BEFORE_LATE).where(
     timeline.c.event_id == bindparam("event_id"), timeline.c.room_id == bindparam("room_id")
 )
 _LAST = select(receipts.c.seq).where(
     receipts.c.room_id == bindparam("room_id"), receipts.c.user_id == bindparam("user_id")
 )
+_OF_ROOM = select(receipts).where(receipts.c.room_id == bindparam("room"))
 _EARLY = select(early_receipts.c.at).where(
     early_receipts.c.room_id == bindparam("room_id"), early_receipts.c.user_id == bindparam("user_id")
 )
@@ -129,16 +131,28 @@ async def record_receipt(
     What the other side of a conversation has read by it becomes `read`.
     """
     place = {"room_id": room_id, "event_id": event_id}
-    seq = (await connection.execute(_PLACE, place)).scalar_one_or_none()
+    found = (await connection.execute(_PLACE, place)).one_or_none()
     reader = {"room_id": room_id, "user_id": user_id}
-    if seq is None:
+    if found is None:
         await _keep_early(connection, reader, event_id=event_id, at=at)
         return
+    seq = found.seq
+    if found.is_before_late:
+        seq = await reach(connection, room_id=room_id, seq=seq, sent_at=found.sent_at)
     last = (await connection.execute(_LAST, reader)).scalar_one_or_none()
     if last is not None and seq <= last:
         return
     await mark_read(connection, room_id=room_id, reader=user_id, after=last or 0, up_to=seq, at=at)
     await upsert(connection, receipts, key=reader, values={"event_id": event_id, "seq": seq, "at": at})
+
+
+async def reach_over_late(connection: AsyncConnection, event_ids: Sequence[str]) -> None:
+    """These events have got their places late: the receipts that they stood before reach over them."""
+    for room_id in await mark_late(connection, event_ids):
+        for row in (await connection.execute(_OF_ROOM, {"room": room_id})).all():
+            await record_receipt(
+                connection, room_id=room_id, user_id=row.user_id, event_id=row.event_id, at=row.at
+            )
 
 
 async def settle_early_receipts(database: Database) -> None:

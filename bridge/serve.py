@@ -29,6 +29,7 @@ from bridge.http.server import runner_of
 from bridge.identities import IdentityWatch
 from bridge.live import placing
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
+from bridge.missed import MissedEvents
 from bridge.notifications import ledger
 from bridge.notifications.opening import telling_jobs
 from bridge.notifications.push_gateway import PushGateway
@@ -59,15 +60,22 @@ async def run(settings: Settings, *, roles: Collection[Role] = ROLES) -> None:
         platform = await stack.enter_async_context(opened(settings))
         recovery = _recovery(platform)
         registry = CollectorRegistry()
-        await _listen(stack, platform, recovery, roles, registry=registry)
+        transactions = _transactions(platform, recovery)
+        await _listen(stack, platform, transactions, roles, registry=registry)
         if "bots" in roles:
             await platform.dispatcher.start()
             stack.push_async_callback(platform.dispatcher.stop)
             recovery.start()
             stack.push_async_callback(recovery.stop)
-        jobs = _jobs(platform, recovery, roles, registry=registry)
+        jobs = [Job("unload idle devices", 60, platform.encryption.unload_idle)]
+        if "bots" in roles:
+            jobs += _jobs_of_bots(platform, recovery, transactions)
         if "scheduler" in roles:
-            jobs += [*reminding_jobs(platform), *await telling_jobs(stack, platform, registry=registry)]
+            jobs += [
+                *_jobs_of_scheduler(platform, registry=registry),
+                *reminding_jobs(platform),
+                *await telling_jobs(stack, platform, registry=registry),
+            ]
         scheduler = Scheduler(jobs)
         scheduler.start()
         stack.callback(scheduler.stop)
@@ -78,19 +86,11 @@ async def run(settings: Settings, *, roles: Collection[Role] = ROLES) -> None:
 async def _listen(
     stack: AsyncExitStack,
     platform: Platform,
-    recovery: Recovery,
+    transactions: Transactions,
     roles: Collection[Role],
     *,
     registry: CollectorRegistry,
 ) -> None:
-    transactions = Transactions(
-        database=platform.database,
-        dispatcher=platform.dispatcher,
-        at_once=platform.at_once,
-        ring=platform.live.notifier.ring,
-        now=platform.now,
-        on_trouble=recovery.trouble,
-    )
     hs_token = platform.settings.appservice.hs_token.get_secret_value()
     for_homeserver = [
         *appservice_routes(hs_token=hs_token, transactions=transactions),
@@ -148,9 +148,38 @@ def _recovery(platform: Platform) -> Recovery:
     return Recovery(wake=wake.wake, catch_up=catch_up_everybody)
 
 
-def _jobs(
-    platform: Platform, recovery: Recovery, roles: Collection[Role], *, registry: CollectorRegistry
-) -> list[Job]:
+def _transactions(platform: Platform, recovery: Recovery) -> Transactions:
+    return Transactions(
+        database=platform.database,
+        dispatcher=platform.dispatcher,
+        at_once=platform.at_once,
+        ring=platform.live.notifier.ring,
+        now=platform.now,
+        on_trouble=recovery.trouble,
+    )
+
+
+def _jobs_of_bots(platform: Platform, recovery: Recovery, transactions: Transactions) -> list[Job]:
+    async def catch_up() -> None:
+        recovery.trouble()
+
+    # What a device has fetched is deleted at the homeserver only when it asks for more.
+    jobs = [Job("catch up", 86_400, catch_up)]
+    if platform.module is not None:
+        missed = MissedEvents(
+            database=platform.database,
+            witness=platform.module,
+            client=platform.matrix,
+            dispatcher=platform.dispatcher,
+            bots=[platform.settings.keeper_id, platform.settings.assistant_id],
+            take=transactions.take,
+            on_trouble=recovery.trouble,
+        )
+        jobs.append(Job("take what was never pushed", 10, missed.look))
+    return jobs
+
+
+def _jobs_of_scheduler(platform: Platform, *, registry: CollectorRegistry) -> list[Job]:
     async def prune() -> None:
         now = platform.now()
         async with platform.database.write() as connection:
@@ -167,40 +196,31 @@ def _jobs(
     async def lapse_offers() -> None:
         await pass_on_lapsed(platform.database, now=platform.now())
 
-    async def catch_up() -> None:
-        recovery.trouble()
-
-    jobs = [Job("unload idle devices", 60, platform.encryption.unload_idle)]
-    if "bots" in roles:
-        # What a device has fetched is deleted at the homeserver only when it asks for more.
-        jobs.append(Job("catch up", 86_400, catch_up))
-    if "scheduler" in roles:
-        delivery = Delivery(
-            database=platform.database,
-            sender=platform.deliveries,
-            portal_server=platform.settings.homeserver.server_name,
-            registry=registry,
-            now=platform.now,
-        )
-        identities = IdentityWatch(encryption=platform.encryption, registry=registry)
-        strangers = StrangerWatch(
-            database=platform.database, settings=platform.settings, now=platform.now, registry=registry
-        )
-        jobs += [
-            Job("deliver waiting messages", 5, platform.outbox.deliver_waiting),
-            Job("follow deliveries", 1, delivery.look),
-            Job("place live events", 60, platform.placing.place),
-            Job("settle early receipts", 2, partial(receipts.settle_early_receipts, platform.database)),
-            Job("make rooms what they should be", 10, platform.conversations.reconcile_due),
-            Job("complete direct chats", 5, platform.direct_chats.complete),
-            Job("seat the assistant", 10, platform.attendance.complete),
-            Job("watch identities", 30, identities.look),
-            Job("watch for strangers", 10, strangers.look),
-            Job("pass on offers that nobody answered", 10, lapse_offers),
-            Job("heal encryption", 10, platform.encryption.heal),
-            Job("forget what is done", 3600, prune),
-        ]
-    return jobs
+    delivery = Delivery(
+        database=platform.database,
+        sender=platform.module,
+        portal_server=platform.settings.homeserver.server_name,
+        registry=registry,
+        now=platform.now,
+    )
+    identities = IdentityWatch(encryption=platform.encryption, registry=registry)
+    strangers = StrangerWatch(
+        database=platform.database, settings=platform.settings, now=platform.now, registry=registry
+    )
+    return [
+        Job("deliver waiting messages", 5, platform.outbox.deliver_waiting),
+        Job("follow deliveries", 1, delivery.look),
+        Job("place live events", 60, platform.placing.place),
+        Job("settle early receipts", 2, partial(receipts.settle_early_receipts, platform.database)),
+        Job("make rooms what they should be", 10, platform.conversations.reconcile_due),
+        Job("complete direct chats", 5, platform.direct_chats.complete),
+        Job("seat the assistant", 10, platform.attendance.complete),
+        Job("watch identities", 30, identities.look),
+        Job("watch for strangers", 10, strangers.look),
+        Job("pass on offers that nobody answered", 10, lapse_offers),
+        Job("heal encryption", 10, platform.encryption.heal),
+        Job("forget what is done", 3600, prune),
+    ]
 
 
 def _database_answers(platform: Platform) -> Check:

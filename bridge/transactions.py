@@ -63,12 +63,14 @@ class Transactions:
             # A push that failed is tried again without what it had beside events: this one had nothing else.
             self._on_trouble()
             return
-        now = self._now()
-        items = self._counts.only_news(items_of_transaction(body), now=now)
+        await self.take(self._counts.only_news(items_of_transaction(body), now=self._now()))
+
+    async def take(self, items: Sequence[InboxItem]) -> None:
+        """Store what was pushed, or should have been. Raises as `receive` does."""
         if not items:
             return
         async with self._one_by_one:  # what follows in a room finds what was left of it with the dispatcher
-            stored, handled = await self._store(items, at=now)
+            stored, handled = await self._store(items, at=self._now())
             self._dispatcher.submit(handled.left)
         if handled.told:
             self._ring(handled.told)

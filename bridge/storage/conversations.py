@@ -1,6 +1,17 @@
 """Tables of consult rooms: who talks with whom in which room, who is in it, what happened in it and who read it."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
 
 from appointments.storage.schema import Instant, metadata
 
@@ -51,6 +62,8 @@ timeline = Table(
     Column("sent_at", Instant, nullable=False),
     # An edit, a state event or a reaction takes its place in the order, but nobody counts it as a message.
     Column("is_message", Boolean, nullable=False),
+    # Whether it stands behind events that followed it: the homeserver didn't push it (bridge/missed.py).
+    Column("is_late", Boolean, nullable=False, server_default=false()),
     # A message's states, which only move forward (bridge/statuses.py).
     Column("delivered_at", Instant, nullable=True),
     Column("read_at", Instant, nullable=True),
@@ -62,6 +75,14 @@ Index(
     timeline.c.room_id,
     sqlite_where=text("is_message = 1 AND delivered_at IS NULL"),  # as its queries say it
     postgresql_where=IS_UNDELIVERED,
+)
+
+Index(
+    "ix_timeline_late",
+    timeline.c.room_id,
+    timeline.c.seq,
+    sqlite_where=text("is_late = 1"),  # as its queries say it
+    postgresql_where=timeline.c.is_late,
 )
 
 receipts = Table(

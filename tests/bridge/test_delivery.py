@@ -12,9 +12,9 @@ from prometheus_client import CollectorRegistry
 from appointments.care import CareRelationship
 from appointments.services import start_representation
 from bridge.delivery import Delivery
-from bridge.matrix.delivered import MOST_EVENTS, Deliveries
 from bridge.matrix.errors import HomeserverUnreachableError
 from bridge.matrix.events import RoomEvent
+from bridge.matrix.module import MOST_EVENTS, Deliveries
 from bridge.receipts import record_receipt
 from bridge.storage.conversations import timeline
 from tests.bridge.clinic import ASSISTANT, GARCIA, HOSPITAL, JUAN, LOPEZ, LUCIA, PORTAL, Clinic

@@ -9,8 +9,11 @@ from aiohttp import web
 
 _TRANSACTION = re.compile(r"^/_matrix/app/v1/transactions/")
 
-Fault = Literal["refuse", "forget"]
-"""`refuse`: 500 and the bridge sees nothing. `forget`: the bridge stores it, the homeserver sees 500."""
+Fault = Literal["refuse", "forget", "hold"]
+"""`refuse`: 500 and the bridge sees nothing. `forget`: the bridge stores it, the homeserver sees 500.
+
+`hold`: nobody sees anything until `heal`; then it was refused.
+"""
 
 
 class FaultProxy:
@@ -25,6 +28,7 @@ class FaultProxy:
         self._counted = asyncio.Condition()
         self._fault: Fault | None = None
         self._left: int | None = None
+        self._healed = asyncio.Event()
         self._runner: web.AppRunner | None = None
         self._http: aiohttp.ClientSession | None = None
 
@@ -48,11 +52,13 @@ class FaultProxy:
         """Make the next `times` transactions fail (all, without a number) until `heal`."""
         self._fault = fault
         self._left = times
+        self._healed.clear()
 
     def heal(self) -> None:
         """Forward everything again."""
         self._fault = None
         self._left = None
+        self._healed.set()
 
     async def wait_beyond(self, transactions: int) -> None:
         """Returns once more than this many transactions came, failed ones too."""
@@ -71,6 +77,8 @@ class FaultProxy:
         self.failed += 1
         if fault == "forget":
             await self._forward(request)
+        elif fault == "hold":
+            await self._healed.wait()
         return web.json_response(
             {"errcode": "M_UNKNOWN", "error": "a fault of the test's making"}, status=500
         )

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from synapse.module_api.errors import SynapseError
 from videoconsulta_synapse.delivered import Delivered
+from videoconsulta_synapse.secret import Secret
 
 from tests.synapse_module.homeserver import Api, result
 
@@ -17,7 +18,7 @@ SECRET = "s" * 20
 def _resource() -> Delivered:
     api = Api()
     api.rows = {"$known": 41, "$before": 40, "hospital": 40}
-    return Delivered(api=api, secret=SECRET)  # type: ignore[arg-type]
+    return Delivered(api=api, secret=Secret(SECRET))  # type: ignore[arg-type]
 
 
 def _request(authorization: str | None, **more: Any) -> Any:

@@ -222,8 +222,8 @@ def test_rooms_and_directories(portal: Server) -> None:
 
 
 def test_only_a_bridge_url_brings_the_care_rules() -> None:
-    """And only a secret the question about deliveries."""
-    for config, resources in (({}, 0), ({"secret": "s" * 20}, 1)):
+    """And only a secret the questions about deliveries and about what happened."""
+    for config, resources in (({}, 0), ({"secret": "s" * 20}, 2)):
         server = Server(care=None, **config)
         assert len(server.api.resources) == resources
     parsed = Guard.parse_config({"keeper": KEEPER, "bridge_url": "http://b", "secret": "s" * 20})

@@ -3,8 +3,6 @@
 Without this, only server admins could know; and the bots are none.
 """
 
-import hmac
-
 from synapse.http.servlet import parse_json_object_from_request, parse_string
 from synapse.module_api import (
     DirectServeJsonResource,
@@ -14,6 +12,8 @@ from synapse.module_api import (
     SynapseRequest,
 )
 from synapse.module_api.errors import Codes, SynapseError
+
+from videoconsulta_synapse.secret import Secret
 
 PATH = "/_synapse/client/videoconsulta/v1/delivered"
 
@@ -31,13 +31,13 @@ class Delivered(DirectServeJsonResource):
     anything. Without the secret all is 401.
     """
 
-    def __init__(self, *, api: ModuleApi, secret: str) -> None:
+    def __init__(self, *, api: ModuleApi, secret: Secret) -> None:
         super().__init__()
         self._api = api
-        self._authorization = f"Bearer {secret}".encode()
+        self._secret = secret
 
     async def _async_render_GET(self, request: SynapseRequest) -> tuple[int, JsonDict]:  # noqa: N802 Synapse's name
-        self._admit(request)
+        self._secret.admit(request)
         server = parse_string(request, "server", required=True)
         event_id = parse_string(request, "event_id", required=True)
         places, sent = await self._look(server, [event_id])
@@ -46,17 +46,13 @@ class Delivered(DirectServeJsonResource):
         return 200, {"event": places[event_id], "sent": sent}
 
     async def _async_render_POST(self, request: SynapseRequest) -> tuple[int, JsonDict]:  # noqa: N802 Synapse's name
-        self._admit(request)
+        self._secret.admit(request)
         body = parse_json_object_from_request(request)
         server, event_ids = body.get("server"), body.get("event_ids")
         if not isinstance(server, str) or not isinstance(event_ids, list) or len(event_ids) > _MOST_EVENTS:
             raise SynapseError(400, f"Expected server and at most {_MOST_EVENTS} event_ids", Codes.BAD_JSON)
         places, sent = await self._look(server, [one for one in event_ids if isinstance(one, str)])
         return 200, {"events": places, "sent": sent}
-
-    def _admit(self, request: SynapseRequest) -> None:
-        if not hmac.compare_digest(request.getHeader(b"Authorization") or b"", self._authorization):
-            raise SynapseError(401, "This is for the bridge alone", Codes.UNAUTHORIZED)
 
     async def _look(self, server: str, event_ids: list[str]) -> tuple[dict[str, int], int | None]:
         def look(transaction: LoggingTransaction) -> tuple[dict[str, int], int | None]:

@@ -8,11 +8,11 @@ import treq
 from synapse.module_api import NOT_SPAM, EventBase, JsonDict, ModuleApi, RoomAlias, StateMap
 from synapse.module_api.errors import Codes, SynapseError
 
-from videoconsulta_synapse import rules
+from videoconsulta_synapse import delivered, happened, rules
 from videoconsulta_synapse.care import Bridge, CareUnknownError, Invitation
 from videoconsulta_synapse.config import Config, parse
-from videoconsulta_synapse.delivered import PATH, Delivered
 from videoconsulta_synapse.rooms import ConsultRooms
+from videoconsulta_synapse.secret import Secret
 
 Verdict = Literal["NOT_SPAM"] | tuple[Codes, JsonDict]
 
@@ -43,7 +43,9 @@ class Guard:
             user_may_publish_room=self.user_may_publish_room,
         )
         if config.secret is not None:
-            api.register_web_resource(PATH, Delivered(api=api, secret=config.secret))
+            secret = Secret(config.secret)
+            api.register_web_resource(delivered.PATH, delivered.Delivered(api=api, secret=secret))
+            api.register_web_resource(happened.PATH, happened.Happened(api=api, secret=secret))
 
     @staticmethod
     def parse_config(config: dict[str, Any]) -> Config:
