@@ -45,7 +45,8 @@ class MailServer:
 
 def _authenticate(_server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
     assert isinstance(data, LoginPassword)
-    return AuthResult(success=(data.login, data.password) == (USER.encode(), PASSWORD.encode()))
+    is_right = (data.login, data.password) == (USER.encode(), PASSWORD.encode())
+    return AuthResult(success=is_right, handled=False)  # not handled: aiosmtpd answers
 
 
 @asynccontextmanager

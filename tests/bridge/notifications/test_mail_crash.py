@@ -29,7 +29,7 @@ async def test_killed_again_and_again(database: Database, tmp_path: Path) -> Non
 
     What was accepted and not yet committed comes again: no more than a process has in its hands.
     """
-    async with mail_server(tmp_path) as server, database.write() as connection:
+    async with database.write() as connection:
         for number in range(PEOPLE):
             person = f"@portal_{number}:p"
             wanted = Preferences(address=f"{number}@example.org", email=True)

@@ -1,6 +1,7 @@
 """bridge/notifications/smtp.py: one connection, TLS, and whose fault a refusal is, at a real mail server."""
 
 from collections.abc import AsyncIterator
+from email.message import EmailMessage
 from pathlib import Path
 
 import aiosmtplib
@@ -59,15 +60,19 @@ async def test_one_connection_for_many(world: World) -> None:
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 async def test_doctor_and_tls(tmp_path: Path, security: str) -> None:
     """Both ways of TLS; a wrong password or an unknown authority is told, and is nobody's message's fault."""
+    mail = EmailMessage()
+    mail["From"], mail["To"] = "a@clinic.example", "b@example.org"
     async with mail_server(tmp_path, security=security) as server:
         assert "takes mail" in await check_smtp(server.settings)
-        for wrong in ({"password": "x"}, {"ca_file": None}):
+        for wrong, why in (({"password": "x"}, "Authentication"), ({"ca_file": None}, "certificate verify")):
             settings = SmtpSettings(**(server.settings.model_dump() | wrong))
-            with pytest.raises(UnwellError, match="does not take us"):
+            with pytest.raises(UnwellError, match="does not take us") as told:
                 await check_smtp(settings)
-            with pytest.raises((aiosmtplib.SMTPException, OSError)) as caught:
-                await Smtp(settings).check()
+            assert why in str(told.value.__cause__)
+            with pytest.raises((aiosmtplib.SMTPException, OSError), match=why) as caught:
+                await Smtp(settings).send(mail)
             assert not isinstance(caught.value, UndeliverableError)
+        assert server.mails == []
 
 
 def test_no_clear_text_over_the_network() -> None:

@@ -147,14 +147,32 @@ class Crowd:
             await connection.execute(taken.values(due_at=datetime.now(UTC)))
 
 
-def scheduler(directory: Path, *, url: str, smtp_port: int) -> ChildProcess:
-    """`videoconsulta serve --only scheduler` on this database, with this mail server; the homeserver is down."""
+@asynccontextmanager
+async def two_schedulers(
+    directory: Path, *, url: str, smtp_port: int
+) -> AsyncGenerator[tuple[ChildProcess, ChildProcess]]:
+    """Running ones on this database, with this mail server; the homeserver is down."""
+    ports = free_ports(2)
+    one, other = (_scheduler(directory, port=port, url=url, smtp_port=smtp_port) for port in ports)
+    try:
+        for process in (one, other):
+            await process.start()
+        for process, port in zip((one, other), ports, strict=True):
+            await process.wait_answering(f"http://127.0.0.1:{port}/health/live", within_s=60)
+        yield one, other
+    finally:
+        for process in (one, other):
+            await process.kill()
+
+
+def _scheduler(directory: Path, *, port: int, url: str, smtp_port: int) -> ChildProcess:
+    """`videoconsulta serve --only scheduler`."""
     settings = {
         "database": url,
         "secret": SECRET,
         "homeserver": {"server_name": SERVER, "url": "http://127.0.0.1:9"},
         "appservice": {"url": "http://127.0.0.1:9", "as_token": "a" * 20, "hs_token": "h" * 20},
-        "http": {"port": free_ports(1)[0]},
+        "http": {"port": port},
         "reminders": {"quiet_hours": None, "digest_at": None},
         "smtp": {
             "host": "127.0.0.1",

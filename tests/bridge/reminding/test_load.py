@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,11 +12,12 @@ from sqlalchemy import text
 from bridge.database import Database, make_engine
 from bridge.demo.process import ChildProcess
 from bridge.migrations import upgrade_database
-from tests.bridge.reminding.crowd import Arrivals, Crowd, mail_server, scheduler
+from tests.bridge.reminding.crowd import Arrivals, Crowd, mail_server, two_schedulers
 from tests.e2e.world import eventually
 
 PLANNED_A_SECOND = 100
-START_S = 12.0
+BEGIN_S = 4.0
+"""So long it may take until they look for what is to be planned."""
 KILLED_EVERY_S = 4.0
 QUIET_S = 4.0
 """So long nothing comes when only the dead have something yet."""
@@ -50,25 +51,21 @@ async def test_each_once_and_none_early(
 ) -> None:
     """Over SMTP, which can't take back: what was accepted when its process died, one mail a kill, may come twice."""
     url, database = migrated
-    first_at = datetime.now(UTC) + timedelta(seconds=START_S + count / PLANNED_A_SECOND)
-    crowd = Crowd(database, count=count, first_at=first_at, window_s=window_s)
-    await crowd.arrive()
-    async with mail_server() as server:
-        processes = [scheduler(tmp_path, url=url, smtp_port=server.port) for _ in range(2)]
-        try:
-            for process in processes:
-                await process.start()
-            await eventually(crowd.states, until=lambda found: found.total() == count, within_s=300)
-            planned = {name: row.due_at for name, row in (await crowd.due()).items()}
-            left_s = (first_at - datetime.now(UTC)).total_seconds()
-            assert left_s > 0, "planned too slowly for this test"
-            assert server.came == []
-            await asyncio.sleep(left_s)
-            async with asyncio.timeout(480):
-                kills = await kill_until_told(crowd, server, processes, most=most_kills)
-        finally:
-            for process in processes:
-                await process.kill()
+    async with (
+        mail_server() as server,
+        two_schedulers(tmp_path, url=url, smtp_port=server.port) as processes,
+    ):
+        first_at = datetime.now(UTC) + timedelta(seconds=BEGIN_S + count / PLANNED_A_SECOND)
+        crowd = Crowd(database, count=count, first_at=first_at, window_s=window_s)
+        await crowd.arrive()
+        await eventually(crowd.states, until=lambda found: found.total() == count, within_s=300)
+        planned = {name: row.due_at for name, row in (await crowd.due()).items()}
+        left_s = (first_at - datetime.now(UTC)).total_seconds()
+        assert left_s > 0, "planned too slowly for this test"
+        assert server.came == []
+        await asyncio.sleep(left_s)
+        async with asyncio.timeout(480):
+            kills = await kill_until_told(crowd, server, processes, most=most_kills)
     took = server.came[-1][1] - first_at.timestamp()
     found = f"{count} mails in {took:.0f} s, {kills} kills, {server.repeated()} repeated"
     print(f"\n{found}; planned {left_s:.0f} s before")  # noqa: T201 for who runs it
@@ -79,7 +76,9 @@ async def test_each_once_and_none_early(
     assert kills >= 1
 
 
-async def kill_until_told(crowd: Crowd, server: Arrivals, processes: list[ChildProcess], *, most: int) -> int:
+async def kill_until_told(
+    crowd: Crowd, server: Arrivals, processes: Sequence[ChildProcess], *, most: int
+) -> int:
     """Kill one of the two every few seconds until everything was sent; how many kills."""
     kills, came, quiet_since = 0, 0, time.monotonic()
     next_kill = time.monotonic() + 1.0
