@@ -11,7 +11,7 @@ from bridge.direct_chats import person_of
 from bridge.storage.direct_chats import direct_chats
 from tests.bridge.clinic import ASSISTANT, GARCIA, LOPEZ, LUCIA, PORTAL, Clinic
 from tests.bridge.mortality import Killed
-from tests.bridge.trouble import TOO_MANY, UNREACHABLE, failing, works
+from tests.bridge.trouble import TOO_MANY, UNREACHABLE, failing, failing_keys, works
 
 MARIA = f"@maria:{PORTAL}"
 
@@ -196,14 +196,10 @@ async def test_processes_that_make_it_at_once_end_in_one_chat(clinic: Clinic) ->
 
 async def test_without_a_homeserver_nothing_happens_yet(clinic: Clinic) -> None:
     """The assistant's own device comes first."""
-
-    def down(_method: str) -> None:
-        raise UNREACHABLE
-
-    clinic.key_server.before = down
+    clinic.key_server.before = failing_keys(UNREACHABLE)
     await clinic.main.direct_chats.complete()
     assert await clinic.rows(direct_chats) == []
-    clinic.key_server.before = lambda _method: None
+    clinic.key_server.before = works
     await clinic.main.direct_chats.complete()
     assert await invited(clinic) == {GARCIA: 1}
 

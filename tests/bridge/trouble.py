@@ -1,4 +1,4 @@
-"""What goes wrong with requests to the homeserver in memory: hooks for its `before` and its `after`."""
+"""What goes wrong with requests to a homeserver or a key server in memory: hooks for `before` and `after`."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ TOO_MANY = MatrixError(status=429, errcode="M_LIMIT_EXCEEDED", message="slowly",
 
 
 def failing(error: BaseException, *methods: str, about: str = "") -> Callable[[Call], None]:
-    """This error for every such request (that names this)."""
+    """The homeserver: this error for every such request (that names this)."""
 
     def fail(call: Call) -> None:
         if call.method in methods and about in str(call.arguments):
@@ -19,5 +19,15 @@ def failing(error: BaseException, *methods: str, about: str = "") -> Callable[[C
     return fail
 
 
-def works(_call: Call) -> None:
+def failing_keys(error: BaseException, *methods: str) -> Callable[[str], None]:
+    """The key server: this error for every such request, of all if none is named."""
+
+    def fail(method: str) -> None:
+        if not methods or method in methods:
+            raise error
+
+    return fail
+
+
+def works(_call: Call | str) -> None:
     """Everything passes."""

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 import vodozemac
@@ -32,6 +32,18 @@ class Client:
     rooms: dict[str, vodozemac.InboundGroupSession] = field(default_factory=dict)
     received: list[dict[str, Any]] = field(default_factory=list)
     withheld: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def with_identity(cls, server: FakeKeyServer, user_id: str, device_id: str) -> Self:
+        """Of somebody who signs her devices."""
+        master, self_signing = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+        return cls(server, user_id, device_id, master=master, self_signing=self_signing)
+
+    def another(self, device_id: str) -> Self:
+        """Another device of hers, not logged in yet."""
+        return type(self)(
+            self.server, self.user_id, device_id, master=self.master, self_signing=self.self_signing
+        )
 
     @property
     def curve25519(self) -> str:

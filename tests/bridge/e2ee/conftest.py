@@ -1,7 +1,6 @@
 """A world for the encryption machine, on each kind of database."""
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bridge.database import Database
 from bridge.e2ee.fake_key_server import FakeKeyServer
@@ -31,12 +30,6 @@ async def world(database: Database, server: FakeKeyServer) -> World:
 @pytest.fixture
 async def garcia(server: FakeKeyServer) -> Client:
     """A doctor at the hospital, logged in, with an identity that signed her device."""
-    client = Client(
-        server,
-        "@garcia:hospital",
-        "GARCIA1",
-        master=Ed25519PrivateKey.generate(),
-        self_signing=Ed25519PrivateKey.generate(),
-    )
+    client = Client.with_identity(server, "@garcia:hospital", "GARCIA1")
     await client.log_in()
     return client

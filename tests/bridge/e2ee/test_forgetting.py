@@ -8,6 +8,7 @@ from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from tests.bridge.e2ee.client import Client
 from tests.bridge.e2ee.events import JUAN, LUCIA
 from tests.bridge.e2ee.world import World
+from tests.bridge.trouble import UNREACHABLE, failing_keys
 
 
 def _devices(world: World, user_id: str = LUCIA) -> list[str]:
@@ -63,18 +64,12 @@ async def test_nobody_encrypts_to_a_device_that_was_forgotten(world: World, garc
 
 async def test_forgetting_may_be_repeated(world: World):
     """A homeserver that does not answer leaves all as it was; one that refuses for good stops nothing."""
-
-    def unreachable(_method: str) -> None:
-        raise HomeserverUnreachableError
-
-    def refuses(_method: str) -> None:
-        raise MatrixError(status=403, errcode="M_FORBIDDEN", message="not registered")
-
-    world.server.before = unreachable
+    world.server.before = failing_keys(UNREACHABLE)
     with pytest.raises(HomeserverUnreachableError):
         await world.encryption.forget_device(LUCIA)
     assert await world.encryption.device_of(LUCIA) is not None
-    world.server.before = refuses
+    not_registered = MatrixError(status=403, errcode="M_FORBIDDEN", message="not registered")
+    world.server.before = failing_keys(not_registered)
     for _ in range(2):
         await world.encryption.forget_device(LUCIA)
     assert await world.encryption.device_of(LUCIA) is None

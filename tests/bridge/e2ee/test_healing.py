@@ -40,9 +40,7 @@ async def _said_to(world: World, garcia: Client) -> dict[str, Any]:
 
 
 async def _new_device(garcia: Client) -> Client:
-    second = Client(
-        garcia.server, garcia.user_id, "SECOND", master=garcia.master, self_signing=garcia.self_signing
-    )
+    second = garcia.another("SECOND")
     await second.log_in()
     return second
 

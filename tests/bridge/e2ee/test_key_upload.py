@@ -9,6 +9,7 @@ from bridge.matrix.errors import HomeserverUnreachableError
 from tests.bridge.e2ee.client import Client
 from tests.bridge.e2ee.events import JUAN, LUCIA
 from tests.bridge.e2ee.world import World
+from tests.bridge.trouble import UNREACHABLE, failing_keys, works
 
 _STEPS = [
     "register",
@@ -23,12 +24,6 @@ _STEPS = [
 async def _identity(world: World, user_id: str):
     answer = await world.server.keys_query(user_id=user_id, users=[user_id])
     return published(answer, user_id=user_id, pinned_master=None)
-
-
-async def _device_id(world: World, user_id: str) -> str:
-    device = await world.encryption.device_of(user_id)
-    assert device is not None
-    return device.device_id
 
 
 async def test_device_ids_are_unique_across_users(world: World):
@@ -53,13 +48,13 @@ async def test_the_device_is_cross_signed(world: World):
 
 async def test_members_see_that_a_gateway_reads_along(world: World):
     """The device's public name says what it is."""
-    name = world.server.devices[LUCIA][await _device_id(world, LUCIA)].display_name
+    name = world.server.devices[LUCIA][await world.device_id(LUCIA)].display_name
     assert "gateway" in name
 
 
 async def test_a_fallback_key_is_published(world: World):
     """It is signed with `fallback: true` (gap 6)."""
-    device = world.server.devices[LUCIA][await _device_id(world, LUCIA)]
+    device = world.server.devices[LUCIA][await world.device_id(LUCIA)]
     ((_, key),) = device.fallback_keys.items()
     assert key["fallback"] is True
     (identity,) = (await _identity(world, LUCIA)).devices
@@ -77,17 +72,12 @@ async def test_provisioning_twice_does_nothing(world: World):
 @pytest.mark.parametrize("step", _STEPS)
 async def test_provisioning_goes_on_after_a_crash(world: World, step: str, moment: str):
     """Interrupted at any step, it ends with one device and never shows two identities (gap 5)."""
-
-    def break_at(method: str) -> None:
-        if method == step:
-            raise HomeserverUnreachableError
-
-    setattr(world.server, moment, break_at)
+    setattr(world.server, moment, failing_keys(UNREACHABLE, step))
     with pytest.raises(HomeserverUnreachableError):
         await world.encryption.provision(JUAN)
     shown = world.server.cross_signing.get(JUAN)
     assert await world.encryption.device_of(JUAN) is None
-    setattr(world.server, moment, lambda _method: None)
+    setattr(world.server, moment, works)
     world.encryption = world.restarted()
     await world.encryption.heal()
     assert await world.encryption.device_of(JUAN) is not None
@@ -99,7 +89,7 @@ async def test_provisioning_goes_on_after_a_crash(world: World, step: str, momen
 
 async def test_one_time_keys_are_refilled(world: World):
     """Exhausted keys, reported as `{}`, are replaced by new ones; ids that are not ours are ignored."""
-    device_id = await _device_id(world, LUCIA)
+    device_id = await world.device_id(LUCIA)
     device = world.server.devices[LUCIA][device_id]
     old = set(device.one_time_keys)
     device.one_time_keys.clear()
@@ -111,7 +101,7 @@ async def test_one_time_keys_are_refilled(world: World):
 async def test_somebody_elses_device_with_the_same_id_is_not_ours(world: World):
     """What is reported of a foreign device that bears the id of one of ours says nothing about ours (gap 1)."""
     world.clock.pass_by(hours=2)
-    device_id = await _device_id(world, LUCIA)
+    device_id = await world.device_id(LUCIA)
     before = world.server.devices[LUCIA][device_id].fallback_keys
     await world.encryption.key_counts({"@x:y": {device_id: {}}}, {"@x:y": {device_id: []}})
     assert world.server.calls == []
@@ -120,7 +110,7 @@ async def test_somebody_elses_device_with_the_same_id_is_not_ours(world: World):
 
 async def test_an_outdated_report_makes_no_keys(world: World):
     """The homeserver is asked how many keys there are before new ones are made."""
-    device_id = await _device_id(world, LUCIA)
+    device_id = await world.device_id(LUCIA)
     before = dict(world.server.devices[LUCIA][device_id].one_time_keys)
     await world.encryption.key_counts({LUCIA: {device_id: {}}}, {LUCIA: {device_id: ["signed_curve25519"]}})
     assert world.server.devices[LUCIA][device_id].one_time_keys == before
@@ -128,7 +118,7 @@ async def test_an_outdated_report_makes_no_keys(world: World):
 
 async def test_a_refill_that_was_interrupted_loses_no_keys(world: World, garcia: Client):
     """Keys that reached the homeserver before the connection broke are known to the account."""
-    device_id = await _device_id(world, LUCIA)
+    device_id = await world.device_id(LUCIA)
     device = world.server.devices[LUCIA][device_id]
     device.one_time_keys.clear()
 
@@ -139,7 +129,7 @@ async def test_a_refill_that_was_interrupted_loses_no_keys(world: World, garcia:
     world.server.after = break_after_upload
     with pytest.raises(HomeserverUnreachableError):
         await world.encryption.key_counts({LUCIA: {device_id: {}}}, {})
-    world.server.after = lambda _method: None
+    world.server.after = works
     world.encryption = world.restarted()
     await garcia.give(LUCIA, vodozemac.GroupSession())
     await world.deliver(LUCIA)
@@ -151,7 +141,7 @@ async def test_a_refill_that_was_interrupted_loses_no_keys(world: World, garcia:
 async def test_a_used_fallback_key_is_replaced_once_an_hour(world: World):
     """Replacing it twice at once would lose the messages to the one before."""
     world.clock.pass_by(hours=2)
-    device_id = await _device_id(world, LUCIA)
+    device_id = await world.device_id(LUCIA)
     seen = [world.server.devices[LUCIA][device_id].fallback_keys]
     for hours in (0, 0.5, 0.6):
         world.clock.pass_by(hours=hours)
@@ -163,7 +153,7 @@ async def test_a_used_fallback_key_is_replaced_once_an_hour(world: World):
 async def test_messages_to_the_fallback_key_are_readable(world: World, garcia: Client):
     """With no one-time key left, a first message still arrives, even after the fallback key was replaced."""
     world.clock.pass_by(hours=2)
-    device_id = await _device_id(world, LUCIA)
+    device_id = await world.device_id(LUCIA)
     world.server.devices[LUCIA][device_id].one_time_keys.clear()
     session = vodozemac.GroupSession()
     await garcia.give(LUCIA, session)

@@ -10,6 +10,7 @@ from bridge.storage.e2ee import keyless_devices
 from tests.bridge.e2ee.client import Client
 from tests.bridge.e2ee.events import LUCIA
 from tests.bridge.e2ee.world import World
+from tests.bridge.trouble import UNREACHABLE, failing_keys, works
 
 
 @pytest.fixture
@@ -107,9 +108,9 @@ async def test_healing_goes_on_after_a_crash(world: World, keyless: Client, step
         if method == step and world.server.calls.count(step) == nth:
             raise HomeserverUnreachableError
 
-    setattr(world.server, moment, break_at)
+    setattr(world.server, moment, failing_keys(UNREACHABLE, step))
     await world.encryption.heal()
-    setattr(world.server, moment, lambda _method: None)
+    setattr(world.server, moment, works)
     world.clock.pass_by(seconds=10)
     await world.restarted().heal()
     await keyless.sync()

@@ -136,13 +136,7 @@ class _Course:
 
     async def new_device(self) -> None:
         """The doctor logs in once more."""
-        new = Client(
-            self.world.server,
-            self.garcia.user_id,
-            uuid4().hex,
-            master=self.garcia.master,
-            self_signing=self.garcia.self_signing,
-        )
+        new = self.garcia.another(uuid4().hex)
         await new.log_in()
         self.extra.append(new)
         await self.world.encryption.device_lists_changed([self.garcia.user_id], [])

@@ -10,6 +10,7 @@ from bridge.matrix.errors import HomeserverUnreachableError
 from tests.bridge.e2ee.client import Client
 from tests.bridge.e2ee.events import JUAN, LUCIA, ROOM
 from tests.bridge.e2ee.world import ROTATION, World
+from tests.bridge.trouble import UNREACHABLE, failing_keys, works
 
 
 async def _session(world: World, *recipients: str, **rotation: int) -> str:
@@ -59,9 +60,7 @@ async def test_a_session_ends_when_recipients_change(world: World, garcia: Clien
 
 async def test_a_session_ends_when_a_device_that_has_it_is_gone(world: World, garcia: Client):
     """A logged-out device reads nothing that is said afterwards (gap 4)."""
-    second = Client(
-        world.server, garcia.user_id, "SECOND", master=garcia.master, self_signing=garcia.self_signing
-    )
+    second = garcia.another("SECOND")
     await second.log_in()
     first = await _session(world, garcia.user_id)
     del world.server.devices[garcia.user_id]["SECOND"]
@@ -74,9 +73,7 @@ async def test_a_session_ends_when_a_device_that_has_it_is_gone(world: World, ga
 async def test_a_session_goes_on_when_a_device_is_added(world: World, garcia: Client):
     """A new device gets the session that is in use."""
     first = await _session(world, garcia.user_id)
-    second = Client(
-        world.server, garcia.user_id, "SECOND", master=garcia.master, self_signing=garcia.self_signing
-    )
+    second = garcia.another("SECOND")
     await second.log_in()
     await world.encryption.device_lists_changed([garcia.user_id], [])
     assert await _session(world, garcia.user_id) == first
@@ -87,19 +84,14 @@ async def test_a_session_goes_on_when_a_device_is_added(world: World, garcia: Cl
 async def test_nothing_is_encrypted_before_a_change_was_looked_at(world: World, garcia: Client):
     """Once the homeserver says that devices changed, encrypting waits for the query, even if it failed."""
     await world.prepare(garcia.user_id)
-
-    def fail(method: str) -> None:
-        if method == "keys_query":
-            raise HomeserverUnreachableError
-
-    world.server.before = fail
+    world.server.before = failing_keys(UNREACHABLE, "keys_query")
     with pytest.raises(HomeserverUnreachableError):
         await world.encryption.device_lists_changed([garcia.user_id], [])
     with pytest.raises(SessionNotReadyError):
         await world.say("x")
     with pytest.raises(HomeserverUnreachableError):
         await world.prepare(garcia.user_id)
-    world.server.before = lambda _method: None
+    world.server.before = works
     await world.prepare(garcia.user_id)
     assert await world.say("x")
 
@@ -107,9 +99,7 @@ async def test_nothing_is_encrypted_before_a_change_was_looked_at(world: World, 
 async def test_a_change_during_the_query_is_not_lost(world: World, garcia: Client):
     """A device that appears while its owner is being asked for is asked for again."""
     await world.prepare(garcia.user_id)
-    second = Client(
-        world.server, garcia.user_id, "SECOND", master=garcia.master, self_signing=garcia.self_signing
-    )
+    second = garcia.another("SECOND")
     inner = world.server.keys_query
 
     async def answer_is_old(*, user_id: str, users: list[str]) -> dict:
@@ -159,9 +149,7 @@ async def test_a_removed_persons_later_devices_get_nothing_more(world: World, ga
     """Who is no recipient any more gets no keys on devices made afterwards, not even of what she could read."""
     await _session(world, garcia.user_id)
     await _session(world)
-    late = Client(
-        world.server, garcia.user_id, "LATE", master=garcia.master, self_signing=garcia.self_signing
-    )
+    late = garcia.another("LATE")
     await late.log_in()
     await world.encryption.device_lists_changed([garcia.user_id], [])
     await late.sync()
@@ -178,9 +166,7 @@ async def test_people_without_any_device_do_not_stand_in_the_way(world: World):
 async def test_only_signed_devices_where_there_is_an_identity(world: World, garcia: Client, sign: bool):  # noqa: FBT001
     """A device that its owner's identity did not sign is told `m.unverified`."""
     del world.server.devices[garcia.user_id]["GARCIA1"]
-    device = Client(
-        world.server, garcia.user_id, "NEW", master=garcia.master, self_signing=garcia.self_signing
-    )
+    device = garcia.another("NEW")
     await device.log_in(sign=sign)
     said = await _session(world, garcia.user_id)
     await device.sync()

@@ -3,45 +3,17 @@
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import select
 
 from bridge.matrix.errors import HomeserverUnreachableError
-from bridge.storage.facts import facts
 from tests.bridge.e2ee.client import Client
 from tests.bridge.e2ee.events import JUAN, LUCIA, ROOM
 from tests.bridge.e2ee.world import World
-
-
-def _another(client: Client, device_id: str) -> Client:
-    return Client(
-        client.server, client.user_id, device_id, master=client.master, self_signing=client.self_signing
-    )
-
-
-async def _requests(world: World, client: Client, session_id: str, **changes: object) -> int:
-    device = await world.encryption.device_of(LUCIA)
-    assert device is not None
-    content = {
-        "action": "request",
-        "requesting_device_id": client.device_id,
-        "request_id": "1",
-        "body": {"algorithm": "m.megolm.v1.aes-sha2", "room_id": ROOM, "session_id": session_id},
-        **changes,
-    }
-    message = {"sender": client.user_id, "type": "m.room_key_request", "content": content}
-    return await world.receive(LUCIA, device.device_id, message)
+from tests.bridge.trouble import UNREACHABLE, failing_keys, works
 
 
 async def test_an_account_that_never_logged_in_reads_everything_since_its_invitation(world: World):
     """Invited today, first login tomorrow: every message of every session since then is readable."""
-    lopez = Client(
-        world.server,
-        "@lopez:hospital",
-        "LOPEZ1",
-        master=Ed25519PrivateKey.generate(),
-        self_signing=Ed25519PrivateKey.generate(),
-    )
+    lopez = Client.with_identity(world.server, "@lopez:hospital", "LOPEZ1")
     before_invitation = await world.send("antes")
     said = [await world.send(f"{number}", lopez.user_id, period_msgs=2) for number in range(5)]
     await lopez.log_in()
@@ -54,7 +26,7 @@ async def test_an_account_that_never_logged_in_reads_everything_since_its_invita
 async def test_a_second_device_reads_the_history_too(world: World, garcia: Client):
     """A change of the device list brings a new device all sessions since its owner became a recipient."""
     said = [await world.send(f"{number}", garcia.user_id, period_msgs=1) for number in range(3)]
-    second = _another(garcia, "SECOND")
+    second = garcia.another("SECOND")
     await second.log_in()
     await world.encryption.device_lists_changed([garcia.user_id, "@nobody:we.know"], [])
     await second.sync()
@@ -63,7 +35,7 @@ async def test_a_second_device_reads_the_history_too(world: World, garcia: Clien
 
 async def test_a_device_reads_the_history_once_it_is_signed(world: World, garcia: Client):
     """A device that was told `m.unverified` gets what was withheld when its owner has verified it."""
-    second = _another(garcia, "SECOND")
+    second = garcia.another("SECOND")
     await second.log_in(sign=False)
     said = await world.send("hola", garcia.user_id)
     await second.log_in()
@@ -71,16 +43,6 @@ async def test_a_device_reads_the_history_once_it_is_signed(world: World, garcia
     await second.sync()
     assert [content["code"] for content in second.withheld] == ["m.unverified"]
     assert second.read(said) == "hola"
-
-
-async def test_the_senders_other_devices_count_too(world: World):
-    """A device of her own that one of our users has besides ours counts like anybody's: unsigned, it is told."""
-    own = Client(world.server, LUCIA, "HERS")
-    await own.log_in()
-    await world.encryption.device_lists_changed([LUCIA], [])
-    await world.send("hola")
-    await own.sync()
-    assert [content["code"] for content in own.withheld] == ["m.unverified"]
 
 
 async def test_the_first_message_vouches_for_its_device(world: World, garcia: Client):
@@ -92,51 +54,6 @@ async def test_the_first_message_vouches_for_its_device(world: World, garcia: Cl
     assert keys == device.keys
     assert len(keys["signatures"][LUCIA]) == 2
     assert keys["device_id"] == device_id
-
-
-async def test_a_changed_identity_gets_nothing_and_is_told_of(world: World, garcia: Client):
-    """Pin, stop, tell: and go on once an operator accepts the new identity, the one that she was shown."""
-    before = await world.send("antes", garcia.user_id)
-    impostor = Client(
-        world.server,
-        garcia.user_id,
-        "IMPOSTOR",
-        master=Ed25519PrivateKey.generate(),
-        self_signing=Ed25519PrivateKey.generate(),
-    )
-    await impostor.log_in()
-    await world.encryption.device_lists_changed([garcia.user_id], [])
-    after = await world.send("después", garcia.user_id)
-    for client in (garcia, impostor):
-        await client.sync()
-        assert after.content["session_id"] not in client.rooms
-    assert before.content["session_id"] not in impostor.rooms
-    assert await world.encryption.changed_identities() == [garcia.user_id]
-    async with world.database.read() as connection:
-        (fact,) = (await connection.execute(select(facts).where(facts.c.kind == "identity.changed"))).all()
-    assert fact.subject == garcia.user_id
-
-    shown = await world.encryption.published_identity(garcia.user_id)
-    assert shown is not None
-    assert not await world.encryption.accept_identity(garcia.user_id, master_key="another")
-    assert await world.encryption.changed_identities() == [garcia.user_id]
-    assert await world.encryption.accept_identity(garcia.user_id, master_key=shown)
-    await impostor.sync()
-    assert impostor.read(after) == "después"
-    assert await world.encryption.changed_identities() == []
-
-
-async def test_an_identity_that_disappears_is_a_changed_one(world: World, garcia: Client):
-    """A homeserver can't make us forget the identity by not showing it any more."""
-    await world.send("antes", garcia.user_id)
-    del world.server.cross_signing[garcia.user_id]
-    await _another(garcia, "PLANTED").log_in(sign=False)
-    del world.server.cross_signing[garcia.user_id]
-    await world.encryption.device_lists_changed([garcia.user_id], [])
-    after = await world.send("después", garcia.user_id)
-    await garcia.sync()
-    assert after.content["session_id"] not in garcia.rooms
-    assert await world.encryption.changed_identities() == [garcia.user_id]
 
 
 async def test_a_hospital_that_is_down_does_not_hold_up_the_others(world: World, garcia: Client):
@@ -184,15 +101,10 @@ async def test_a_one_time_key_that_the_device_did_not_sign_is_not_used(world: Wo
 async def test_sharing_goes_on_after_a_crash(world: World, garcia: Client, step: str, moment: str):
     """Interrupted before or after any request, a new process gives everybody the key, and no index twice."""
     first = await world.send("uno")
-
-    def break_at(method: str) -> None:
-        if method == step:
-            raise HomeserverUnreachableError
-
-    setattr(world.server, moment, break_at)
+    setattr(world.server, moment, failing_keys(UNREACHABLE, step))
     with pytest.raises(HomeserverUnreachableError):
         await world.prepare(garcia.user_id)
-    setattr(world.server, moment, lambda _method: None)
+    setattr(world.server, moment, works)
     world.encryption = world.restarted()
     second = await world.send("dos", garcia.user_id)
     await garcia.sync()
@@ -203,7 +115,7 @@ async def test_sharing_goes_on_after_a_crash(world: World, garcia: Client, step:
 async def test_later_devices_are_served_after_a_crash(world: World, garcia: Client):
     """A share of history that broke off is finished by heal, in another process."""
     said = [await world.send(f"{number}", garcia.user_id, period_msgs=1) for number in range(3)]
-    second = _another(garcia, "SECOND")
+    second = garcia.another("SECOND")
     await second.log_in()
 
     def break_after_one(method: str) -> None:
@@ -213,48 +125,15 @@ async def test_later_devices_are_served_after_a_crash(world: World, garcia: Clie
     world.server.before = break_after_one
     with pytest.raises(HomeserverUnreachableError):
         await world.encryption.device_lists_changed([garcia.user_id], [])
-    world.server.before = lambda _method: None
+    world.server.before = works
     await world.restarted().heal()
     await second.sync()
     assert [second.read(event) for event in said] == ["0", "1", "2"]
 
 
-async def test_a_device_may_ask_again_for_what_it_had(world: World, garcia: Client):
-    """A room key request is answered to the device that was given the session."""
-    said = await world.send("hola", garcia.user_id)
-    session_id = said.content["session_id"]
-    await garcia.sync()
-    garcia.rooms.clear()
-    assert await world.is_processed(await _requests(world, garcia, session_id))
-    await garcia.sync()
-    assert garcia.read(said) == "hola"
-
-
-async def test_nobody_else_gets_a_session_by_asking(world: World, garcia: Client):
-    """Not another user, not a device that was never entitled, not by a cancelled or a broken request."""
-    said = await world.send("hola", garcia.user_id)
-    session_id = said.content["session_id"]
-    eve = Client(world.server, "@eve:hospital", "EVE")
-    await eve.log_in()
-    unsigned = _another(garcia, "UNSIGNED")
-    await unsigned.log_in(sign=False)
-    await garcia.sync()
-    garcia.rooms.clear()
-    for client in (eve, unsigned):
-        await _requests(world, client, session_id)
-    await _requests(world, garcia, session_id, action="request_cancellation")
-    await _requests(world, garcia, session_id, body="rubbish")
-    await _requests(world, garcia, session_id, requesting_device_id=["GARCIA1"])
-    await _requests(world, garcia, "no such session")
-    await world.encryption.heal()
-    for client in (eve, unsigned, garcia):
-        await client.sync()
-        assert not client.rooms
-
-
 async def test_two_devices_with_one_identity_key_do_not_share_a_ratchet_step(world: World, garcia: Client):
     """Somebody who publishes a device twice gets two different Olm messages."""
-    twin = _another(garcia, "TWIN")
+    twin = garcia.another("TWIN")
     twin.account = garcia.account
     await twin.log_in(one_time_keys=0)
     await world.send("uno", garcia.user_id)  # one claims a key, both use the session
@@ -272,22 +151,11 @@ async def test_people_who_left_are_asked_for_again(world: World, garcia: Client)
     """Who shares no room with us may change devices unheard, so she is asked for before the next message."""
     await world.send("uno", garcia.user_id)
     await world.encryption.device_lists_changed([], [garcia.user_id])
-    second = _another(garcia, "SECOND")
+    second = garcia.another("SECOND")
     await second.log_in()
     said = await world.send("dos", garcia.user_id)
     await second.sync()
     assert second.read(said) == "dos"
-
-
-async def test_a_device_cannot_change_its_keys(world: World, garcia: Client):
-    """New keys under a known device id are not the device that we knew, and get nothing."""
-    await world.send("uno", garcia.user_id)
-    swapped = _another(garcia, garcia.device_id)
-    await swapped.log_in()
-    await world.encryption.device_lists_changed([garcia.user_id], [])
-    world.server.devices[garcia.user_id][garcia.device_id].inbox.clear()
-    await world.send("dos", garcia.user_id)
-    assert world.server.devices[garcia.user_id][garcia.device_id].inbox == []
 
 
 async def test_a_device_with_the_id_of_ours_gets_the_key(world: World):
@@ -304,7 +172,7 @@ async def test_a_device_with_the_id_of_ours_gets_the_key(world: World):
 @pytest.mark.parametrize("gone", [True, False])
 async def test_a_device_shut_out_while_it_is_given_a_key(world: World, garcia: Client, gone: bool):  # noqa: FBT001
     """The session whose key it was just being given ends, though nobody has written down yet that it has it."""
-    second = _another(garcia, "SECOND")
+    second = garcia.another("SECOND")
     await second.log_in()
     inner = world.server.send_to_device
 

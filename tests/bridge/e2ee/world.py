@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+import vodozemac
 from sqlalchemy import insert, select
 
 from appointments.sealing import Sealer
@@ -11,11 +12,12 @@ from bridge.database import Database
 from bridge.e2ee.errors import SessionNotReadyError
 from bridge.e2ee.fake_key_server import FakeKeyServer
 from bridge.e2ee.machine import CatchUp, Encryption
-from bridge.e2ee.model import EncryptedEvent, Rotation
+from bridge.e2ee.model import Decrypted, EncryptedEvent, Rotation, Undecryptable
 from bridge.matrix.events import ToDeviceEvent
 from bridge.settings import EncryptionSettings
 from bridge.storage.inbox import inbox
 from tests.bridge.clock import Clock
+from tests.bridge.e2ee.client import Client
 from tests.bridge.e2ee.events import LUCIA, ROOM, event
 
 ROTATION = Rotation(period_msgs=100, period_ms=604_800_000)
@@ -88,12 +90,18 @@ class World:
     async def deliver(self, user_id: str, encryption: Encryption | None = None) -> list[int]:
         """Hand over what waits for our user's device; the inbox items that this made."""
         machine = encryption or self.encryption
-        device = await machine.device_of(user_id)
-        assert device is not None
+        device_id = await self.device_id(user_id)
         return [
-            await self.receive(user_id, device.device_id, message, machine)
-            for message in self.server.take_inbox(user_id, device.device_id)
+            await self.receive(user_id, device_id, message, machine)
+            for message in self.server.take_inbox(user_id, device_id)
         ]
+
+    async def given(self, client: Client, user_id: str = LUCIA) -> vodozemac.GroupSession:
+        """A new session of this client's, whose key our user has."""
+        session = vodozemac.GroupSession()
+        await client.give(user_id, session)
+        await self.deliver(user_id)
+        return session
 
     async def receive(
         self, user_id: str, device_id: str, message: dict[str, Any], encryption: Encryption | None = None
@@ -115,6 +123,17 @@ class World:
                 "received_at": self.clock(),
             }
             return (await connection.execute(insert(inbox).values(row))).inserted_primary_key[0]
+
+    async def device_id(self, user_id: str = LUCIA) -> str:
+        """The id of our user's device."""
+        device = await self.encryption.device_of(user_id)
+        assert device is not None
+        return device.device_id
+
+    async def read(self, said: EncryptedEvent, reader: str = LUCIA) -> Decrypted | Undecryptable:
+        """What our user can read of this event."""
+        (read,) = await self.encryption.decrypt(reader, [said])
+        return read
 
     async def is_processed(self, seq: int) -> bool:
         """Whether the inbox item is done."""

@@ -13,6 +13,7 @@ from bridge.storage.conversations import conversations
 from bridge.storage.sends import sends
 from tests.bridge.clinic import GARCIA, LUCIA, Clinic
 from tests.bridge.outbox.sending import accept, send
+from tests.bridge.trouble import failing_keys, works
 
 
 async def test_a_sender_without_keys_hears_to_come_back(clinic: Clinic, room: str) -> None:
@@ -28,15 +29,12 @@ async def test_a_sender_without_keys_hears_to_come_back(clinic: Clinic, room: st
 
 async def test_keys_that_are_refused_are_not_the_message(clinic: Clinic, room: str) -> None:
     """Whatever the homeserver has against our key requests, the message waits until keys can be shared."""
-
-    def refuse(_method: str) -> None:
-        raise MatrixError(status=413, errcode="M_TOO_LARGE", message="too many devices")
-
-    clinic.key_server.before = refuse
+    too_large = MatrixError(status=413, errcode="M_TOO_LARGE", message="too many devices")
+    clinic.key_server.before = failing_keys(too_large)
     waiting = await accept(clinic, room, "hola")
     with pytest.raises(HomeserverUnavailableError):
         await clinic.main.outbox.deliver(**waiting)
-    clinic.key_server.before = lambda _method: None
+    clinic.key_server.before = works
     await clinic.main.outbox.deliver_waiting()
     assert await clinic.texts(room) == ["hola"]
 
