@@ -13,31 +13,28 @@ processes don't ask it twice, and asked again after pauses that grow while nothi
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Gauge
-from sqlalchemy import Row, func, or_, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from appointments.access import speaking_for
-from bots.consult import server_of
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.matrix.module import MOST_EVENTS, Deliveries
 from bridge.statuses import mark_delivered
-from bridge.storage.conversations import IS_UNDELIVERED, conversations, room_members, timeline
+from bridge.storage.conversations import IS_UNDELIVERED, timeline
 from bridge.storage.delivery import delivery_servers
 from bridge.storage.statements import insert_once
+from bridge.undelivered import Group, Message, UndeliveredGroups, messages_of
 
 log = logging.getLogger(__name__)
 
 # The question is the portal's own database's to answer, and cheap: a server that is back is soon seen to be.
 _GROWTH, _LONGEST_PAUSE_S = 1.5, 10.0
-_MOST_GROUPS = 500
 
 _t, _servers = timeline.c, delivery_servers.c
 
@@ -47,15 +44,6 @@ class Sender(Protocol):
 
     async def deliveries(self, *, server: str, event_ids: Sequence[str]) -> Deliveries:
         """See bridge/matrix/module.py."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """Undelivered messages of one sender in one room; for each other server, where its first recipient came in."""
-
-    room_id: str
-    sender: str
-    arrivals: Mapping[str, int | None]
 
 
 class Delivery:
@@ -72,7 +60,7 @@ class Delivery:
     ) -> None:
         self._database = database
         self._sender = sender
-        self._portal = portal_server
+        self._groups = UndeliveredGroups(database=database, portal_server=portal_server, now=now)
         self._now = now
         self._asked_up_to: dict[str, int] = {}
         self._gauge = Gauge(
@@ -83,8 +71,7 @@ class Delivery:
 
     async def look(self) -> None:
         """Settle what can be settled now."""
-        async with self._database.read() as connection:
-            groups = await self._groups(connection)
+        groups = await self._groups.read()
         await self._settle_at_home([group for group in groups if not group.arrivals])
         for server in sorted({server for group in groups for server in group.arrivals}):
             if self._sender is not None and await self._claim(server):
@@ -96,51 +83,7 @@ class Delivery:
             )
             self._gauge.set(waiting.scalar_one())
 
-    async def _groups(self, connection: AsyncConnection) -> list[_Group]:
-        """The newest first; without those that wait for somebody to join."""
-        rows = (await connection.execute(self._statement())).all()
-        speaking = await speaking_for(connection, {row.patient for row in rows}, now=self._now())
-        arrived = await _arrived(connection, {row.room_id for row in rows})
-        groups = (self._group(row, speaking[row.patient], arrived.get(row.room_id, {})) for row in rows)
-        return [group for group in groups if group is not None]
-
-    def _statement(self) -> Any:
-        at_portal = f":{self._portal}"
-        somebody_elsewhere = (
-            select(room_members.c.user_id)
-            .where(
-                room_members.c.room_id == _t.room_id,
-                room_members.c.membership == "join",
-                ~room_members.c.user_id.endswith(at_portal, autoescape=True),
-            )
-            .exists()
-        )
-        all_at_portal = conversations.c.professional.endswith(at_portal, autoescape=True)
-        from_elsewhere = ~_t.sender.endswith(at_portal, autoescape=True)
-        return (
-            select(_t.room_id, _t.sender, conversations.c.patient, conversations.c.professional)
-            .join(conversations, conversations.c.room_id == _t.room_id)
-            .where(IS_UNDELIVERED, or_(somebody_elsewhere, all_at_portal, from_elsewhere))
-            .group_by(_t.room_id, _t.sender, conversations.c.patient, conversations.c.professional)
-            .order_by(func.max(_t.seq).desc())
-            .limit(_MOST_GROUPS)
-        )
-
-    def _group(
-        self, row: Row[Any], speaking: frozenset[str], arrived: Mapping[str, int | None]
-    ) -> _Group | None:
-        """None while a server that has to have these messages is in the room with nobody."""
-        recipients = {row.patient, row.professional, *speaking} - {row.sender}
-        away = {one for one in recipients if server_of(one) != self._portal}
-        if server_of(row.sender) != self._portal:
-            away = set()
-        there = {one: arrived[one] for one in away if one in arrived}
-        if {server_of(one) for one in away} != {server_of(one) for one in there}:
-            return None
-        arrivals = {server_of(one): place for one, place in there.items()}
-        return _Group(row.room_id, row.sender, arrivals)
-
-    async def _settle_at_home(self, groups: Iterable[_Group]) -> None:
+    async def _settle_at_home(self, groups: Iterable[Group]) -> None:
         """Nobody is told: the message itself was told with this status."""
         for group in groups:
             async with self._database.write() as connection:
@@ -169,15 +112,9 @@ class Delivery:
             )
             return claimed.rowcount == 1
 
-    async def _ask(self, sender: Sender, server: str, groups: Sequence[_Group]) -> None:
+    async def _ask(self, sender: Sender, server: str, groups: Sequence[Group]) -> None:
         by_key = {(group.room_id, group.sender): group for group in groups}
-        async with self._database.read() as connection:
-            rows = await connection.execute(
-                select(_t.event_id, _t.seq, _t.room_id, _t.sender)
-                .where(IS_UNDELIVERED, _t.room_id.in_({group.room_id for group in groups}))
-                .order_by(_t.seq)
-            )
-            events = self._next_of(server, [row for row in rows if (row.room_id, row.sender) in by_key])
+        events = await self._next_of(server, by_key.keys())
         if not events:  # another process has settled them meanwhile
             return
         try:
@@ -197,12 +134,14 @@ class Delivery:
             if has_moved:
                 await self._note(connection, server, answer)
 
-    def _next_of(self, server: str, rows: Sequence[Row[*tuple[Any, ...]]]) -> Sequence[Row[*tuple[Any, ...]]]:
-        """Those of these undelivered messages that the next question to this server is about."""
-        behind = [row for row in rows if row.seq > self._asked_up_to.get(server, 0)]
-        chosen = (behind or rows)[:MOST_EVENTS]
-        is_last = not chosen or chosen[-1] is rows[-1]
-        self._asked_up_to[server] = 0 if is_last else chosen[-1].seq
+    async def _next_of(self, server: str, groups: Collection[tuple[str, str]]) -> Sequence[Message]:
+        """Those undelivered messages of these groups that the next question to this server is about."""
+        after = self._asked_up_to.get(server, 0)
+        async with self._database.read() as connection:
+            chosen = await messages_of(connection, groups, after=after, most=MOST_EVENTS)
+            if not chosen and after:
+                chosen = await messages_of(connection, groups, after=0, most=MOST_EVENTS)
+        self._asked_up_to[server] = chosen[-1].seq if len(chosen) == MOST_EVENTS else 0
         return chosen
 
     async def _note(self, connection: AsyncConnection, server: str, answer: Deliveries) -> None:
@@ -214,23 +153,10 @@ class Delivery:
         )
 
 
-def _is_handed(
-    row: Row[*tuple[Any, ...]], group: _Group, places: Mapping[str, int], sent: Mapping[str, int | None]
-) -> bool:
+def _is_handed(row: Message, group: Group, places: Mapping[str, int], sent: Mapping[str, int | None]) -> bool:
     place = places.get(row.event_id)
     return all(
         (arrival is not None and row.seq < arrival)
         or (place is not None and (last := sent.get(server)) is not None and place <= last)
         for server, arrival in group.arrivals.items()
     )
-
-
-async def _arrived(connection: AsyncConnection, rooms: Iterable[str]) -> dict[str, dict[str, int | None]]:
-    """For each room, where each of its members came in."""
-    query = select(room_members.c.room_id, room_members.c.user_id, room_members.c.joined_seq).where(
-        room_members.c.room_id.in_(list(rooms)), room_members.c.membership == "join"
-    )
-    found: dict[str, dict[str, int | None]] = {}
-    for row in await connection.execute(query):
-        found.setdefault(row.room_id, {})[row.user_id] = row.joined_seq
-    return found
