@@ -160,6 +160,12 @@ class Clinic:
                 item = ToDeviceEvent(**message, to_user_id=device.user_id, to_device_id=device.device_id)
                 await self.main.inbound.to_device(await self.store("to_device"), item)
 
+    def members(self, room_id: str) -> dict[str, str]:
+        """Who is what in this room, the keeper aside."""
+        room = self.homeserver.rooms[room_id]
+        people = (key for event_type, key in room.state() if event_type == "m.room.member")
+        return {person: str(room.membership(person)) for person in people if person != KEEPER}
+
     def sent(self, room_id: str) -> list[dict[str, Any]]:
         """The encrypted events in this room, in their order."""
         events = self.homeserver.rooms[room_id].events

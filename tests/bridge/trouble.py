@@ -10,10 +10,10 @@ TOO_MANY = MatrixError(status=429, errcode="M_LIMIT_EXCEEDED", message="slowly",
 
 
 def failing(error: BaseException, *methods: str, about: str = "") -> Callable[[Call], None]:
-    """The homeserver: this error for every such request (that names this)."""
+    """The homeserver: this error for every such request (that names this), of all if none is named."""
 
     def fail(call: Call) -> None:
-        if call.method in methods and about in str(call.arguments):
+        if (not methods or call.method in methods) and about in str(call.arguments):
             raise error
 
     return fail

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from contextlib import suppress
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -11,9 +11,7 @@ from bridge.database import Database
 from bridge.facts import Fact, append
 from bridge.live.notifier import Notifier
 from bridge.live.placing import Placing
-
-NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
-LUCIA, JUAN = "@portal_lucia:portal", "@portal_juan:portal"
+from tests.bridge.live.ward import JUAN, LUCIA, NOW, Ward
 
 
 @pytest.fixture
@@ -60,3 +58,23 @@ async def test_only_who_is_concerned_is_rung(notifier: Notifier) -> None:
         notifier.ring([LUCIA])
         await asyncio.sleep(0)
         assert [bell.bell.is_set() for bell in (first, second, anothers)] == [True, True, False]
+
+
+async def test_the_bell_rings_for_whom_it_concerns(ward: Ward) -> None:
+    """Within a moment of a commit here, of one elsewhere too; not for others; and for all at the end."""
+    ward.notifier.start(registry=CollectorRegistry())
+    try:
+        with ward.notifier.subscribe(LUCIA) as lucia, ward.notifier.subscribe(JUAN) as juan:
+            for bell in (lucia, juan):  # opening counts as news
+                assert await bell.rung(within_s=5)
+            await ward.say("1")
+            ward.notifier.wake()
+            assert await lucia.rung(within_s=5)
+            await ward.say("2")
+            assert await lucia.rung(within_s=5)
+            assert not await juan.rung(within_s=0.05)
+            await ward.notifier.stop()
+            assert await juan.rung(within_s=1)
+    finally:
+        with suppress(asyncio.CancelledError):
+            await ward.notifier.stop()

@@ -9,7 +9,7 @@ from bridge.appointment_facts import record_appointment
 from bridge.booking_desk import BookingDesk
 from bridge.storage.deliveries import deliveries
 from tests.bridge.clinic import GARCIA, LUCIA
-from tests.bridge.reminding.reminders import Reminders
+from tests.bridge.reminding.reminders import TUESDAY_10, Reminders
 
 THREE = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 HALF_AN_HOUR = timedelta(minutes=30)
@@ -89,3 +89,17 @@ async def test_a_visit_that_was_moved_is_not_late(reminders: Reminders) -> None:
     await reminders.move(one, THREE + timedelta(days=1))
     await reminders.tick()
     assert await told(reminders) == []
+
+
+async def test_a_delay_reaches_who_waits_today(reminders: Reminders) -> None:
+    """Once for one message; tomorrow's patients hear nothing."""
+    await reminders.book(datetime(2026, 3, 2, 15, 0, tzinfo=UTC))
+    await reminders.book(TUESDAY_10)
+    await reminders.tick()
+    await reminders.garcia.say(reminders.rooms[GARCIA], "voy con 15 minutos de retraso")
+    assert "a las que afecta: 1" in (await reminders.heard(reminders.garcia))[-1]
+    for _ in range(2):
+        await reminders.tick()
+    told = [text for text in await reminders.heard(reminders.maria) if "15 minutos de retraso" in text]
+    assert len(told) == 1
+    assert "16:00" in told[0]

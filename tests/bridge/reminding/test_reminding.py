@@ -1,19 +1,17 @@
-"""bridge/reminding/ and the booking dialogue in the bridge: said once, when it is due, to whom it concerns."""
+"""bridge/reminding/: said once, when it is due, to whom it concerns."""
 
 import itertools
 from contextlib import suppress
-from datetime import UTC, datetime, time, timedelta
-from uuid import uuid4
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from appointments import booking_services as booking
 from appointments.quiet_hours import QuietHours
-from appointments.services import depart, start_representation
+from appointments.services import start_representation
 from bridge.appointment_facts import record_appointment
 from bridge.notifications import preferences
 from bridge.notifications.preferences import Preferences
 from bridge.storage.deliveries import deliveries
-from bridge.storage.reminding import dialogues
 from tests.bridge.clinic import GARCIA, LOPEZ, LUCIA
 from tests.bridge.mortality import Killed
 from tests.bridge.reminding.reminders import MARIA, MONDAY, TUESDAY_10, Reminders
@@ -39,24 +37,6 @@ async def test_reminders_come_when_they_are_due_and_once(reminders: Reminders) -
     assert "Faltan 24 horas" in seen[0]
     assert "Faltan 2 horas" in seen[1]
     assert "Faltan 10 minutos" in seen[2]
-
-
-async def test_the_professional_hears_of_bookings_and_of_her_day(reminders: Reminders) -> None:
-    """Alerts on what others did, and in the morning who comes."""
-    clock = reminders.clinic.clock
-    one = await reminders.book()
-    await reminders.tick()
-    clock.at = datetime(2026, 3, 3, 6, 29, tzinfo=UTC)
-    await reminders.tick()
-    booked = (await reminders.heard(reminders.garcia))[-1]
-    assert f"Cita reservada: martes 3 de marzo, 10:00 — {MARIA}" in booked
-    clock.at += timedelta(minutes=1)
-    for _ in range(2):
-        await reminders.tick()
-    heard = await reminders.heard(reminders.garcia)
-    assert heard[-1] == f"Sus citas de hoy: 1\n10:00 — {MARIA}"
-    assert heard[-2] == booked
-    assert one.professional == GARCIA
 
 
 async def test_what_was_moved_or_cancelled_is_not_reminded_of(reminders: Reminders) -> None:
@@ -105,76 +85,6 @@ async def test_after_a_long_sleep_the_last_reminder_speaks_or_none(reminders: Re
     assert len(said) == 1
     assert "10:20" in said[0]
     assert "Faltan 10 minutos" in said[0]
-
-
-async def test_a_visit_is_booked_in_the_chat_and_moved_and_cancelled_by_its_reminder(
-    reminders: Reminders,
-) -> None:
-    """!cita, a number; the reminder is answered with a time, a number, and at last with a cancellation."""
-    clock = reminders.clinic.clock
-    offered = await reminders.say("!cita mañana a las 12")
-    assert "1. martes 3 de marzo, 12:00" in offered
-    assert "reservada" in await reminders.say("1")
-    await reminders.tick()
-    clock.at = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
-    await reminders.tick()
-    reminder = await reminders.last_event()
-    answering = {"m.relates_to": {"m.in_reply_to": {"event_id": reminder}}}
-    assert "1. martes 3 de marzo, 16:00" in await reminders.say("hoy a las 16", **answering)
-    assert "Cita cambiada" in await reminders.say("1")
-    assert [one.start for one in await reminders.visits()] == [datetime(2026, 3, 3, 15, 0, tzinfo=UTC)]
-    assert "No se puede deshacer" in await reminders.say("3", **answering)
-    assert "Cita cancelada" in await reminders.say("sí")
-    assert [one.status for one in await reminders.visits()] == ["cancelled"]
-
-
-async def test_reactions_choose_but_cancel_nothing(reminders: Reminders) -> None:
-    """1️⃣ books; ❌ on the reminder asks, and another reaction is not enough, since reactions are not encrypted."""
-    clinic, room = reminders.clinic, reminders.rooms[MARIA]
-
-    async def react(key: str) -> str:
-        relation = {"rel_type": "m.annotation", "event_id": await reminders.last_event(), "key": key}
-        await clinic.homeserver.send_event(
-            user_id=MARIA,
-            device_id="D",
-            room_id=room,
-            event_type="m.reaction",
-            txn_id=uuid4().hex,
-            content={"m.relates_to": relation},
-        )
-        return (await reminders.heard(reminders.maria))[-1]
-
-    await reminders.say("!cita mañana a las 12")
-    assert "reservada" in await react("1️⃣")
-    await reminders.tick()
-    clinic.clock.at = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
-    await reminders.tick()
-    assert "No se puede deshacer" in await react("❌")
-    assert "escríbalo" in await react("✅")
-    assert [one.status for one in await reminders.visits()] == ["booked"]
-
-
-async def test_a_delay_reaches_who_waits_today(reminders: Reminders) -> None:
-    """Once for one message; tomorrow's patients hear nothing."""
-    await reminders.book(datetime(2026, 3, 2, 15, 0, tzinfo=UTC))
-    await reminders.book(TUESDAY_10)
-    await reminders.tick()
-    await reminders.garcia.say(reminders.rooms[GARCIA], "voy con 15 minutos de retraso")
-    assert "a las que afecta: 1" in (await reminders.heard(reminders.garcia))[-1]
-    for _ in range(2):
-        await reminders.tick()
-    told = [text for text in await reminders.heard(reminders.maria) if "15 minutos de retraso" in text]
-    assert len(told) == 1
-    assert "16:00" in told[0]
-
-
-async def test_what_is_kept_of_a_dialogue_is_sealed(reminders: Reminders) -> None:
-    """Neither times nor people can be read in the database."""
-    await reminders.say("!cita")
-    (row,) = await reminders.clinic.rows(dialogues)
-    assert row.person == MARIA
-    assert GARCIA.encode() not in row.sealed
-    assert b"2026" not in row.sealed
 
 
 async def test_who_has_no_chat_of_her_own_is_told_nothing_there(reminders: Reminders) -> None:
@@ -263,48 +173,3 @@ async def test_wherever_a_process_dies_each_thing_is_said_once(reminders: Remind
     assert (await reminders.heard(reminders.maria)).count("CONFIRMED") == dies_at
     alerts = [text for text in await reminders.heard(reminders.garcia) if "Cita reservada" in text]
     assert len(alerts) == len(set(alerts)) == dies_at
-
-
-async def test_what_was_chosen_from_can_not_be_chosen_from_again(reminders: Reminders) -> None:
-    """After a booking a number books nothing more; after "no" an "ok" cancels nothing."""
-    await reminders.say("!cita")
-    await reminders.say("1")
-    (booked,) = await reminders.visits()
-    await reminders.say("2")
-    assert await reminders.visits() == [booked]
-    await reminders.say("!cita cancelar")
-    for answer in ("no", "vale", "ok"):
-        await reminders.say(answer)
-    assert [one.status for one in await reminders.visits()] == ["booked"]
-
-
-async def test_who_has_left_hears_no_day(reminders: Reminders) -> None:
-    """A professional who left is told no names of patients any more."""
-    await reminders.book()
-    async with reminders.clinic.database.write() as connection:
-        await depart(connection, professional=GARCIA, now=reminders.clinic.clock())
-    heard = len(await reminders.heard(reminders.garcia))
-    reminders.clinic.clock.at = TUESDAY_10 - timedelta(hours=2, minutes=20)
-    await reminders.tick()
-    assert not any(
-        "María" in one or MARIA in one for one in (await reminders.heard(reminders.garcia))[heard:]
-    )
-
-
-async def test_a_day_that_is_told_late_is_what_is_left_of_it(reminders: Reminders) -> None:
-    """The homeserver was down all morning: at noon she hears who still comes, once."""
-    clinic, homeserver = reminders.clinic, reminders.clinic.homeserver
-    await reminders.book()
-    await reminders.book(TUESDAY_10 + timedelta(hours=4))
-    await reminders.tick()
-    clinic.clock.at = TUESDAY_10 - timedelta(hours=2, minutes=30)
-    reminders.down("send_event")
-    await reminders.tick()
-    homeserver.before = works
-    clinic.clock.at = TUESDAY_10 + timedelta(hours=2)
-    for _ in range(3):
-        await clinic.main.outbox.deliver_waiting()
-        await reminders.tick()
-        clinic.clock.pass_by(minutes=1)
-    told = [text for text in await reminders.heard(reminders.garcia) if "Sus citas de hoy" in text]
-    assert told == [f"Sus citas de hoy: 1\n14:00 — {MARIA}"]
