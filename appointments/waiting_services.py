@@ -50,14 +50,15 @@ async def waiting_of(
 
 async def wait_no_longer(
     connection: AsyncConnection, *, appointment_id: str, by: str, now: datetime, record: Record
-) -> None:
-    """Wait no longer, and give back what is kept. May be repeated. Raises NoAppointmentError."""
+) -> Appointment:
+    """Wait no longer, and give back what is kept: the appointment. May be repeated. Raises NoAppointmentError."""
     stored, known = await locked_appointment(connection, appointment_id)
     await require_allowed_on(connection, known, person=by, action="cancel", now=now)
     await waiting.leave(connection, appointment_id)
     for hold in await waiting.offers_for(connection, appointment_id):
         if hold.status == "proposed":
             await offers.pass_on(connection, stored, hold, by=by, now=now, record=record)
+    return known
 
 
 async def accept_offer(
@@ -94,12 +95,13 @@ async def decline_offer(
     now: datetime,
     record: Record,
     offer_id: str | None = None,
-) -> None:
-    """Give back the time that is kept, and go on waiting. Raises NoOfferError, NoAppointmentError."""
+) -> Appointment:
+    """Give back the time that is kept; the appointment goes on waiting. Raises NoOfferError, NoAppointmentError."""
     stored, known = await locked_appointment(connection, appointment_id)
     await require_allowed_on(connection, known, person=by, action="cancel", now=now)
     offer = await _require_offer(connection, appointment_id, offer_id, now=now)
     await offers.pass_on(connection, stored, offer, by=by, now=now, record=record)
+    return known
 
 
 async def lapsed_offers(connection: AsyncConnection, *, now: datetime) -> Sequence[Appointment]:

@@ -12,7 +12,8 @@ from appointments.intervals import Interval
 from bots.booking_dialogue import Action, Step, chosen
 from bots.booking_ports import Booked, BookingDesk
 from bots.booking_talk import Talk, about, ask, done, numbered, offering, refused, visit_data, wanted_span
-from bots.booking_waiting import answer_waiting, asks_for_earlier
+from bots.booking_verbs import carry_out
+from bots.booking_waiting import asks_for_earlier, waits
 from bots.commands import LISTING, plain
 from bots.i18n import Language
 from bots.replies import Asker, Reply, Turn
@@ -161,37 +162,12 @@ class Booking:
         person = talk.asker.user_id
         if step.do == "offer":
             return await self._offer(talk, step)
-        if step.do == "book" and step.start is not None:
-            booked = await self._desk.book(
-                person,
-                operation_id=talk.turn.event_id,
-                professional=step.professional,
-                patient=step.patient,
-                start=step.start,
-            )
-            return done(talk, "booked", booked)
-        if step.do in ("wait", "wait-no-longer", "accept", "decline"):
-            return await answer_waiting(self._desk, talk, step)
-        return (
-            Reply("ok", talk.say("kept")) if step.appointment_id is None else await self._change(talk, step)
-        )
-
-    async def _change(self, talk: Talk, step: Step) -> Reply:
-        person, known = talk.asker.user_id, str(step.appointment_id)
-        if step.do == "move" and step.start is not None:
-            moved = await self._desk.move(
-                person, appointment_id=known, version=step.version, start=step.start
-            )
-            return done(talk, "moved", moved)
         if step.do == "ask-cancel":
-            return self._ask_cancel(talk, await self._desk.visit(person, known))
-        if step.do == "cancel":
-            cancelled = await self._desk.cancel(person, appointment_id=known, version=step.version)
-            return done(talk, "cancelled", cancelled)
-        if step.do == "confirm":
-            confirmed = await self._desk.confirm(person, appointment_id=known, version=step.version)
-            return done(talk, "confirmed", confirmed)
-        return Reply("ok", talk.say("kept"))
+            return self._ask_cancel(talk, await self._desk.visit(person, step.appointment_id or ""))
+        outcome = await carry_out(self._desk, step, person=person, operation_id=talk.turn.event_id)
+        if outcome is None:
+            return Reply("ok", talk.say("kept"))
+        return waits(talk, outcome) if outcome.became == "waits" else done(talk, outcome)
 
     def _ask_cancel(self, talk: Talk, visit: Booked) -> Reply:
         text = talk.say("really-cancel", time=talk.time(visit.start), who=visit.label)

@@ -18,6 +18,7 @@ from appointments.errors import (
 from appointments.intervals import Interval
 from bots.booking_dialogue import LASTS, Action, Dialogue, Step
 from bots.booking_ports import Bookable, Booked, Offer
+from bots.booking_verbs import Outcome
 from bots.i18n import Language, translate
 from bots.replies import Asker, Reply, Turn
 from bots.rpc import Status
@@ -124,9 +125,10 @@ def refused(language: Language, error: CareError) -> Reply:
             return Reply("not-found", translate(language, "booking.gone"))
 
 
-def done(talk: Talk, key: str, visit: Booked) -> Reply:
+def done(talk: Talk, outcome: Outcome) -> Reply:
     """What became of an appointment."""
-    text = talk.say(key, time=talk.time(visit.start), who=visit.label)
+    visit = outcome.visit
+    text = talk.say(outcome.became, time=talk.time(visit.start), who=visit.label)
     return Reply("ok", text, {"appointment": visit_data(visit)})
 
 

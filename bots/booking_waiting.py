@@ -1,9 +1,8 @@
-"""The waiting list in the chat: asking for an earlier time, and answering one that is kept."""
+"""The waiting list in the chat: asking for an earlier time, and what is said to who waits."""
 
 from bots import reminders as words
-from bots.booking_dialogue import Step
-from bots.booking_ports import BookingDesk, Waits
-from bots.booking_talk import Talk, about, ask, done, offer_dialogue
+from bots.booking_talk import Talk, about, ask, offer_dialogue
+from bots.booking_verbs import Outcome
 from bots.replies import Reply
 
 _ASKING = frozenset(
@@ -20,26 +19,12 @@ def asks_for_earlier(words_said: str) -> bool:
     return words_said in _ASKING or (first in _ASKING and last.isdecimal())
 
 
-async def answer_waiting(desk: BookingDesk, talk: Talk, step: Step) -> Reply:
-    """What came of `wait`, `wait-no-longer`, `accept` or `decline`. Raises what the desk raises."""
-    person, known = talk.asker.user_id, str(step.appointment_id)
-    if step.do == "wait":
-        return _waits(talk, await desk.wait(person, known))
-    if step.do == "wait-no-longer":
-        return done(talk, "waits-no-longer", await desk.wait_no_longer(person, known))
-    if step.do == "accept":
-        return done(
-            talk, "moved", await desk.accept_offer(person, appointment_id=known, offer_id=step.offer_id)
-        )
-    declined = await desk.decline_offer(person, appointment_id=known, offer_id=step.offer_id)
-    return done(talk, "declined", declined)
-
-
-def _waits(talk: Talk, waits: Waits) -> Reply:
-    visit = waits.visit
-    if waits.offer is not None:
+def waits(talk: Talk, outcome: Outcome) -> Reply:
+    """What to say to who waits now: an earlier time that is kept already, or that she is told of one."""
+    visit, offer = outcome.visit, outcome.offer
+    if offer is not None:
         reader = words.Reader(talk.asker.user_id, talk.language, talk.asker.zone)
-        text = words.offer(visit, waits.offer, reader=reader)
-        return Reply("ok", text, dialogue=offer_dialogue(visit, waits.offer))
+        text = words.offer(visit, offer, reader=reader)
+        return Reply("ok", text, dialogue=offer_dialogue(visit, offer))
     text = talk.say("waits", time=talk.time(visit.start), who=visit.label)
     return ask(talk, [about(visit, "keep"), about(visit, "wait-no-longer")], text)

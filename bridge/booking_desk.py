@@ -2,7 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
+from functools import partial
+from typing import Protocol
 from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments import booking_services as booking
 from appointments import waiting_services as waiting
@@ -14,6 +18,7 @@ from appointments.errors import VersionChangedError
 from appointments.intervals import Interval
 from appointments.listing import appointments_of
 from appointments.locking import locked_appointment
+from appointments.offers import Record
 from appointments.sealing import Sealer
 from appointments.storage import schedules
 from bots.booking_ports import Bookable, Booked, Waits
@@ -29,6 +34,15 @@ from bridge.reminding.notices import note_confirmed
 
 _TO_COME: tuple[Status, ...] = ("booked",)
 _STILL_WAITING = timedelta(hours=1)
+
+
+class _Change(Protocol):
+    """A use case of one appointment."""
+
+    async def __call__(
+        self, connection: AsyncConnection, *, by: str, now: datetime, record: Record
+    ) -> Appointment:
+        """Change it: as it is afterwards."""
 
 
 class BookingDesk:
@@ -117,30 +131,13 @@ class BookingDesk:
 
     async def move(self, person: str, *, appointment_id: str, version: int | None, start: datetime) -> Booked:
         """Move it."""
-        async with self._database.write() as connection:
-            moved = await booking.move(
-                connection,
-                appointment_id=appointment_id,
-                start=start,
-                by=person,
-                version=version,
-                now=self._now(),
-                record=record_appointment,
-            )
-        return await self._shown(moved, person)
+        move = partial(booking.move, appointment_id=appointment_id, version=version, start=start)
+        return await self._changed(person, move)
 
     async def cancel(self, person: str, *, appointment_id: str, version: int | None) -> Booked:
         """Cancel it."""
-        async with self._database.write() as connection:
-            cancelled = await booking.cancel(
-                connection,
-                appointment_id=appointment_id,
-                by=person,
-                version=version,
-                now=self._now(),
-                record=record_appointment,
-            )
-        return await self._shown(cancelled, person)
+        cancel = partial(booking.cancel, appointment_id=appointment_id, version=version)
+        return await self._changed(person, cancel)
 
     async def confirm(self, person: str, *, appointment_id: str, version: int | None) -> Booked:
         """The fact `appointment.confirmed`, which the professional is told: the person says that she comes."""
@@ -175,41 +172,17 @@ class BookingDesk:
 
     async def wait_no_longer(self, person: str, appointment_id: str) -> Booked:
         """Wait no longer."""
-        async with self._database.write() as connection:
-            await waiting.wait_no_longer(
-                connection,
-                appointment_id=appointment_id,
-                by=person,
-                now=self._now(),
-                record=record_appointment,
-            )
-        return await self.visit(person, appointment_id)
+        return await self._changed(person, partial(waiting.wait_no_longer, appointment_id=appointment_id))
 
     async def accept_offer(self, person: str, *, appointment_id: str, offer_id: str | None) -> Booked:
         """Move it to the earlier time."""
-        async with self._database.write() as connection:
-            moved = await waiting.accept_offer(
-                connection,
-                appointment_id=appointment_id,
-                offer_id=offer_id,
-                by=person,
-                now=self._now(),
-                record=record_appointment,
-            )
-        return await self._shown(moved, person)
+        accept = partial(waiting.accept_offer, appointment_id=appointment_id, offer_id=offer_id)
+        return await self._changed(person, accept)
 
     async def decline_offer(self, person: str, *, appointment_id: str, offer_id: str | None) -> Booked:
         """Give the earlier time back."""
-        async with self._database.write() as connection:
-            await waiting.decline_offer(
-                connection,
-                appointment_id=appointment_id,
-                offer_id=offer_id,
-                by=person,
-                now=self._now(),
-                record=record_appointment,
-            )
-        return await self.visit(person, appointment_id)
+        decline = partial(waiting.decline_offer, appointment_id=appointment_id, offer_id=offer_id)
+        return await self._changed(person, decline)
 
     async def announce_delay(self, person: str, *, operation_id: str, minutes: int) -> int:
         """Tell everybody whose visit with this professional is still to come today."""
@@ -236,6 +209,11 @@ class BookingDesk:
                     connection, one, operation_id=operation_id, minutes=minutes, sealer=self._sealer, now=now
                 )
         return len(awaited)
+
+    async def _changed(self, person: str, change: _Change) -> Booked:
+        async with self._database.write() as connection:
+            changed = await change(connection, by=person, now=self._now(), record=record_appointment)
+        return await self._shown(changed, person)
 
     async def _shown(self, found: Appointment, person: str) -> Booked:
         async with self._database.read() as connection:
