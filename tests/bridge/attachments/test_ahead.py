@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterable
 
+import aiohttp
 import pytest
 
 from bridge.attachments.ahead import Ahead
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.matrix.fake_media import FakeMedia
+from bridge.matrix.media import MediaClient
+from tests.bridge.matrix.stuck_homeserver import stuck_homeserver
 
 OWNER = "@portal_lucia:portal"
 PIECES = (b"a" * 1000, b"b" * 1000, b"c" * 1000, b"d" * 1000, b"e" * 10)
@@ -38,7 +41,7 @@ class SlowMedia(FakeMedia):
         return await super().upload(user_id=user_id, size=size, pieces=watched())
 
 
-async def given(media: FakeMedia, *pieces: bytes, size: int = len(FILE)) -> str | None:
+async def given(media: FakeMedia | MediaClient, *pieces: bytes, size: int = len(FILE)) -> str | None:
     """What comes of these pieces, when `size` bytes were expected."""
     async with asyncio.timeout(5), Ahead(media, owner=OWNER, size=size).opened() as ahead:
         for piece in pieces:
@@ -86,3 +89,11 @@ async def test_a_refusal_is_told() -> None:
     media = SlowMedia(breaks_after=1, error=MatrixError(status=413, errcode="M_TOO_LARGE", message=""))
     with pytest.raises(MatrixError):
         await given(media, *PIECES)
+
+
+async def test_a_homeserver_that_stops_reading_holds_nobody_up() -> None:
+    """When the client's patience is over, the rest of the file comes in all the same, to be sent anew."""
+    pieces = [bytes(1024 * 1024)] * 32  # more than the system's buffers take
+    async with asyncio.timeout(20), stuck_homeserver() as address, aiohttp.ClientSession() as http:
+        media = MediaClient(base_url=address, as_token="secret", http=http, patience_s=0.3)
+        assert await given(media, *pieces, size=len(b"".join(pieces))) is None
