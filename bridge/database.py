@@ -19,6 +19,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bridge import sqlite
+from bridge.prepared import PreparedStatements
 
 _SQLITE_PATIENCE_S = 30.0
 _SQLITE_RETRY_S = 0.005
@@ -64,6 +65,7 @@ class Database:
     async def open(self) -> None:
         """Make the engine. Connections are opened on first use."""
         self._engine = make_engine(self._url)
+        self._prepared = PreparedStatements(self._engine.dialect)
         if self.is_sqlite:
             self._writer = asyncio.Lock()
 
@@ -89,7 +91,7 @@ class Database:
         `synced=False` for what a power cut may undo as long as nothing was committed after it that it may not.
         """
         async with self._writer, self._connection(synced=synced) as connection:
-            if self.is_sqlite:
+            if isinstance(connection, sqlite.InlineConnection):
                 await _begin_immediate(connection)
             elif not synced:
                 await connection.execute(_DO_NOT_WAIT_FOR_THE_DISK)
@@ -113,7 +115,8 @@ class Database:
             idle.append(connection)
 
     async def _new_connection(self, *, synced: bool) -> AsyncConnection:
-        connection = await sqlite.InlineConnection(self._opened()).start()
+        connection = sqlite.InlineConnection(self._opened(), prepared=self._prepared)
+        await connection.start()
         if not synced:
             await connection.exec_driver_sql("PRAGMA synchronous=NORMAL")
         return connection
@@ -124,11 +127,11 @@ class Database:
         return self._engine
 
 
-async def _begin_immediate(connection: AsyncConnection) -> None:
+async def _begin_immediate(connection: sqlite.InlineConnection) -> None:
     deadline = time.monotonic() + _SQLITE_PATIENCE_S
     while True:
         try:
-            await connection.exec_driver_sql("BEGIN IMMEDIATE")
+            await connection.begin_immediate()
         except OperationalError as error:
             if not _is_busy(error) or time.monotonic() > deadline:
                 raise

@@ -6,15 +6,18 @@ the write lock without patience and tries again later.
 """
 
 import sqlite3
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 from sqlalchemy import URL, AsyncAdaptedQueuePool, CursorResult, Pool
 from sqlalchemy import Connection as SyncConnection
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.util import await_only
 from sqlalchemy.util.concurrency import in_greenlet
+
+from bridge.prepared import PreparedStatements, as_sqlalchemy_raises
 
 DRIVER = "sqlite+inline"
 
@@ -68,12 +71,20 @@ class InlineSQLiteDialect(SQLiteDialect_pysqlite):
 
 
 class InlineConnection(AsyncConnection):
-    """An AsyncConnection whose statements run without SQLAlchemy's greenlets, which cost more than they do."""
+    """An AsyncConnection whose statements run without SQLAlchemy's greenlets, which cost more than they do.
 
-    async def execute(
-        self, statement: Any, parameters: Any = None, *, execution_options: Any = None
-    ) -> CursorResult[Any]:
+    Those that are known as `prepared` run without most of the rest of it as well.
+    """
+
+    def __init__(self, engine: AsyncEngine, *, prepared: PreparedStatements) -> None:
+        super().__init__(engine)
+        self._prepared = prepared
+
+    async def execute(self, statement: Any, parameters: Any = None, *, execution_options: Any = None) -> Any:
         """As AsyncConnection's."""
+        prepared = None if execution_options else self._prepared.find(statement, parameters)
+        if prepared is not None:
+            return prepared.run(self._driver(), parameters)
         return self._inner().execute(statement, parameters, execution_options=execution_options)
 
     async def exec_driver_sql(
@@ -82,18 +93,33 @@ class InlineConnection(AsyncConnection):
         """As AsyncConnection's."""
         return self._inner().exec_driver_sql(statement, parameters, execution_options)
 
+    async def begin_immediate(self) -> None:
+        """Begin a write transaction. Raises OperationalError when another process writes."""
+        self._do(self._driver().execute, "BEGIN IMMEDIATE")
+
     async def commit(self) -> None:
         """As AsyncConnection's."""
-        self._inner().commit()
+        self._do(self._driver().commit)
+        self._inner().commit()  # ends what SQLAlchemy believes to have begun
 
     async def rollback(self) -> None:
         """As AsyncConnection's."""
+        self._do(self._driver().rollback)
         self._inner().rollback()
+
+    def _do(self, action: Callable[..., object], *arguments: str) -> None:
+        try:
+            action(*arguments)
+        except sqlite3.Error as error:
+            raise as_sqlalchemy_raises(error, " ".join(arguments)) from error
 
     def _inner(self) -> SyncConnection:
         if self.sync_connection is None:
             raise RuntimeError("the connection is not open")
         return self.sync_connection
+
+    def _driver(self) -> sqlite3.Connection:
+        return cast("sqlite3.Connection", self._inner().connection.dbapi_connection)
 
 
 def _seem_to_await() -> None:

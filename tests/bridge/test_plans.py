@@ -5,13 +5,15 @@ fails by that, all only gets slower with every message.
 """
 
 import re
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import pytest
-from sqlalchemy import Engine, event, text
+from sqlalchemy import text
 
+from bridge import sqlite
 from bridge.database import Database
 from bridge.notifications import ledger
 from tests.bridge.clinic import GARCIA, LUCIA, Clinic
@@ -24,18 +26,22 @@ _SCAN = re.compile(rf"SCAN {_GROWING}(?! USING (COVERING )?INDEX)|SEARCH {_GROWI
 
 
 @contextmanager
-def _collected() -> Iterator[dict[str, Any]]:
+def _collected(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     """The statements that are executed meanwhile, each with values that were bound."""
     found: dict[str, Any] = {}
 
-    def keep(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
-        found[statement] = parameters[0] if isinstance(parameters, list) else parameters
+    class Keeping(sqlite.Cursor):
+        def execute(self, sql: str, parameters: Any = ()) -> Self:
+            found[sql] = parameters
+            return super().execute(sql, parameters)
 
-    event.listen(Engine, "before_cursor_execute", keep)
-    try:
+        def executemany(self, sql: str, rows: Any) -> Self:
+            found[sql] = next(iter(rows))
+            return super().executemany(sql, rows)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite.Connection, "cursor", lambda self: sqlite3.Connection.cursor(self, Keeping))
         yield found
-    finally:
-        event.remove(Engine, "before_cursor_execute", keep)
 
 
 async def _plan(database: Database, statement: str, parameters: Any) -> list[str]:
@@ -45,9 +51,11 @@ async def _plan(database: Database, statement: str, parameters: Any) -> list[str
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-async def test_a_message_and_what_waits_are_found_by_indexes(clinic: Clinic) -> None:
+async def test_a_message_and_what_waits_are_found_by_indexes(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Sending, the echo, the history and the jobs that look for what waits read no growing table as a whole."""
-    with _collected() as statements:
+    with _collected(monkeypatch) as statements:
         for number in range(3):
             await clinic.main.messages.send(
                 sender=LUCIA,

@@ -1,0 +1,88 @@
+"""bridge/prepared.py: what runs again and again says the same as what SQLAlchemy runs."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from bridge.database import Database
+from bridge.prepared import Rows
+from bridge.storage.facts import facts
+
+AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+_INSERT = insert(facts)
+_INSERT_RETURNING = insert(facts).returning(facts.c.seq, facts.c.data)
+_OF_KIND = select(facts).where(facts.c.kind == bindparam("kind")).order_by(facts.c.seq)
+_OF_KINDS = select(facts.c.id).where(facts.c.kind.in_(bindparam("kinds", expanding=True)))
+_FIRST = select(facts.c.id, facts.c.at.label("moment")).order_by(facts.c.id).limit(1)
+_PLACE = (
+    update(facts).where(facts.c.id == bindparam("one")).values(kind="placed", placed_at=bindparam("when"))
+)
+_PLACE_RETURNING = _PLACE.returning(facts.c.id, facts.c.placed_at)
+_DELETE = delete(facts).where(facts.c.id == bindparam("one"))
+
+
+def fact(name: str, *, kind: str = "k") -> dict[str, Any]:
+    """A row of facts."""
+    return {"id": name, "kind": kind, "subject": "s", "at": AT, "data": {"ñ": [1, None]}}
+
+
+async def test_rows_are_the_same_each_time(database: Database) -> None:
+    """Times are aware, JSON is read, columns have their names, whether a statement runs first or again."""
+    async with database.write() as connection:
+        await connection.execute(_INSERT, [fact("a"), fact("b")])
+        await connection.execute(_INSERT, [fact("c"), fact("d", kind="other")])
+        seen = [(await connection.execute(_OF_KIND, {"kind": "k"})).all() for _ in range(3)]
+        assert [[row.id for row in rows] for rows in seen] == [["a", "b", "c"]] * 3
+        assert seen[0] == seen[1] == seen[2]
+        assert (seen[2][0].at, seen[2][0].data, seen[2][0].placed_at) == (AT, {"ñ": [1, None]}, None)
+        for _ in range(3):
+            row = (await connection.execute(_FIRST)).one()
+            assert (row.id, row.moment) == ("a", AT)
+            assert (await connection.execute(_OF_KIND, {"kind": "?"})).first() is None
+            assert set(await connection.scalars(_OF_KINDS, {"kinds": ["k", "other"]})) == {*"abcd"}
+
+
+async def test_changes_are_counted_and_returned(database: Database) -> None:
+    """`rowcount` and RETURNING work for the first run and the others; a statement's own values are bound."""
+    async with database.write() as connection:
+        for number in range(3):
+            row = (await connection.execute(_INSERT_RETURNING, fact(f"f{number}"))).one()
+            assert row.data == {"ñ": [1, None]}
+            assert (await connection.execute(_PLACE, {"one": f"f{number}", "when": AT})).rowcount == 1
+            assert (await connection.execute(_PLACE, {"one": "none", "when": AT})).rowcount == 0
+            placed = await connection.execute(_PLACE_RETURNING, {"one": f"f{number}", "when": None})
+            assert placed.one() == (f"f{number}", None)
+        assert len((await connection.execute(_OF_KIND, {"kind": "placed"})).all()) == 3
+        await connection.execute(_DELETE, [{"one": "f0"}, {"one": "f1"}])
+        assert (await connection.execute(_DELETE, {"one": "f1"})).rowcount == 0
+        assert (await connection.execute(_DELETE, {"one": "f2"})).rowcount == 1
+
+
+async def test_a_refusal_is_the_same_each_time(database: Database) -> None:
+    """A broken constraint raises IntegrityError, and its transaction leaves nothing."""
+    async with database.write() as connection:
+        await connection.execute(_INSERT, fact("there"))
+
+    async def insert_both(name: str) -> None:
+        async with database.write() as connection:
+            await connection.execute(_INSERT, fact(name))
+            await connection.execute(_INSERT, fact("there"))
+
+    for number in range(3):
+        with pytest.raises(IntegrityError):
+            await insert_both(f"new{number}")
+    async with database.read() as connection:
+        assert len((await connection.execute(_OF_KIND, {"kind": "k"})).all()) == 1
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_what_runs_again_passes_sqlalchemy_by(database: Database) -> None:
+    """On SQLite; but not what SQLAlchemy makes anew each time."""
+    async with database.read() as connection:
+        again = [isinstance(await connection.execute(_OF_KIND, {"kind": "k"}), Rows) for _ in range(3)]
+        listed = [isinstance(await connection.execute(_OF_KINDS, {"kinds": ["k"]}), Rows) for _ in range(3)]
+    assert again == [False, True, True]
+    assert listed == [False, False, False]
