@@ -1,6 +1,6 @@
 """Statements that are built once and run again and again: compiled once, then handed straight to SQLite's driver.
 
-A statement of ours takes SQLite some ten microseconds, and what SQLAlchemy does around each takes three times that
+A statement of ours takes SQLite a few microseconds, and what SQLAlchemy does around each takes several times that
 (ADR 3 has the numbers). What is bound and what is read passes the same types as there, and the driver's errors become
 the same exceptions.
 """
