@@ -18,7 +18,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
-from bridge import dialogues, idempotency, inbox, receipts, sessions
+from bridge import dialogues, idempotency, inbox, receipts, refused_sends, sessions
 from bridge.app import Platform, opened
 from bridge.attachments import store as attachments
 from bridge.bookings import pass_on_lapsed
@@ -36,7 +36,6 @@ from bridge.notifications.push_gateway import PushGateway
 from bridge.openid.https import other_servers_session
 from bridge.openid.opening import openid_verifier
 from bridge.policy import policy_routes
-from bridge.reminding import chat
 from bridge.reminding.opening import reminding_jobs
 from bridge.scheduler import Job, Scheduler
 from bridge.settings import Settings
@@ -191,7 +190,7 @@ def _jobs_of_scheduler(platform: Platform, *, registry: CollectorRegistry) -> li
             await ledger.prune(connection, now=now)
             await attachments.prune(connection, now=now)
             await receipts.prune(connection, now=now)
-            await chat.prune(connection, now=now)
+            await refused_sends.prune(connection, now=now)
 
     async def lapse_offers() -> None:
         await pass_on_lapsed(platform.database, now=platform.now())

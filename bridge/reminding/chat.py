@@ -7,10 +7,9 @@ try took in and did not get as far as encrypting is set aside, and the next one 
 
 import asyncio
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, literal, select, update
+from sqlalchemy import bindparam, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.booking import Appointment
@@ -41,7 +40,6 @@ from bridge.storage.sends import DELIVERY_PREFIX, sends
 
 APPOINTMENT_EVENT = "es.videoconsulta.appointment"
 _ASIDE = "aside:"
-_ASIDE_KEPT = timedelta(days=1)
 # The row stays, under a name that nothing else has: whoever still holds it finds that it must not go out.
 _SET_ASIDE = (
     update(sends)
@@ -159,12 +157,6 @@ class ChatSender:
         send_id = DELIVERY_PREFIX + delivery.id
         async with self._database.write() as connection:
             await connection.execute(_SET_ASIDE, {"sends": [send_id, send_id + EVENT_SUFFIX]})
-
-
-async def prune(connection: AsyncConnection, *, now: datetime) -> None:
-    """Forget what was set aside, which nobody holds any more."""
-    is_aside = sends.c.id.between(_ASIDE, _ASIDE + "~")  # a range, which the index of ids serves
-    await connection.execute(delete(sends).where(is_aside, sends.c.accepted_at <= now - _ASIDE_KEPT))
 
 
 def _messages(delivery: Claimed, said: _Said) -> list[tuple[str, str, dict[str, Any]]]:

@@ -48,3 +48,5 @@ Index(
     sqlite_where=IS_WAITING,
     postgresql_where=IS_WAITING,
 )
+IS_REFUSED = sends.c.state == literal_column("'refused'")
+Index("ix_sends_refused", sends.c.accepted_at, sqlite_where=IS_REFUSED, postgresql_where=IS_REFUSED)

@@ -1,10 +1,17 @@
 """bridge/outbox.py: what is refused for good is dropped, everything else waits, and neither blocks another room."""
 
-import pytest
+from datetime import timedelta
 
+import pytest
+from sqlalchemy import update
+
+from bridge import idempotency
 from bridge.errors import HomeserverUnavailableError, MessageRefusedError
 from bridge.matrix.errors import MatrixError
 from bridge.matrix.fake import Call
+from bridge.refused_sends import KEPT, prune
+from bridge.storage.e2ee import outbound_sessions
+from bridge.storage.sends import sends
 from tests.bridge.clinic import JUAN, LUCIA, Clinic
 from tests.bridge.outbox.sending import BUSY, accept, open_room, row_of, send
 from tests.bridge.trouble import UNREACHABLE, failing, works
@@ -102,3 +109,43 @@ async def test_one_rooms_trouble_does_not_stop_the_others(clinic: Clinic, room: 
         await clinic.main.outbox.deliver_waiting()
         clinic.homeserver.before = works
     assert await clinic.texts(other, reader=JUAN) == ["homeserver", "keys"]
+
+
+async def prune_after(clinic: Clinic, days: int) -> int:
+    """How many messages are forgotten so long from now."""
+    async with clinic.database.write() as connection:
+        return await prune(connection, now=clinic.clock() + timedelta(days=days))
+
+
+async def test_a_refused_message_is_forgotten_in_time(clinic: Clinic, room: str) -> None:
+    """Not while whoever repeats the request could send it after all; what waits and what was sent stays."""
+    sent = await accept(clinic, room, "cero")
+    await clinic.main.outbox.deliver(**sent)
+    clinic.homeserver.before = failing(GONE, "send_event")
+    refused = await accept(clinic, room, "uno")
+    with pytest.raises(MessageRefusedError):
+        await clinic.main.outbox.deliver(**refused)
+    waiting = await accept(clinic, room, "dos")
+    await rotate(clinic)
+    assert KEPT > idempotency.KEPT
+    assert [await prune_after(clinic, days) for days in (29, 30, 31)] == [0, 1, 0]
+    assert [row.id for row in await clinic.rows(sends)] == [sent["send_id"], waiting["send_id"]]
+    with pytest.raises(MessageRefusedError):
+        await clinic.main.outbox.deliver(**refused)
+
+
+async def test_an_index_of_a_session_that_encrypts_stays_taken(clinic: Clinic, room: str) -> None:
+    """Even when its message was refused: no other may be encrypted with it, says the database."""
+    clinic.homeserver.before = failing(GONE, "send_event")
+    refused = await accept(clinic, room, "uno")
+    with pytest.raises(MessageRefusedError):
+        await clinic.main.outbox.deliver(**refused)
+    assert await prune_after(clinic, 31) == 0
+    await rotate(clinic)
+    assert await prune_after(clinic, 31) == 1
+
+
+async def rotate(clinic: Clinic) -> None:
+    """No session of now encrypts any more."""
+    async with clinic.database.write() as connection:
+        await connection.execute(update(outbound_sessions).values(is_current=False))
