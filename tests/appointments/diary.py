@@ -11,9 +11,9 @@ from appointments.booking import Appointment
 from appointments.events import AppointmentChanged
 from appointments.schedule_services import put_schedule
 from appointments.schedules import Hours, Schedule, VisitType
-from appointments.services import start_care
 from appointments.slots import Slot
 from bridge.database import Database
+from tests.appointments.relationships import enter_care
 
 GARCIA, LOPEZ = "@garcia:h", "@lopez:h"
 MARIA, PEDRO, ANA = "@maria:p", "@pedro:p", "@ana:p"
@@ -75,15 +75,8 @@ class Diary:
         """From now on."""
         async with self.database.write() as connection:
             for patient in patients:
-                await start_care(
-                    connection,
-                    patient=patient,
-                    professional=professional,
-                    role="gp",
-                    starts=self.now - DAY,
-                    ends=ends,
-                    reason_sealed=None,
-                    now=self.now,
+                await enter_care(
+                    connection, patient, professional, now=self.now, starts=self.now - DAY, ends=ends
                 )
 
     async def slots(self, **asked: Any) -> list[Slot]:

@@ -19,10 +19,9 @@ from appointments.services import (
     end_care,
     end_representation,
     list_representations,
-    start_care,
-    start_representation,
 )
 from bridge.database import Database
+from tests.appointments.relationships import enter_care, enter_representation
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -41,16 +40,7 @@ async def cares(
 ) -> None:
     """Enter care."""
     async with database.write() as connection:
-        await start_care(
-            connection,
-            patient=patient,
-            professional=professional,
-            role="gp",
-            starts=starts,
-            ends=ends,
-            reason_sealed=None,
-            now=now,
-        )
+        await enter_care(connection, patient, professional, now=now, starts=starts, ends=ends)
 
 
 async def acts(
@@ -64,15 +54,8 @@ async def acts(
 ) -> None:
     """Enter a representation."""
     async with database.write() as connection:
-        await start_representation(
-            connection,
-            patient=patient,
-            representative=representative,
-            scopes=frozenset(scopes),
-            starts=starts,
-            ends=ends,
-            reason_sealed=None,
-            now=NOW,
+        await enter_representation(
+            connection, patient, representative, *scopes, now=NOW, starts=starts, ends=ends
         )
 
 

@@ -19,7 +19,7 @@ from appointments.errors import (
 )
 from appointments.listing import appointments_of
 from appointments.schedules import Schedule
-from appointments.services import depart, end_care, start_representation
+from appointments.services import depart, end_care
 from appointments.storage import appointments as table
 from appointments.storage.schema import metadata
 from bridge.database import Database
@@ -38,6 +38,7 @@ from tests.appointments.diary import (
     schedule,
     visit,
 )
+from tests.appointments.relationships import enter_representation
 
 NINE = NOW + HOUR
 TWENTY = 20 * MINUTE
@@ -190,16 +191,7 @@ async def test_a_representative_acts_in_appointments_only_with_that_scope(diary:
     """She books, sees and moves for the patient; who represents in messages alone does none of it."""
     async with diary.database.write() as connection:
         for who, scope in ((ANA, "appointments"), (PEDRO, "messages")):
-            await start_representation(
-                connection,
-                patient=MARIA,
-                representative=who,
-                scopes=frozenset({scope}),
-                starts=NOW - DAY,
-                ends=None,
-                reason_sealed=None,
-                now=NOW,
-            )
+            await enter_representation(connection, MARIA, who, scope, now=NOW, starts=NOW - DAY)
     booked = await diary.book(NINE, booked_by=ANA)
     assert (booked.patient, booked.booked_by) == (MARIA, ANA)
     assert (await diary.move(booked, NINE + HOUR, by=ANA)).start == NINE + HOUR

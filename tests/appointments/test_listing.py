@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy.event import listen
 
 from appointments.listing import appointments_of, page_of, page_of_anybody
-from appointments.services import start_representation
 from appointments.storage.appointments import Place, Wanted
 from bridge.database import Database
 from tests.appointments.diary import ANA, DAY, GARCIA, HOUR, MARIA, MINUTE, NOW, PEDRO, Diary
+from tests.appointments.relationships import enter_representation
 
 NINE = NOW + HOUR
 Between = Callable[[], Awaitable[object]]
@@ -50,16 +50,7 @@ async def test_all_pages_are_the_list(diary: Diary, person: str | None, limit: i
     for number in range(3):
         await diary.book(NINE + number * HOUR, patient=MARIA, professional=PEDRO, name=f"b{number}")
     async with diary.database.write() as connection:
-        await start_representation(
-            connection,
-            patient=MARIA,
-            representative=ANA,
-            scopes=frozenset({"appointments"}),
-            starts=NOW,
-            ends=None,
-            reason_sealed=None,
-            now=NOW,
-        )
+        await enter_representation(connection, MARIA, ANA, "appointments", now=NOW)
     if person is None:
         assert len(await walk(diary, None, limit=limit, patient=MARIA)) == 7
         assert len(await walk(diary, None, limit=limit, patient=MARIA, professional=PEDRO)) == 3

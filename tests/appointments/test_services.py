@@ -7,8 +7,9 @@ import pytest
 from appointments.access import require_speaker, standings_of
 from appointments.errors import EmptyCarePeriodError, NotInCareTeamError
 from appointments.events import CareChanged, CareEnded, CareStarted
-from appointments.services import end_care, list_care, start_care
+from appointments.services import end_care, list_care
 from bridge.database import Database
+from tests.appointments.relationships import enter_care
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -18,16 +19,7 @@ MARIA, PEDRO, GARCIA, LOPEZ = "@maria:p", "@pedro:p", "@garcia:h", "@lopez:h"
 async def start(database: Database, *, patient=MARIA, professional=GARCIA, starts=NOW, ends=None, now=NOW):
     """Enter care, by default of María by García."""
     async with database.write() as connection:
-        return await start_care(
-            connection,
-            patient=patient,
-            professional=professional,
-            role="gp",
-            starts=starts,
-            ends=ends,
-            reason_sealed=None,
-            now=now,
-        )
+        return await enter_care(connection, patient, professional, now=now, starts=starts, ends=ends)
 
 
 async def end(database: Database, *, now: datetime) -> CareEnded | None:

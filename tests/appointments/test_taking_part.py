@@ -6,10 +6,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from appointments.access import roles_of
-from appointments.services import depart, start_care, start_representation
+from appointments.services import depart
 from appointments.storage.schema import metadata
 from appointments.storage.taking_part import taking_part
 from bridge.database import Database
+from tests.appointments.relationships import enter_care, enter_representation
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 PEOPLE = ("@a:p", "@b:p", "@c:h", "@d:h")
@@ -34,26 +35,18 @@ async def test_it_agrees_with_the_roles(database: Database, cares, acts, left) -
         for table in ("care_relationships", "representations", "departures"):
             await connection.execute(metadata.tables[table].delete())
         for (patient, professional), starts, until in cares:
-            await start_care(
-                connection,
-                patient=patient,
-                professional=professional,
-                role="gp",
-                starts=starts,
-                ends=until,
-                reason_sealed=None,
-                now=NOW - timedelta(hours=3),
+            await enter_care(
+                connection, patient, professional, now=NOW - timedelta(hours=3), starts=starts, ends=until
             )
         for (patient, representative), starts, until in acts:
-            await start_representation(
+            await enter_representation(
                 connection,
-                patient=patient,
-                representative=representative,
-                scopes=frozenset({"messages"}),
+                patient,
+                representative,
+                "messages",
+                now=NOW - timedelta(hours=3),
                 starts=starts,
                 ends=until,
-                reason_sealed=None,
-                now=NOW - timedelta(hours=3),
             )
         if left is not None:
             await depart(connection, professional=left, now=NOW - timedelta(minutes=1))

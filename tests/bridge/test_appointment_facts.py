@@ -8,10 +8,10 @@ from sqlalchemy import select
 from appointments.booking import Appointment
 from appointments.events import AppointmentChanged
 from appointments.intervals import Interval
-from appointments.services import start_representation
 from bridge.appointment_facts import record_appointment
 from bridge.database import Database
 from bridge.storage.facts import facts
+from tests.appointments.relationships import enter_representation
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 MARIA, GARCIA, ANA = "@maria:p", "@garcia:h", "@ana:p"
@@ -51,16 +51,7 @@ async def test_a_change_is_a_fact_for_both_and_who_represents(database: Database
     """Neither its time nor what it is for; recorded twice it is one fact."""
     async with database.write() as connection:
         for who, scope in ((ANA, "appointments"), ("@luis:p", "messages")):
-            await start_representation(
-                connection,
-                patient=MARIA,
-                representative=who,
-                scopes=frozenset({scope}),
-                starts=NOW,
-                ends=None,
-                reason_sealed=None,
-                now=NOW,
-            )
+            await enter_representation(connection, MARIA, who, scope, now=NOW)
     changed = AppointmentChanged("booked", appointment(), MARIA, NOW)
     assert await recorded(database, changed, changed) == [
         (

@@ -14,12 +14,12 @@ from appointments.errors import (
 )
 from appointments.intervals import Interval
 from appointments.schedule_services import put_schedule
-from appointments.services import start_representation
 from bots.booking_fakes import FakeBookingDesk
 from bots.booking_ports import Bookable, Booked, Waits
 from bots.booking_ports import BookingDesk as Port
 from bridge.booking_desk import BookingDesk
 from tests.appointments.diary import schedule
+from tests.appointments.relationships import enter_representation
 from tests.bridge.clinic import GARCIA, JUAN, LOPEZ, LUCIA, PORTAL, Clinic
 from tests.bridge.reminding.reminders import MONDAY, TUESDAY_10
 
@@ -120,14 +120,7 @@ class TestReal(DeskContract):
         await clinic.start_care(JUAN, LOPEZ)
         async with clinic.database.write() as connection:
             await put_schedule(connection, professional=GARCIA, schedule=schedule(), now=MONDAY)
-            await start_representation(
-                connection,
-                patient=LUCIA,
-                representative=MARIA,
-                scopes=frozenset({"appointments"}),
-                starts=MONDAY - timedelta(days=1),
-                ends=None,
-                reason_sealed=None,
-                now=MONDAY,
+            await enter_representation(
+                connection, LUCIA, MARIA, "appointments", now=MONDAY, starts=MONDAY - timedelta(days=1)
             )
         return BookingDesk(database=clinic.database, sealer=clinic.sealer, now=clinic.clock)

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from appointments.errors import NotInCareTeamError
-from appointments.services import start_representation
 from bots.fakes import FakeConsultDesk
 from bots.ports import ConsultDesk as Port
 from bots.ports import Contact, NotNowError
 from bridge.consult_desk import ConsultDesk, room_link
 from bridge.matrix.errors import HomeserverUnreachableError
+from tests.appointments.relationships import enter_representation
 from tests.bridge.clinic import GARCIA, JUAN, LOPEZ, LUCIA, PORTAL, Clinic
 
 MARIA = f"@maria:{PORTAL}"
@@ -65,15 +65,13 @@ class TestReal(DeskContract):
         """On the clinic's database."""
         await clinic.start_care(MARIA, GARCIA)
         async with clinic.database.write() as connection:
-            await start_representation(
+            await enter_representation(
                 connection,
-                patient=LUCIA,
-                representative=MARIA,
-                scopes=frozenset({"messages"}),
-                starts=datetime(2026, 1, 1, tzinfo=UTC),
-                ends=None,
-                reason_sealed=None,
+                LUCIA,
+                MARIA,
+                "messages",
                 now=clinic.clock(),
+                starts=datetime(2026, 1, 1, tzinfo=UTC),
             )
         return ConsultDesk(
             database=clinic.database,

@@ -11,13 +11,13 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import insert
 
 from appointments.care import CareRelationship
-from appointments.services import start_representation
 from bridge.delivery import Delivery
 from bridge.matrix.errors import HomeserverUnreachableError
 from bridge.matrix.events import RoomEvent
 from bridge.matrix.module import MOST_EVENTS, Deliveries
 from bridge.receipts import record_receipt
 from bridge.storage.conversations import conversations, room_members, timeline
+from tests.appointments.relationships import enter_representation
 from tests.bridge.clinic import ASSISTANT, GARCIA, HOSPITAL, JUAN, LOPEZ, LUCIA, PORTAL, Clinic
 
 CLINIC2 = "other.example:7448"
@@ -155,15 +155,8 @@ async def test_every_recipients_server_counts(ward: Ward) -> None:
     """With a carer on a third server a message is delivered when both have it; bots are no recipients."""
     now = ward.clinic.clock()
     async with ward.clinic.database.write() as connection:
-        await start_representation(
-            connection,
-            patient=LUCIA,
-            representative=CARER,
-            scopes=frozenset({"messages"}),
-            starts=datetime(2026, 1, 1, tzinfo=UTC),
-            ends=None,
-            reason_sealed=None,
-            now=now,
+        await enter_representation(
+            connection, LUCIA, CARER, "messages", now=now, starts=datetime(2026, 1, 1, tzinfo=UTC)
         )
     await ward.join()
     await ward.join(ASSISTANT)

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from appointments.services import depart, start_representation
+from appointments.services import depart
 from bridge import people
 from bridge.direct_chats import person_of
 from bridge.storage.direct_chats import direct_chats
+from tests.appointments.relationships import enter_representation
 from tests.bridge.clinic import ASSISTANT, GARCIA, LOPEZ, LUCIA, PORTAL, Clinic
 from tests.bridge.mortality import Killed
 from tests.bridge.trouble import TOO_MANY, UNREACHABLE, failing, failing_keys, works
@@ -56,15 +57,13 @@ async def test_representatives_take_part(clinic: Clinic) -> None:
     """Those who act in messages, now."""
     for representative, scope in ((MARIA, "messages"), ("@tio:portal.example:8448", "video")):
         async with clinic.database.write() as connection:
-            await start_representation(
+            await enter_representation(
                 connection,
-                patient=LUCIA,
-                representative=representative,
-                scopes=frozenset({scope}),
-                starts=datetime(2026, 1, 1, tzinfo=UTC),
-                ends=None,
-                reason_sealed=None,
+                LUCIA,
+                representative,
+                scope,
                 now=clinic.clock(),
+                starts=datetime(2026, 1, 1, tzinfo=UTC),
             )
     await clinic.main.direct_chats.complete()
     assert await invited(clinic) == {GARCIA: 1, MARIA: 1}

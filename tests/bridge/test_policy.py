@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
-from sqlalchemy import insert
 
-from appointments.services import end_care, end_representation, start_care, start_representation
+from appointments.services import end_care, end_representation
 from bridge.database import Database
 from bridge.policy import policy_routes
 from bridge.settings import AssistantSettings, PolicySettings
-from bridge.storage.conversations import conversations
+from tests.appointments.relationships import enter_care, enter_representation
 from tests.bridge.clinic import ASSISTANT, KEEPER, SETTINGS
+from tests.bridge.consult_room import open_room
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 SECRET = "the module's own secret"
@@ -28,29 +28,8 @@ ROOM = "!consult"
 async def http(database: Database) -> AsyncIterator[TestClient[Any, Any]]:
     """The module's side: Garcia cares for Maria, whose mother speaks for her."""
     async with database.write() as connection:
-        await _care(connection, patient=MARIA, professional=GARCIA)
-        await start_representation(
-            connection,
-            patient=MARIA,
-            representative=MADRE,
-            scopes=frozenset({"messages"}),
-            starts=NOW,
-            ends=None,
-            reason_sealed=None,
-            now=NOW,
-        )
-        await connection.execute(
-            insert(conversations).values(
-                id="1",
-                patient=MARIA,
-                professional=GARCIA,
-                nonce="n",
-                room_id=ROOM,
-                created_at=NOW,
-                rotation_period_msgs=100,
-                rotation_period_ms=1000,
-            )
-        )
+        await open_room(connection, ROOM, patient=MARIA, professional=GARCIA, now=NOW)
+        await enter_representation(connection, MARIA, MADRE, "messages", now=NOW)
     async with _served(database, attends=False) as client:
         yield client
 
@@ -67,19 +46,6 @@ async def _served(database: Database, *, attends: bool) -> AsyncGenerator[TestCl
     app.add_routes(policy_routes(settings=settings, database=database, now=lambda: NOW))
     async with TestClient(TestServer(app), headers={"Authorization": f"Bearer {SECRET}"}) as client:
         yield client
-
-
-async def _care(connection: Any, *, patient: str, professional: str, starts: datetime = NOW) -> None:
-    await start_care(
-        connection,
-        patient=patient,
-        professional=professional,
-        role="gp",
-        starts=starts,
-        ends=None,
-        reason_sealed=None,
-        now=NOW,
-    )
 
 
 async def ask(http: TestClient[Any, Any], inviter: str, invitee: str, room_id: str = "!r") -> bool:
@@ -118,7 +84,7 @@ async def test_who_may_invite_whom(
 async def test_only_while_care_lasts(http: TestClient[Any, Any], database: Database) -> None:
     """Not before it starts, not from its end on."""
     async with database.write() as connection:
-        await _care(connection, patient=PEDRO, professional=GARCIA, starts=NOW + timedelta(seconds=1))
+        await enter_care(connection, PEDRO, GARCIA, now=NOW, starts=NOW + timedelta(seconds=1))
         await end_care(connection, patient=MARIA, professional=GARCIA, now=NOW)
     for one, other in ((GARCIA, PEDRO), (GARCIA, MARIA), (MADRE, GARCIA)):
         assert not await ask(http, one, other)

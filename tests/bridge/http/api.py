@@ -12,7 +12,6 @@ from jsonschema import Draft202012Validator
 from yarl import URL
 
 from appointments.sealing import Sealer
-from appointments.services import start_care, start_representation
 from bridge import apikeys, people
 from bridge.database import Database
 from bridge.http.fake_attachments import FakeAttachments
@@ -25,6 +24,7 @@ from bridge.live.placing import Placing
 from bridge.live.streams import Streams
 from bridge.openid.fakes import FakeOpenId
 from bridge.settings import Settings, parse_settings
+from tests.appointments.relationships import enter_care, enter_representation
 from tests.bridge.live.words import FakeWords
 
 NOW = datetime(2026, 11, 23, 9, 0, 0, 123456, tzinfo=UTC)
@@ -105,30 +105,12 @@ class Api:
     ) -> None:
         """García cares for this patient, by default from now on."""
         async with self.services.database.write() as connection:
-            await start_care(
-                connection,
-                patient=patient,
-                professional=GARCIA,
-                role="gp",
-                starts=starts or self.now,
-                ends=ends,
-                reason_sealed=None,
-                now=self.now,
-            )
+            await enter_care(connection, patient, GARCIA, now=self.now, starts=starts or self.now, ends=ends)
 
     async def start_representation(self, patient: str, *, representative: str, scope: str) -> None:
         """From now on somebody may do this for the patient."""
         async with self.services.database.write() as connection:
-            await start_representation(
-                connection,
-                patient=patient,
-                representative=representative,
-                scopes=frozenset({scope}),
-                starts=self.now,
-                ends=None,
-                reason_sealed=None,
-                now=self.now,
-            )
+            await enter_representation(connection, patient, representative, scope, now=self.now)
 
 
 async def populate(database: Database, sealer: Sealer) -> dict[str, str]:
@@ -146,16 +128,7 @@ async def populate(database: Database, sealer: Sealer) -> dict[str, str]:
                 timezone="Europe/Madrid",
                 now=NOW,
             )
-        await start_care(
-            connection,
-            patient=LUCIA,
-            professional=GARCIA,
-            role="gp",
-            starts=NOW,
-            ends=None,
-            reason_sealed=None,
-            now=NOW,
-        )
+        await enter_care(connection, LUCIA, GARCIA, now=NOW)
         for name, scopes, expires in (
             ("all", ["messages", "care", "appointments"], None),
             ("care", ["care"], None),

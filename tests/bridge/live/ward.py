@@ -4,9 +4,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import insert
-
-from appointments.services import start_care
 from bridge.database import Database
 from bridge.facts import Fact, append
 from bridge.live.notifier import Notifier
@@ -14,7 +11,7 @@ from bridge.live.placing import Placing
 from bridge.live.streams import Event, Streams
 from bridge.matrix.events import RoomEvent
 from bridge.rooms import record_event
-from bridge.storage.conversations import conversations
+from tests.bridge.consult_room import open_room
 from tests.bridge.live.words import FakeWords
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -44,28 +41,7 @@ class Ward:
     async def open(self, room_id: str, patient: str) -> None:
         """A conversation of this patient and Garcia."""
         async with self.database.write() as connection:
-            await start_care(
-                connection,
-                patient=patient,
-                professional=GARCIA,
-                role="gp",
-                starts=NOW,
-                ends=None,
-                reason_sealed=None,
-                now=NOW,
-            )
-            await connection.execute(
-                insert(conversations).values(
-                    id=room_id,
-                    patient=patient,
-                    professional=GARCIA,
-                    nonce=room_id,
-                    room_id=room_id,
-                    created_at=NOW,
-                    rotation_period_msgs=1,
-                    rotation_period_ms=1,
-                )
-            )
+            await open_room(connection, room_id, patient=patient, professional=GARCIA, now=NOW)
 
     async def say(self, name: str, *, room_id: str = ROOM, sender: str = GARCIA) -> None:
         """A message was pushed to us."""

@@ -23,7 +23,7 @@ from bridge.notifications.smtp import Smtp
 from bridge.storage.conversations import receipts, timeline
 from bridge.storage.deliveries import deliveries
 from bridge.storage.live_events import live_events
-from tests.bridge.notifications.consult_room import open_room
+from tests.bridge.consult_room import open_room
 from tests.bridge.notifications.mail_server import MailServer, mail_server
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

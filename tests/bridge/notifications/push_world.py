@@ -17,7 +17,6 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
-from appointments.services import start_representation
 from bridge import people
 from bridge.database import Database
 from bridge.http.limits import PushLimits
@@ -34,7 +33,8 @@ from bridge.storage.conversations import room_members, timeline
 from bridge.storage.deliveries import deliveries
 from bridge.storage.live_events import live_events
 from bridge.storage.push_subscriptions import push_subscriptions
-from tests.bridge.notifications.consult_room import open_room
+from tests.appointments.relationships import enter_representation
+from tests.bridge.consult_room import open_room
 from tests.bridge.notifications.push_service import PushService, push_service
 from tests.bridge.notifications.test_webpush import decode_point
 
@@ -144,15 +144,8 @@ async def push_world(database: Database, directory: Path) -> AsyncGenerator[Worl
 
 async def represent(connection: AsyncConnection, *, ends: datetime | None) -> None:
     """María acts for Lucía until then."""
-    await start_representation(
-        connection,
-        patient=LUCIA,
-        representative=MARIA,
-        scopes=frozenset({"messages"}),
-        starts=NOW - timedelta(days=1),
-        ends=ends,
-        reason_sealed=None,
-        now=NOW,
+    await enter_representation(
+        connection, LUCIA, MARIA, "messages", now=NOW, starts=NOW - timedelta(days=1), ends=ends
     )
 
 

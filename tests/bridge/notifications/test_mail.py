@@ -12,13 +12,13 @@ import pytest
 from sqlalchemy import insert
 
 from appointments.quiet_hours import QuietHours
-from appointments.services import start_representation
 from bridge.database import Database
 from bridge.notifications.mail import person_of_token
 from bridge.storage.conversations import timeline
 from bridge.storage.deliveries import deliveries
 from bridge.storage.live_events import live_events
 from bridge.storage.notification_preferences import notification_preferences
+from tests.appointments.relationships import enter_representation
 from tests.bridge.notifications.mail_world import (
     GARCIA,
     LUCIA,
@@ -90,15 +90,8 @@ async def test_what_came_after_the_mail_is_told_too(world: World) -> None:
 async def test_who_may_not_read_it_any_more_gets_none(world: World) -> None:
     """A representative whose acting ended while her mail waited; the patient still gets hers."""
     async with world.database.write() as connection:
-        await start_representation(
-            connection,
-            patient=LUCIA,
-            representative=MARIA,
-            scopes=frozenset({"messages"}),
-            starts=NOW,
-            ends=NOW + timedelta(minutes=3),
-            reason_sealed=None,
-            now=NOW,
+        await enter_representation(
+            connection, LUCIA, MARIA, "messages", now=NOW, ends=NOW + timedelta(minutes=3)
         )
     await world.wants(replace(WANTED, address="maria@example.org"), person=MARIA)
     await world.message(1)

@@ -15,7 +15,7 @@ from bridge.notifications.courier import _SENT_AT_ONCE
 from bridge.notifications.news import mail_of
 from bridge.notifications.preferences import Preferences
 from bridge.storage.deliveries import deliveries
-from tests.bridge.notifications.consult_room import open_room
+from tests.bridge.consult_room import open_room
 from tests.bridge.notifications.mail_server import mail_server
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -16,7 +16,7 @@ from bridge.notifications.opening import telling_jobs
 from bridge.notifications.preferences import Preferences
 from bridge.settings import parse_settings
 from bridge.storage.conversations import timeline
-from tests.bridge.notifications.consult_room import open_room
+from tests.bridge.consult_room import open_room
 from tests.bridge.notifications.mail_server import mail_server
 
 MARIA, GARCIA, ROOM = "@maria:p", "@garcia:h", "!room"

@@ -10,10 +10,11 @@ import pytest
 from appointments import booking_services as booking
 from appointments import waiting_services as waiting
 from appointments.booking import Appointment
-from appointments.services import end_care, start_representation
+from appointments.services import end_care
 from bridge.appointment_facts import record_appointment
 from bridge.bookings import pass_on_lapsed
 from bridge.storage.deliveries import deliveries
+from tests.appointments.relationships import enter_representation
 from tests.bridge.clinic import GARCIA, JUAN, LOPEZ, Clinic
 from tests.bridge.mortality import Killed
 from tests.bridge.reminding.reminders import MARIA, MONDAY, TUESDAY_10, Reminders
@@ -154,15 +155,8 @@ async def test_what_holds_no_more_is_not_said(line: Line, why: str) -> None:
 async def test_who_acts_for_her_is_told_too(line: Line) -> None:
     """A representative in appointments; the professional is not."""
     async with line.clinic.database.write() as connection:
-        await start_representation(
-            connection,
-            patient=MARIA,
-            representative=LOPEZ,
-            scopes=frozenset({"appointments"}),
-            starts=MONDAY - timedelta(days=1),
-            ends=None,
-            reason_sealed=None,
-            now=MONDAY,
+        await enter_representation(
+            connection, MARIA, LOPEZ, "appointments", now=MONDAY, starts=MONDAY - timedelta(days=1)
         )
     await line.frees()
     await line.reminders.tick()

@@ -12,7 +12,6 @@ from prometheus_client import CollectorRegistry
 
 from appointments import booking_services as booking
 from appointments.schedule_services import put_schedule
-from appointments.services import start_care
 from bridge import app
 from bridge.appointment_facts import record_appointment
 from bridge.migrations import upgrade_database
@@ -22,6 +21,7 @@ from bridge.notifications.preferences import Preferences
 from bridge.reminding.opening import reminding_jobs
 from bridge.settings import parse_settings
 from tests.appointments.diary import schedule
+from tests.appointments.relationships import enter_care
 from tests.bridge.notifications.mail_server import mail_server
 from tests.bridge.notifications.push_service import push_service
 from tests.bridge.notifications.test_webpush import decode_point
@@ -62,16 +62,7 @@ async def test_a_booking_becomes_a_push_and_a_mail(tmp_path: Path) -> None:
             if job.name.startswith(("plan", "tell people by email", "tell people by push"))
         ]
         async with platform.database.write() as connection:
-            await start_care(
-                connection,
-                patient=LUCIA,
-                professional=GARCIA,
-                role="gp",
-                starts=MONDAY,
-                ends=None,
-                reason_sealed=None,
-                now=MONDAY,
-            )
+            await enter_care(connection, LUCIA, GARCIA, now=MONDAY)
             await put_schedule(connection, professional=GARCIA, schedule=schedule(), now=MONDAY)
             wanted = Preferences(address="lucia@example.org", email=True)
             await preferences.put(connection, wanted, sealer=platform.sealer, person=LUCIA, now=now)

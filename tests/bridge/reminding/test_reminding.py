@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 from appointments import booking_services as booking
 from appointments.quiet_hours import QuietHours
-from appointments.services import start_representation
 from bridge.appointment_facts import record_appointment
 from bridge.notifications import preferences
 from bridge.notifications.preferences import Preferences
 from bridge.storage.deliveries import deliveries
+from tests.appointments.relationships import enter_representation
 from tests.bridge.clinic import GARCIA, LOPEZ, LUCIA
 from tests.bridge.mortality import Killed
 from tests.bridge.reminding.reminders import MARIA, MONDAY, TUESDAY_10, Reminders
@@ -133,15 +133,14 @@ async def test_who_acts_no_more_is_told_no_more(reminders: Reminders) -> None:
     """A representation that ended after the booking: her reminders are dropped when they are due."""
     clinic = reminders.clinic
     async with clinic.database.write() as connection:
-        await start_representation(
+        await enter_representation(
             connection,
-            patient=MARIA,
-            representative=LOPEZ,
-            scopes=frozenset({"appointments"}),
+            MARIA,
+            LOPEZ,
+            "appointments",
+            now=MONDAY,
             starts=MONDAY - timedelta(days=1),
             ends=MONDAY + timedelta(hours=1),
-            reason_sealed=None,
-            now=MONDAY,
         )
     await reminders.book()
     await reminders.tick()

@@ -5,24 +5,15 @@ from datetime import datetime
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from appointments.services import start_care
 from bridge.storage.conversations import conversations
+from tests.appointments.relationships import enter_care
 
 
 async def open_room(
     connection: AsyncConnection, room_id: str, *, patient: str, professional: str, now: datetime
 ) -> None:
     """The two are in care, and this is their room."""
-    await start_care(
-        connection,
-        patient=patient,
-        professional=professional,
-        role="professional",
-        starts=now,
-        ends=None,
-        reason_sealed=None,
-        now=now,
-    )
+    await enter_care(connection, patient, professional, now=now)
     pair = {"id": room_id, "patient": patient, "professional": professional, "nonce": room_id}
     rotation = {"rotation_period_msgs": 1, "rotation_period_ms": 1, "created_at": now, "attempts": 0}
     await connection.execute(insert(conversations).values(pair | rotation | {"room_id": room_id}))
