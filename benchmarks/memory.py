@@ -24,8 +24,8 @@ from bridge.database import Database
 from bridge.e2ee.fake_key_server import FakeKeyServer
 from bridge.e2ee.machine import Encryption
 from bridge.e2ee.model import Rotation
+from bridge.e2ee.settings import EncryptionSettings
 from bridge.migrations import upgrade_database
-from bridge.settings import EncryptionSettings
 
 _BAR_MIB = 30.0
 _PER = 1000

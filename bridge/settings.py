@@ -4,21 +4,15 @@ A wrong value ends the start with one clear line for each problem.
 """
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import yaml
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from bots.clinic import ClinicSettings
-from bridge.attachments.types import KNOWN_TYPES
+from bridge.attachments.settings import AttachmentSettings
+from bridge.e2ee.settings import EncryptionSettings
+from bridge.notifications.settings import PushSettings, SmtpSettings
 from bridge.reminding.settings import ReminderSettings
 
 
@@ -61,21 +55,6 @@ class AppserviceSettings(_Section):
     assistant: str = Field(default="asistente", pattern=r"^[a-z0-9._=-]+$")
 
 
-class EncryptionSettings(_Section):
-    """End-to-end encryption of the devices that the bridge holds."""
-
-    device_display_name: str = "Portal del paciente (pasarela / gateway)"
-    only_signed_devices: bool = Field(
-        default=False,
-        description="Send keys only to devices that their owner has cross-signed, even to "
-        "people who have set up no cross-signing at all.",
-    )
-    one_time_keys: int = Field(default=50, ge=10, le=100)
-    rotation_period_msgs: int = Field(default=100, ge=1, le=10_000)
-    rotation_period_ms: int = Field(default=604_800_000, ge=60_000)
-    idle_unload_s: int = Field(default=900, ge=1)
-
-
 class AssistantSettings(_Section):
     """The bot that talks with each person."""
 
@@ -97,32 +76,6 @@ class HttpSettings(_Section):
         pattern=r"^https?://[^?#]+/$",
         description="Where people's browsers reach the web page and the API; http://host:port/ when left out.",
     )
-
-
-class AttachmentSettings(_Section):
-    """Files in messages."""
-
-    max_bytes: int = Field(
-        default=52_428_800, ge=1024, description="Not more than the homeserver's max_upload_size."
-    )
-    allowed_types: list[str] = Field(
-        default=list(KNOWN_TYPES), description="MIME types, of those that we can tell by their content."
-    )
-    uploads_at_once: int = Field(default=4, ge=1, description="Of one person.")
-    uploads_at_once_in_all: int = Field(default=32, ge=1, description="Of this process.")
-    clamd: str | None = Field(
-        default=None,
-        pattern=r"^(tcp://[^/]+:[0-9]+|unix:///.+)$",
-        description="Virus scanner: tcp://host:port or unix:///path. While it doesn't answer nothing is taken.",
-    )
-
-    @field_validator("allowed_types")
-    @classmethod
-    def _are_known(cls, value: list[str]) -> list[str]:
-        unknown = sorted(set(value) - set(KNOWN_TYPES))
-        if unknown:
-            raise ValueError(f"not among the types that can be told by content: {', '.join(unknown)}")
-        return value
 
 
 class FederationSettings(_Section):
@@ -158,52 +111,6 @@ class LimitSettings(_Section):
 
     requests_per_minute: int = Field(
         default=3000, ge=1, description="Requests of the API; so many at once, if it was quiet before."
-    )
-
-
-class SmtpSettings(_Section):
-    """The clinic's mail server, which takes what people are told by e-mail."""
-
-    host: str
-    port: int = Field(default=587, ge=1, le=65535)
-    security: Literal["tls", "starttls", "none"] = Field(
-        default="starttls", description="`tls` from the first byte (port 465); `none` on loopback only."
-    )
-    username: str | None = None
-    password: SecretStr | None = None
-    from_address: str = Field(pattern=r"^[^@\s<>]+@[^@\s<>]+$", description="The sender that people see.")
-    alert_address: str | None = Field(
-        default=None,
-        pattern=r"^[^@\s<>]+@[^@\s<>]+$",
-        description="Where the clinic hears that people could not be told; null: by its metrics only.",
-    )
-    timeout_s: float = Field(default=30, gt=0, le=50)
-    ca_file: Path | None = Field(default=None, description="Authorities to trust besides the machine's own.")
-
-    @model_validator(mode="after")
-    def _is_safe(self) -> Self:
-        if self.security == "none" and self.host not in ("localhost", "127.0.0.1", "::1"):
-            raise ValueError("security: none is for a server on loopback only")
-        return self
-
-
-class PushSettings(_Section):
-    """Pushes to browsers, by way of their makers' push services."""
-
-    contact: str | None = Field(
-        default=None,
-        pattern=r"^(mailto:|https://).+",
-        description="Whom push services turn to, such as mailto:it@clinic.example.",
-    )
-    allow_private_addresses: bool = Field(
-        default=False, description="Let push services be in private networks. Never link-local."
-    )
-    browsers_per_person: int = Field(default=20, ge=1, description="One more takes the place of the oldest.")
-    notifications_per_minute: int = Field(
-        default=6000, ge=1, description="What one homeserver's address may tell our push gateway."
-    )
-    unknown_per_minute: int = Field(
-        default=120, ge=1, description="Of these, for browsers that nobody has (any more)."
     )
 
 

@@ -18,8 +18,8 @@ from bridge.attachments.encrypted_file import Encryptor
 from bridge.attachments.errors import EmptyFileError, TooLargeError
 from bridge.attachments.names import clean_name
 from bridge.attachments.pictures import LARGEST_PICTURE, PICTURE_TYPES, Picture, Pictures
+from bridge.attachments.settings import AttachmentSettings
 from bridge.attachments.types import HEAD_BYTES, type_of
-from bridge.settings import AttachmentSettings
 
 PIECE_BYTES = 512 * 1024
 

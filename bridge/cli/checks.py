@@ -11,8 +11,9 @@ from bridge import migrations
 from bridge.clock import Now
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
+from bridge.notifications.settings import SmtpSettings
 from bridge.notifications.smtp import Smtp
-from bridge.settings import Settings, SmtpSettings
+from bridge.settings import Settings
 
 _OLDEST_VERSION = "v1.9"
 _MAX_SKEW_S = 5

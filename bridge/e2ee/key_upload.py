@@ -25,10 +25,10 @@ from bridge.e2ee.devices import FIRST_VERSION, Devices
 from bridge.e2ee.errors import KeysRefusedError
 from bridge.e2ee.identities import DeviceIdentity
 from bridge.e2ee.ports import KeyServer
+from bridge.e2ee.settings import EncryptionSettings
 from bridge.e2ee.untrusted import dig
 from bridge.locks import KeyedLocks
 from bridge.matrix.json import JsonObject
-from bridge.settings import EncryptionSettings
 from bridge.storage.e2ee import kept_identities, own_devices
 from bridge.storage.statements import insert_once
 

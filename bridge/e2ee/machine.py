@@ -21,12 +21,12 @@ from bridge.e2ee.ports import KeyServer
 from bridge.e2ee.preparation import Preparation
 from bridge.e2ee.ready import ReadySessions
 from bridge.e2ee.recovery import Recovery
+from bridge.e2ee.settings import EncryptionSettings
 from bridge.e2ee.sharing import Sharing
 from bridge.e2ee.to_device import ToDevice
 from bridge.locks import KeyedLocks
 from bridge.matrix.events import ToDeviceEvent
 from bridge.matrix.json import JsonObject
-from bridge.settings import EncryptionSettings
 
 
 class Encryption:

@@ -11,7 +11,8 @@ from ipaddress import IPv6Address, IPv6Network, ip_address
 from aiohttp import web
 
 from bridge.errors import TooManyAttemptsError
-from bridge.settings import LimitSettings, PushSettings, SessionSettings
+from bridge.notifications.settings import PushSettings
+from bridge.settings import LimitSettings, SessionSettings
 
 _MINUTE_S = 60.0
 _MOST_PLACES = 10_000

@@ -13,6 +13,7 @@ from bridge.notifications.mail import Writer
 from bridge.notifications.mail_sender import MessageMailSender
 from bridge.notifications.message_news import MessageNews
 from bridge.notifications.push_sender import PushSender
+from bridge.notifications.settings import SmtpSettings
 from bridge.notifications.smtp import Smtp
 from bridge.notifications.webpush import Vapid
 from bridge.openid.dns import SystemDns
@@ -22,7 +23,7 @@ from bridge.reminding.mail import AppointmentMailSender
 from bridge.reminding.opening import chat_sender, judging_of
 from bridge.reminding.push import AppointmentPushSender
 from bridge.scheduler import Job
-from bridge.settings import Settings, SmtpSettings
+from bridge.settings import Settings
 
 
 def vapid_of(settings: Settings) -> Vapid:

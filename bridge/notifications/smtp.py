@@ -7,8 +7,8 @@ from email.policy import SMTP
 import aiosmtplib
 
 from bridge.notifications.errors import UndeliverableError
+from bridge.notifications.settings import SmtpSettings
 from bridge.openid.https import tls_context
-from bridge.settings import SmtpSettings
 
 _PERMANENT = 500
 # A line's most (RFC 5322, 2.1.1): what is longer than the usual 78, a link or an address, would be encoded, and then

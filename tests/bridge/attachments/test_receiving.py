@@ -8,7 +8,7 @@ from bridge.attachments.errors import InfectedError, ScannerUnavailableError, To
 from bridge.attachments.fake_clamd import EICAR, FakeClamd
 from bridge.attachments.pictures import Pictures
 from bridge.attachments.receiving import Receiving
-from bridge.settings import AttachmentSettings
+from bridge.attachments.settings import AttachmentSettings
 from tests.bridge.attachments.files import PDF, in_pieces, room_of
 from tests.bridge.clinic import Clinic
 

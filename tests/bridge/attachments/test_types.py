@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.attachments.errors import TypeMismatchError, TypeNotAllowedError
+from bridge.attachments.settings import AttachmentSettings
 from bridge.attachments.types import KNOWN_TYPES, safe_type, type_of
-from bridge.settings import AttachmentSettings
 
 DICOM = bytes(128) + b"DICM\x02\x00\x00\x00UL"
 OFFICE = "application/vnd.openxmlformats-officedocument."

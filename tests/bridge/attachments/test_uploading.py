@@ -6,9 +6,9 @@ from appointments.errors import NotInCareTeamError
 from bridge.attachments import store
 from bridge.attachments.errors import InfectedError, TooLargeError
 from bridge.attachments.fake_clamd import EICAR, FakeClamd
+from bridge.attachments.settings import AttachmentSettings
 from bridge.errors import ConversationNotFoundError, HomeserverUnavailableError, TooManyAttemptsError
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
-from bridge.settings import AttachmentSettings
 from bridge.storage.attachments import attachments
 from tests.bridge.attachments.files import PDF, download, room_of, send, upload
 from tests.bridge.clinic import GARCIA, JUAN, LUCIA, Clinic

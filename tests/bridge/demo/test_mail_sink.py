@@ -10,8 +10,8 @@ import pytest
 
 from bridge.demo.certificates import certificate_files, ensure_certificates
 from bridge.demo.mail_sink import mail_sink
+from bridge.notifications.settings import SmtpSettings
 from bridge.notifications.smtp import Smtp
-from bridge.settings import SmtpSettings
 
 
 def _mail(to_address: str) -> EmailMessage:

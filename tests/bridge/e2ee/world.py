@@ -13,8 +13,8 @@ from bridge.e2ee.errors import SessionNotReadyError
 from bridge.e2ee.fake_key_server import FakeKeyServer
 from bridge.e2ee.machine import CatchUp, Encryption
 from bridge.e2ee.model import Decrypted, EncryptedEvent, Rotation, Undecryptable
+from bridge.e2ee.settings import EncryptionSettings
 from bridge.matrix.events import ToDeviceEvent
-from bridge.settings import EncryptionSettings
 from bridge.storage.inbox import inbox
 from tests.bridge.clock import Clock
 from tests.bridge.e2ee.client import Client

@@ -14,8 +14,8 @@ from yarl import URL
 from bridge.attachments.fake_clamd import FakeClamd
 from bridge.attachments.pictures import Pictures
 from bridge.attachments.receiving import Receiving
+from bridge.attachments.settings import AttachmentSettings
 from bridge.errors import HomeserverUnavailableError
-from bridge.settings import AttachmentSettings
 from tests.bridge.http.api import GARCIA, LUCIA
 
 PATH = "/api/messages/upload-attachment"

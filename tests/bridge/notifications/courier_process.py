@@ -11,8 +11,8 @@ from bridge.database import Database
 from bridge.notifications.courier import Courier
 from bridge.notifications.mail import Writer
 from bridge.notifications.mail_sender import MessageMailSender
+from bridge.notifications.settings import SmtpSettings
 from bridge.notifications.smtp import Smtp
-from bridge.settings import SmtpSettings
 
 
 async def main(url: str, port: str, ca_file: str, minutes: str) -> None:

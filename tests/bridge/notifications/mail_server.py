@@ -12,7 +12,7 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
-from bridge.settings import SmtpSettings
+from bridge.notifications.settings import SmtpSettings
 from tests.bridge.openid.other_server import other_server
 
 USER, PASSWORD = "clinic", "a password"

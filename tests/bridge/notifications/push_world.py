@@ -25,10 +25,10 @@ from bridge.notifications import subscriptions
 from bridge.notifications.courier import Courier
 from bridge.notifications.push_gateway import PATH, PushGateway
 from bridge.notifications.push_sender import PushSender
+from bridge.notifications.settings import PushSettings
 from bridge.notifications.webpush import Vapid
 from bridge.openid.fakes import FakeDns
 from bridge.openid.https import PinnedHttps, other_servers_session, tls_context
-from bridge.settings import PushSettings
 from bridge.storage.conversations import room_members, timeline
 from bridge.storage.deliveries import deliveries
 from bridge.storage.live_events import live_events

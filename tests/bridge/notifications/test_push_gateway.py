@@ -9,7 +9,7 @@ import pytest
 
 from bridge.database import Database
 from bridge.notifications import subscriptions
-from bridge.settings import PushSettings
+from bridge.notifications.settings import PushSettings
 from bridge.storage.push_subscriptions import push_subscriptions
 from tests.bridge.notifications.push_world import (
     LUCIA,

@@ -13,8 +13,8 @@ from bridge.database import Database
 from bridge.notifications.errors import UndeliverableError
 from bridge.notifications.mail import neutral_mail
 from bridge.notifications.news import mail_of
+from bridge.notifications.settings import SmtpSettings
 from bridge.notifications.smtp import Smtp
-from bridge.settings import SmtpSettings
 from tests.bridge.notifications.mail_server import mail_server
 from tests.bridge.notifications.mail_world import LUCIA, NOW, ROOM, World, mail_world, writer
 
