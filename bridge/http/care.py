@@ -3,7 +3,7 @@
 from appointments.events import CareStarted
 from appointments.services import list_care
 from bridge import care
-from bridge.http.models import CareAnswer, CareListAnswer, CarePath, CareQuery, PutCare
+from bridge.http.care_models import CareAnswer, CareListAnswer, CarePath, CareQuery, PutCare
 from bridge.http.routing import Answer, Context, json_answer
 
 

@@ -9,7 +9,7 @@ from appointments.access import require_speaker
 from appointments.care import CareRelationship
 from appointments.errors import AmbiguousPatientError
 from bridge.http.fields import UserId
-from bridge.http.models import ConversationAnswer, ConversationsAnswer
+from bridge.http.message_models import ConversationAnswer, ConversationsAnswer
 from bridge.http.routing import Answer, Context, json_answer
 from bridge.http.session_models import OpenConversation, OpenedConversationAnswer
 

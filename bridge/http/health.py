@@ -8,7 +8,7 @@ from typing import Literal
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from bridge.http.models import LiveAnswer, ReadyAnswer
+from bridge.http.health_models import LiveAnswer, ReadyAnswer
 from bridge.http.ports import Check
 from bridge.http.routing import Answer, Context, json_answer
 

@@ -10,7 +10,7 @@ from appointments.access import require_speaker
 from appointments.errors import AmbiguousPatientError, NotInCareTeamError
 from bridge.errors import ConversationNotFoundError
 from bridge.http.fields import RoomId, UserId
-from bridge.http.models import (
+from bridge.http.message_models import (
     ConversationPath,
     HistoryAnswer,
     HistoryQuery,

@@ -11,8 +11,8 @@ from appointments.booking_services import appointment_for, offered_slots
 from appointments.errors import NotOfferedError, SeriesTakenError, SlotTakenError
 from appointments.slots import Slot
 from bridge.http.fields import format_instant
-from bridge.http.models import SlotDocument
 from bridge.http.ports import Services
+from bridge.http.problem_models import SlotDocument
 from bridge.http.problems import Problem, ProblemError
 from bridge.http.refusals import as_problem
 

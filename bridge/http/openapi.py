@@ -11,7 +11,7 @@ from bridge.http.auth import ACT_AS
 from bridge.http.endpoint import IDEMPOTENCY_KEY, LAST_EVENT_ID
 from bridge.http.events import EVENT_STREAM
 from bridge.http.fields import USER_ID
-from bridge.http.models import ProblemDocument
+from bridge.http.problem_models import ProblemDocument
 from bridge.http.problems import Problem
 from bridge.http.routing import JSON, Route
 

@@ -2,7 +2,7 @@
 
 from appointments.events import RepresentationStarted
 from bridge import representation
-from bridge.http.models import PutRepresentation, RepresentationAnswer, RepresentationPath
+from bridge.http.care_models import PutRepresentation, RepresentationAnswer, RepresentationPath
 from bridge.http.routing import Answer, Context, json_answer
 
 

@@ -1,6 +1,8 @@
-"""Appointments: schedules and slots, booking, the waiting list, calendars."""
+"""Appointments: booked, found, moved, cancelled, attended."""
 
-from bridge.http import appointment_list, appointments, attending, calendars, schedules, waiting
+from functools import partial
+
+from bridge.http import appointment_list, appointments, attending, calendars
 from bridge.http.appointment_models import (
     AppointmentAnswer,
     AppointmentPath,
@@ -10,78 +12,19 @@ from bridge.http.appointment_models import (
     BookAppointment,
     BookSeries,
     CancelAppointment,
-    FeedAnswer,
-    FeedPath,
     MoveAppointment,
     ReasonsAnswer,
     SeriesAnswer,
-    WaitingAnswer,
 )
 from bridge.http.problems import Problem
 from bridge.http.routing import ANY_SESSION, MANAGED_SESSION, OWN_SESSION, Route
-from bridge.http.schedule_models import (
-    AnySlotsAnswer,
-    ProfessionalPath,
-    ScheduleModel,
-    SlotsAnswer,
-    SlotsQuery,
-)
 
-_SCHEDULE = "/api/professionals/{user_id}/schedule"
-_ONE = "/api/appointments/{id}"
-_WAITING = f"{_ONE}/waiting"
-_NO_CHANGE = (Problem.NOT_FOUND, Problem.APPOINTMENT_STATE, Problem.TOO_LATE, Problem.VERSION_CHANGED)
-_NO_TIME = (Problem.NOT_IN_CARE_TEAM, Problem.SLOT_TAKEN, Problem.SLOT_NOT_OFFERED)
+ONE_APPOINTMENT = "/api/appointments/{id}"
+NO_CHANGE = (Problem.NOT_FOUND, Problem.APPOINTMENT_STATE, Problem.TOO_LATE, Problem.VERSION_CHANGED)
+NO_TIME = (Problem.NOT_IN_CARE_TEAM, Problem.SLOT_TAKEN, Problem.SLOT_NOT_OFFERED)
 
-_SCHEDULES = (
-    Route(
-        method="PUT",
-        path=_SCHEDULE,
-        operation="put_schedule",
-        handler=schedules.put_schedule,
-        scope="appointments",
-        sessions=OWN_SESSION,
-        path_model=ProfessionalPath,
-        body_model=ScheduleModel,
-        answers={200: ScheduleModel, 201: ScheduleModel},
-        problems=(Problem.NOT_FOUND,),
-    ),
-    Route(
-        method="GET",
-        path=_SCHEDULE,
-        operation="get_schedule",
-        handler=schedules.get_schedule,
-        scope="appointments",
-        sessions=OWN_SESSION,
-        path_model=ProfessionalPath,
-        answers={200: ScheduleModel},
-        problems=(Problem.NOT_FOUND,),
-    ),
-    Route(
-        method="GET",
-        path="/api/professionals/{user_id}/slots",
-        operation="get_slots",
-        handler=schedules.get_slots,
-        scope="appointments",
-        may_act=True,
-        sessions=ANY_SESSION,
-        path_model=ProfessionalPath,
-        query_model=SlotsQuery,
-        answers={200: SlotsAnswer},
-        problems=(Problem.NOT_IN_CARE_TEAM,),
-    ),
-    Route(
-        method="GET",
-        path="/api/slots",
-        operation="get_any_slots",
-        handler=schedules.get_any_slots,
-        scope="appointments",
-        acts=True,
-        sessions=ANY_SESSION,
-        query_model=SlotsQuery,
-        answers={200: AnySlotsAnswer},
-    ),
-)
+about_one = partial(Route, scope="appointments", acts=True, sessions=ANY_SESSION, path_model=AppointmentPath)
+"""A route about one appointment, for whoever takes part in it or acts for who does."""
 
 _BOOKING = (
     Route(
@@ -95,7 +38,7 @@ _BOOKING = (
         body_model=BookAppointment,
         refuse=appointments.refuse_booking,
         answers={201: AppointmentAnswer},
-        problems=_NO_TIME,
+        problems=NO_TIME,
     ),
     Route(
         method="POST",
@@ -108,7 +51,7 @@ _BOOKING = (
         body_model=BookSeries,
         refuse=appointments.refuse_booking,
         answers={201: SeriesAnswer},
-        problems=_NO_TIME,
+        problems=NO_TIME,
     ),
     Route(
         method="GET",
@@ -121,62 +64,46 @@ _BOOKING = (
         query_model=AppointmentsQuery,
         answers={200: AppointmentsAnswer},
     ),
-    Route(
+    about_one(
         method="GET",
-        path=f"{_ONE}.ics",
+        path=f"{ONE_APPOINTMENT}.ics",
         operation="get_ics",
         handler=calendars.get_ics,
-        scope="appointments",
-        acts=True,
-        sessions=ANY_SESSION,
-        path_model=AppointmentPath,
         answers={200: calendars.CALENDAR},
         problems=(Problem.NOT_FOUND,),
     ),
-    Route(
+    about_one(
         method="GET",
-        path=_ONE,
+        path=ONE_APPOINTMENT,
         operation="get_appointment",
         handler=appointments.get_appointment,
-        scope="appointments",
-        acts=True,
-        sessions=ANY_SESSION,
-        path_model=AppointmentPath,
         answers={200: AppointmentAnswer},
         problems=(Problem.NOT_FOUND,),
     ),
-    Route(
+    about_one(
         method="PATCH",
-        path=_ONE,
+        path=ONE_APPOINTMENT,
         operation="move_appointment",
         handler=appointments.move_appointment,
-        scope="appointments",
-        acts=True,
-        sessions=ANY_SESSION,
-        path_model=AppointmentPath,
         body_model=MoveAppointment,
         refuse=appointments.refuse_unknown,
         answers={200: AppointmentAnswer},
-        problems=(*_NO_CHANGE, *_NO_TIME),
+        problems=(*NO_CHANGE, *NO_TIME),
     ),
-    Route(
+    about_one(
         method="POST",
-        path=f"{_ONE}/cancel",
+        path=f"{ONE_APPOINTMENT}/cancel",
         operation="cancel_appointment",
         handler=appointments.cancel_appointment,
-        scope="appointments",
-        acts=True,
-        sessions=ANY_SESSION,
-        path_model=AppointmentPath,
         body_model=CancelAppointment,
         body_is_optional=True,
         refuse=appointments.refuse_unknown,
         answers={200: AppointmentAnswer},
-        problems=_NO_CHANGE,
+        problems=NO_CHANGE,
     ),
     Route(
         method="GET",
-        path=f"{_ONE}/reasons",
+        path=f"{ONE_APPOINTMENT}/reasons",
         operation="get_reasons",
         handler=appointments.get_reasons,
         scope="appointments",
@@ -191,7 +118,7 @@ _BOOKING = (
 _ATTENDANCE = tuple(
     Route(
         method="POST",
-        path=f"{_ONE}/{verb}",
+        path=f"{ONE_APPOINTMENT}/{verb}",
         operation=f"{verb}_appointment",
         handler=handler,
         scope="appointments",
@@ -216,99 +143,4 @@ _ATTENDANCE = tuple(
     )
 )
 
-_WAITING_LIST = (
-    Route(
-        method="POST",
-        path=_WAITING,
-        operation="wait_for_earlier",
-        handler=waiting.wait_for_earlier,
-        scope="appointments",
-        acts=True,
-        sessions=ANY_SESSION,
-        path_model=AppointmentPath,
-        answers={200: WaitingAnswer},
-        problems=(Problem.NOT_FOUND, Problem.NOT_IN_CARE_TEAM, Problem.APPOINTMENT_STATE),
-    ),
-    Route(
-        method="GET",
-        path=_WAITING,
-        operation="get_waiting",
-        handler=waiting.get_waiting,
-        scope="appointments",
-        acts=True,
-        sessions=ANY_SESSION,
-        path_model=AppointmentPath,
-        answers={200: WaitingAnswer},
-        problems=(Problem.NOT_FOUND,),
-    ),
-    Route(
-        method="DELETE",
-        path=_WAITING,
-        operation="wait_no_longer",
-        handler=waiting.wait_no_longer,
-        scope="appointments",
-        acts=True,
-        sessions=ANY_SESSION,
-        path_model=AppointmentPath,
-        answers={204: None},
-        problems=(Problem.NOT_FOUND,),
-    ),
-    Route(
-        method="POST",
-        path=f"{_WAITING}/accept",
-        operation="accept_offer",
-        handler=waiting.accept_offer,
-        scope="appointments",
-        acts=True,
-        sessions=ANY_SESSION,
-        path_model=AppointmentPath,
-        answers={200: AppointmentAnswer},
-        problems=(Problem.NO_OFFER, *_NO_CHANGE, *_NO_TIME),
-    ),
-    Route(
-        method="POST",
-        path=f"{_WAITING}/decline",
-        operation="decline_offer",
-        handler=waiting.decline_offer,
-        scope="appointments",
-        acts=True,
-        sessions=ANY_SESSION,
-        path_model=AppointmentPath,
-        answers={200: WaitingAnswer},
-        problems=(Problem.NOT_FOUND, Problem.NO_OFFER),
-    ),
-)
-
-_CALENDARS = (
-    Route(
-        method="POST",
-        path="/api/calendar",
-        operation="create_feed",
-        handler=calendars.create_feed,
-        scope="appointments",
-        acts=True,
-        sessions=ANY_SESSION,
-        answers={201: FeedAnswer},
-    ),
-    Route(
-        method="DELETE",
-        path="/api/calendar",
-        operation="revoke_feed",
-        handler=calendars.revoke_feed,
-        scope="appointments",
-        acts=True,
-        sessions=ANY_SESSION,
-        answers={204: None},
-    ),
-    Route(
-        method="GET",
-        path="/api/calendar/{secret}.ics",
-        operation="get_feed",
-        handler=calendars.get_feed,
-        path_model=FeedPath,
-        answers={200: calendars.CALENDAR},
-        problems=(Problem.NOT_FOUND,),
-    ),
-)
-
-APPOINTMENTS_ROUTES = (*_SCHEDULES, *_BOOKING, *_ATTENDANCE, *_WAITING_LIST, *_CALENDARS)
+APPOINTMENTS_ROUTES = (*_BOOKING, *_ATTENDANCE)

@@ -1,7 +1,7 @@
 """Who cares for whom, and who acts for a patient."""
 
 from bridge.http.care import end_care, get_care, put_care
-from bridge.http.models import (
+from bridge.http.care_models import (
     CareAnswer,
     CareListAnswer,
     CarePath,

@@ -1,7 +1,7 @@
 """Whether the service lives, and its numbers."""
 
 from bridge.http.health import live, metrics, ready
-from bridge.http.models import LiveAnswer, ReadyAnswer
+from bridge.http.health_models import LiveAnswer, ReadyAnswer
 from bridge.http.routing import Route
 
 HEALTH_ROUTES = (

@@ -1,8 +1,7 @@
 """Conversations and their messages."""
 
 from bridge.http.conversations import list_conversations, open_conversation, refuse_open
-from bridge.http.messages import read_conversation, refuse_read, refuse_send, send_message
-from bridge.http.models import (
+from bridge.http.message_models import (
     ConversationPath,
     ConversationsAnswer,
     HistoryAnswer,
@@ -10,6 +9,7 @@ from bridge.http.models import (
     SendMessage,
     SentMessageAnswer,
 )
+from bridge.http.messages import read_conversation, refuse_read, refuse_send, send_message
 from bridge.http.problems import Problem
 from bridge.http.read_marks import mark_read
 from bridge.http.read_marks_models import MarkRead, MessagePath, ReadAnswer

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from bridge.http.fields import format_instant, parse_instant
-from bridge.http.models import SendMessage
+from bridge.http.message_models import SendMessage
 from tests.bridge.http.api import GARCIA
 
 WORDS = st.text(

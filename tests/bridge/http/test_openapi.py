@@ -8,7 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from bridge.http.models import PutCare, SendMessage
+from bridge.http.care_models import PutCare
+from bridge.http.message_models import SendMessage
 from bridge.http.openapi import problems_of
 from bridge.http.routes import API_ROUTES
 from tests.bridge.http.schemas import DOCUMENT, accepts, validator
