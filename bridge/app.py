@@ -187,6 +187,7 @@ def _compose(
         encryption=encryption,
         conversations=conversations,
         outbox=outbox,
+        recent=recent,
         sealer=sealer,
         portal_server=settings.homeserver.server_name,
         now=now,

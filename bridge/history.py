@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from pydantic import Field, ValidationError
@@ -58,17 +57,19 @@ class Page:
     plain: Plain
 
 
-async def read_page(
-    *,
-    matrix: MatrixClient,
-    encryption: Encryption,
-    reader: str,
-    room_id: str,
-    limit: int,
-    before: str | None,
-    known: Plain = MappingProxyType({}),
-) -> Page:
-    """At most `limit` messages. `known`: what this reader has decrypted a moment ago.
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What the homeserver says: events that are no edits, newest first; the rest as in `Page`."""
+
+    events: list[StoredEvent]
+    next: str | None
+    newest: str | None
+
+
+async def fetch_page(
+    *, matrix: MatrixClient, reader: str, room_id: str, limit: int, before: str | None
+) -> Fetched:
+    """At most `limit` events, still encrypted.
 
     A page may be short, or empty, although older messages follow. Only encrypted events count: what somebody
     wrote in clear text, against the room's rule, is not shown. Raises BadCursorError.
@@ -96,9 +97,16 @@ async def read_page(
         token = page.end
         if token is None or len(events) == limit:
             break
-    edits = [_last_edit(event) for event in events]
-    plain = await _decrypt(encryption, reader, [*events, *edits], known)
-    return Page(_messages(events, edits, plain), token, newest, _readable(plain))
+    return Fetched(events, token, newest)
+
+
+async def open_page(*, encryption: Encryption, reader: str, fetched: Fetched, known: Plain) -> Page:
+    """The page with what it says. `known`: what this reader has decrypted already."""
+    edits = [_last_edit(event) for event in fetched.events]
+    plain = await _decrypt(encryption, reader, [*fetched.events, *edits], known)
+    return Page(
+        _messages(fetched.events, edits, plain), fetched.next, fetched.newest, readable(plain.values())
+    )
 
 
 def parse_event(raw: Any, room_id: str) -> StoredEvent | None:
@@ -138,13 +146,9 @@ def _messages(
     ]
 
 
-def _readable(plain: Mapping[str, tuple[EncryptedEvent, Decrypted | Undecryptable]]) -> Plain:
+def readable(opened: Iterable[tuple[EncryptedEvent, Decrypted | Undecryptable]]) -> Plain:
     """What need not be decrypted again. Why something can't be read may change: the key comes, say."""
-    return {
-        event_id: (event, result)
-        for event_id, (event, result) in plain.items()
-        if isinstance(result, Decrypted)
-    }
+    return {event.event_id: (event, result) for event, result in opened if isinstance(result, Decrypted)}
 
 
 def _encrypted(event: StoredEvent) -> EncryptedEvent:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from bridge.e2ee.machine import Encryption
 from bridge.e2ee.model import Undecryptable
-from bridge.history import ENCRYPTED, Page, read_page
+from bridge.history import ENCRYPTED, Fetched, Page, Plain, fetch_page, open_page, readable
+from bridge.live.recent import RecentEvents
 from bridge.matrix.client import MatrixClient
 
 _KEPT_S = 60.0
@@ -25,6 +26,7 @@ _Key = tuple[str, str, int]
 @dataclass(frozen=True, slots=True)
 class _Kept:
     page: Page
+    newest: str | None
     size: int
     ends_at: float
     end: asyncio.TimerHandle
@@ -38,52 +40,72 @@ class HistoryPages:
         *,
         matrix: MatrixClient,
         encryption: Encryption,
+        recent: RecentEvents,
         kept_s: float = _KEPT_S,
         most_bytes: int = _MOST_BYTES,
     ) -> None:
         self._matrix = matrix
         self._encryption = encryption
+        self._recent = recent
         self._kept_s = kept_s
         self._most_bytes = most_bytes
         self._kept: OrderedDict[_Key, _Kept] = OrderedDict()
         self._bytes = 0
 
     async def read(self, *, reader: str, room_id: str, limit: int, before: str | None) -> Page:
-        """See `read_page`. The caller has checked that the reader may read here."""
+        """A page of at most `limit` messages, older than the cursor `before`. Raises BadCursorError.
+
+        The caller has checked that the reader may read here.
+        """
+        if before is not None:
+            fetched = await self._fetch(reader=reader, room_id=room_id, limit=limit, before=before)
+            return await open_page(encryption=self._encryption, reader=reader, fetched=fetched, known={})
         key = (reader, room_id, limit)
-        kept = self._kept.get(key) if before is None else None
-        if kept is not None and await self._is_newest(kept.page, reader=reader, room_id=room_id):
+        kept = self._kept.get(key)
+        # Asked for before the page, so that what comes in between is noticed the next time.
+        newest = None if kept is None or _may_open(kept.page) else await self._newest_change(reader, room_id)
+        if kept is not None and newest is not None and kept.newest == newest:
             return kept.page
-        page = await read_page(
-            matrix=self._matrix,
-            encryption=self._encryption,
-            reader=reader,
-            room_id=room_id,
-            limit=limit,
-            before=before,
-            known={} if kept is None else kept.page.plain,
-        )
-        if before is None:
-            # What was opened for an earlier page is not kept longer by being shown again.
-            until = asyncio.get_running_loop().time() + self._kept_s if kept is None else kept.ends_at
-            self._keep(key, page, until=until)
+        known = {} if kept is None else kept.page.plain
+        page = await self._read_newest(reader=reader, room_id=room_id, limit=limit, known=known)
+        # What was opened for an earlier page is not kept longer by being shown again.
+        until = asyncio.get_running_loop().time() + self._kept_s if kept is None else kept.ends_at
+        self._keep(key, page, newest=newest or page.newest, until=until)
         return page
 
-    async def _is_newest(self, page: Page, *, reader: str, room_id: str) -> bool:
-        if any(
-            isinstance(result, Undecryptable) for one in page.messages for result in (one.plain, one.edited)
-        ):
-            return False  # its key may have come
+    async def _read_newest(self, *, reader: str, room_id: str, limit: int, known: Plain) -> Page:
+        # What passed here is opened while the homeserver says what the page is: either takes some milliseconds.
+        fetched, opened = await asyncio.gather(
+            self._fetch(reader=reader, room_id=room_id, limit=limit, before=None),
+            self._open_recent(reader=reader, room_id=room_id, limit=limit, known=known),
+        )
+        return await open_page(
+            encryption=self._encryption, reader=reader, fetched=fetched, known={**known, **opened}
+        )
+
+    async def _fetch(self, *, reader: str, room_id: str, limit: int, before: str | None) -> Fetched:
+        return await fetch_page(
+            matrix=self._matrix, reader=reader, room_id=room_id, limit=limit, before=before
+        )
+
+    async def _open_recent(self, *, reader: str, room_id: str, limit: int, known: Plain) -> Plain:
+        recent = self._recent.newest(room_id, limit=limit)
+        new = [event for event in recent if event.event_id not in known]
+        results = await self._encryption.decrypt(reader, new) if new else []
+        return readable(zip(new, results, strict=True))
+
+    async def _newest_change(self, reader: str, room_id: str) -> str | None:
+        """The id of the event that last changed what a newest page is."""
         answer = await self._matrix.messages(
             user_id=reader, room_id=room_id, limit=1, from_token=None, event_types=_CHANGES
         )
-        return [event.get("event_id") for event in answer.chunk] == [page.newest]
+        return next((event.get("event_id") for event in answer.chunk), None)
 
-    def _keep(self, key: _Key, page: Page, *, until: float) -> None:
+    def _keep(self, key: _Key, page: Page, *, newest: str | None, until: float) -> None:
         self._drop(key)
         size = _EMPTY_BYTES + sum(len(event.content["ciphertext"]) for event, _ in page.plain.values())
         end = asyncio.get_running_loop().call_at(until, self._drop, key)
-        self._kept[key] = _Kept(page, size, until, end)
+        self._kept[key] = _Kept(page, newest, size, until, end)
         self._bytes += size
         while self._bytes > self._most_bytes:
             self._drop(next(iter(self._kept)))
@@ -93,3 +115,10 @@ class HistoryPages:
         if kept is not None:
             kept.end.cancel()
             self._bytes -= kept.size
+
+
+def _may_open(page: Page) -> bool:
+    """Whether something on it couldn't be read: its key may have come."""
+    return any(
+        isinstance(result, Undecryptable) for one in page.messages for result in (one.plain, one.edited)
+    )

@@ -17,6 +17,7 @@ from bridge.database import Database
 from bridge.e2ee.machine import Encryption
 from bridge.errors import HomeserverUnavailableError, MessageNotFoundError
 from bridge.history_pages import HistoryPages
+from bridge.live.recent import RecentEvents
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.matrix.json import JsonObject
@@ -44,13 +45,14 @@ class Messages:
         encryption: Encryption,
         conversations: Conversations,
         outbox: Outbox,
+        recent: RecentEvents,
         sealer: Sealer,
         portal_server: str,
         now: Now,
     ) -> None:
         self._database = database
         self._matrix = matrix
-        self._pages = HistoryPages(matrix=matrix, encryption=encryption)
+        self._pages = HistoryPages(matrix=matrix, encryption=encryption, recent=recent)
         self._conversations = conversations
         self._outbox = outbox
         self._sealer = sealer

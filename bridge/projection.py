@@ -28,7 +28,7 @@ class Projection:
             await note_reaction(connection, event)
         elif event.type == "m.room.redaction":
             await take_back(connection, event)
-            self._recent.forget(str(event.content.get("redacts")))
+            self._recent.forget(str(event.content.get("redacts")), room_id=event.room_id)
         elif is_message(event) and not self._recent.is_sent(event.event_id):
             await append(connection, _received(event))
 

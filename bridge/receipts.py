@@ -3,8 +3,9 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import Row, bindparam, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.attending import Marks, marks_of
@@ -16,6 +17,19 @@ from bridge.statuses import mark_read
 from bridge.storage.conversations import early_receipts, receipts, timeline
 from bridge.storage.statements import upsert
 
+# Built once: with a hundred ids, building takes longer than running.
+_EVENTS = select(
+    timeline.c.event_id,
+    timeline.c.seq,
+    timeline.c.is_message,
+    timeline.c.delivered_at.is_not(None).label("is_delivered"),
+    timeline.c.read_at.is_not(None).label("is_read"),
+).where(timeline.c.event_id.in_(bindparam("events", expanding=True)))
+_RECEIPTS = (
+    select(receipts.c.user_id, receipts.c.seq, receipts.c.at)
+    .where(receipts.c.room_id == bindparam("room_id"))
+    .order_by(receipts.c.at)
+)
 _PLACE = select(timeline.c.seq, timeline.c.sent_at, IS_BEFORE_LATE).where(
     timeline.c.event_id == bindparam("event_id"), timeline.c.room_id == bindparam("room_id")
 )
@@ -81,34 +95,20 @@ class ReadStates:
 
 async def read_states(connection: AsyncConnection, room_id: str, event_ids: Collection[str]) -> ReadStates:
     """What is needed to say who has read these events of a room."""
-    columns = (
-        timeline.c.event_id,
-        timeline.c.seq,
-        timeline.c.is_message,
-        timeline.c.delivered_at,
-        timeline.c.read_at,
-    )
-    events = (await connection.execute(select(*columns).where(timeline.c.event_id.in_(event_ids)))).all()
-    of_room = (
-        select(receipts.c.user_id, receipts.c.seq, receipts.c.at)
-        .where(receipts.c.room_id == room_id)
-        .order_by(receipts.c.at)
-    )
+    events = (await connection.execute(_EVENTS, {"events": list(event_ids)})).all()
     return ReadStates(
-        tuple(
-            _Receipt(user_id=row.user_id, seq=row.seq, at=row.at) for row in await connection.execute(of_room)
-        ),
+        tuple(_Receipt(*row) for row in await connection.execute(_RECEIPTS, {"room_id": room_id})),
         {row.event_id: row.seq for row in events},
         frozenset(row.event_id for row in events if not row.is_message),
-        {row.event_id: _status(row.delivered_at, row.read_at) for row in events},
+        {row.event_id: _status(row) for row in events},
         await marks_of(connection, room_id),
     )
 
 
-def _status(delivered_at: datetime | None, read_at: datetime | None) -> MessageStatus:
-    if read_at is not None:
+def _status(row: Row[Any]) -> MessageStatus:
+    if row.is_read:
         return "read"
-    return "sent" if delivered_at is None else "delivered"
+    return "delivered" if row.is_delivered else "sent"
 
 
 async def record_receipts(connection: AsyncConnection, *, room_id: str, pushed: Iterable[Receipt]) -> None:

@@ -1,37 +1,84 @@
-"""What was sent or pushed a moment ago, still encrypted: streams need not ask the homeserver for that again."""
+"""What was sent or pushed of late, still encrypted and in memory only.
+
+Streams show the last of it without asking the homeserver again. Who reads a page has it opened while the homeserver
+is asked what the page is: only what the homeserver then gives, the same in every part, is shown of that.
+"""
 
 from collections import OrderedDict
 
 from bridge.e2ee.model import EncryptedEvent
 
-_KEPT = 256
+_FOR_STREAMS = 256
+_A_ROOM = 100
+_MOST_BYTES, _EVENT_BYTES = 32 * 1024 * 1024, 1500
 
 
 class RecentEvents:
-    """The last encrypted events, by id."""
+    """The last encrypted messages: of all rooms by id, and of each room the newest 100.
 
-    def __init__(self) -> None:
+    The rooms in which nothing came for the longest time are forgotten when all have more than `most_bytes`.
+    """
+
+    def __init__(self, *, most_bytes: int = _MOST_BYTES) -> None:
+        self._most_bytes = most_bytes
+        self._bytes = 0
         self._events: OrderedDict[str, EncryptedEvent] = OrderedDict()
         self._sent: set[str] = set()
+        self._rooms: OrderedDict[str, OrderedDict[str, EncryptedEvent]] = OrderedDict()
 
     def keep(self, event: EncryptedEvent, *, is_sent: bool = False) -> None:
-        """Keep it for a while. `is_sent`: by us, and the fact of that is committed."""
+        """Keep it for a while. `is_sent`: by us, and the fact of that is committed.
+
+        In its room it is kept as it was pushed, whichever came first: with what the homeserver added.
+        """
         self._events[event.event_id] = event
         if is_sent:
             self._sent.add(event.event_id)
-        if len(self._events) > _KEPT:
+        if len(self._events) > _FOR_STREAMS:
             oldest, _ = self._events.popitem(last=False)
             self._sent.discard(oldest)
+        if not (is_sent and event.event_id in self._rooms.get(event.room_id, ())):
+            self._keep_in_room(event)
 
-    def forget(self, event_id: str) -> None:
+    def forget(self, event_id: str, *, room_id: str) -> None:
         """It was taken back."""
         self._events.pop(event_id, None)
         self._sent.discard(event_id)
+        self._drop(room_id, event_id)
 
     def find(self, event_id: str) -> EncryptedEvent | None:
-        """The event, if it is still here."""
+        """The event, if it is one of the last."""
         return self._events.get(event_id)
+
+    def newest(self, room_id: str, *, limit: int) -> list[EncryptedEvent]:
+        """At most so many of a room's last messages, newest first; some may be missing, or taken back since."""
+        room = self._rooms.get(room_id)
+        return [] if room is None else list(reversed(room.values()))[:limit]
 
     def is_sent(self, event_id: str) -> bool:
         """Whether we sent it a moment ago, so that people are told of it already."""
         return event_id in self._sent
+
+    def _keep_in_room(self, event: EncryptedEvent) -> None:
+        room_id = event.room_id
+        self._drop(room_id, event.event_id)
+        room = self._rooms.setdefault(room_id, OrderedDict())
+        self._rooms.move_to_end(room_id)
+        room[event.event_id] = event
+        self._bytes += _size(event)
+        if len(room) > _A_ROOM:
+            self._drop(room_id, next(iter(room)))
+        while self._bytes > self._most_bytes:
+            _, forgotten = self._rooms.popitem(last=False)
+            self._bytes -= sum(map(_size, forgotten.values()))
+
+    def _drop(self, room_id: str, event_id: str) -> None:
+        room = self._rooms.get(room_id)
+        event = None if room is None else room.pop(event_id, None)
+        if event is not None:
+            self._bytes -= _size(event)
+
+
+def _size(event: EncryptedEvent) -> int:
+    ciphertext = event.content.get("ciphertext")
+    return _EVENT_BYTES + (len(ciphertext) if isinstance(ciphertext, str) else 0)

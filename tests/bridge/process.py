@@ -118,6 +118,7 @@ class Process:
             encryption=self.encryption,
             conversations=self.conversations,
             outbox=self.outbox,
+            recent=self.recent,
             sealer=sealer,
             portal_server=portal_server,
             now=now,

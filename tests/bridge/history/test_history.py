@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator
 
-from bridge.history import read_page
+from bridge.history_pages import HistoryPages
+from bridge.live.recent import RecentEvents
 from bridge.messages_model import Message
 from tests.bridge.clinic import LUCIA, Clinic
 from tests.bridge.history.talking import edit, say, send
@@ -53,12 +54,7 @@ async def test_a_session_is_unlocked_once_for_a_page(clinic: Clinic, room: str, 
     event_id = await say(clinic, room, "uno")
     await say(clinic, room, edit(event_id, "dos"))
     watch.decrypted.clear()
-    await read_page(
-        matrix=clinic.main.matrix,
-        encryption=clinic.main.encryption,
-        reader=LUCIA,
-        room_id=room,
-        limit=50,
-        before=None,
-    )
+    main = clinic.main
+    pages = HistoryPages(matrix=main.matrix, encryption=main.encryption, recent=RecentEvents())
+    await pages.read(reader=LUCIA, room_id=room, limit=50, before=None)
     assert watch.decrypted == [2]

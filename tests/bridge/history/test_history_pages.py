@@ -1,11 +1,19 @@
 """bridge/history_pages.py: a page that was read a moment ago is shown again only while it is what the room has."""
 
 import asyncio
+from typing import Any
 
 from bridge.history_pages import HistoryPages
+from bridge.live.recent import RecentEvents
 from tests.bridge.clinic import JUAN, LUCIA, Clinic
 from tests.bridge.history.talking import bodies, edit, read_up_to, redact, say, send, shown
 from tests.bridge.history.watch import Watch
+
+
+def parts(clinic: Clinic) -> dict[str, Any]:
+    """What pages are made with."""
+    main = clinic.main
+    return {"matrix": main.matrix, "encryption": main.encryption, "recent": main.recent}
 
 
 async def test_who_looks_again_waits_for_one_small_question(clinic: Clinic, room: str, watch: Watch) -> None:
@@ -43,8 +51,13 @@ async def test_edits_and_redactions_are_shown_at_once(clinic: Clinic, room: str,
     assert await bodies(clinic, room) == ["UNO", "dos"]
     assert watch.asked() == [1]
     await redact(clinic, room, second_id)
-    for _ in range(2):
-        assert await bodies(clinic, room) == ["UNO", None]
+    watch.asked()
+    assert await bodies(clinic, room) == ["UNO", None]
+    assert watch.asked()[:2] == [1, 50]
+    assert await bodies(clinic, room) == ["UNO", None]
+    assert watch.asked() == [1]
+    await redact(clinic, room, first_id)
+    assert await bodies(clinic, room) == [None, None]
 
 
 async def test_what_can_not_be_read_is_tried_each_time(clinic: Clinic, room: str, watch: Watch) -> None:
@@ -68,15 +81,51 @@ async def test_another_event_under_a_known_id_is_read_anew(clinic: Clinic, room:
     other = next(event for event in events if event["event_id"] == event_id)
     other["content"] = {**other["content"], "ciphertext": "AAAA"}
     await say(clinic, room, "tres")
+    watch.decrypted.clear()
     assert [one.type for one in await shown(clinic, room)] == ["undecryptable", "text", "text"]
-    assert watch.decrypted[-1] == 2
+    assert sum(watch.decrypted) == 2
+
+
+async def test_what_passed_here_is_opened_while_the_homeserver_is_asked(
+    clinic: Clinic, room: str, watch: Watch
+) -> None:
+    """All of it at once, before the answer; a process that has seen nothing opens what is answered."""
+    for body in ("uno", "dos"):
+        await say(clinic, room, body)
+    opened: list[int] = []
+    homeserver = clinic.homeserver.messages
+
+    async def answer_late(**question: Any) -> Any:
+        await asyncio.sleep(0.05)
+        opened.append(sum(watch.decrypted))
+        return await homeserver(**question)
+
+    clinic.homeserver.messages = answer_late  # type: ignore[method-assign]
+    for recent, expected in ((clinic.main.recent, 2), (RecentEvents(), 0)):
+        opened.clear()
+        watch.decrypted.clear()
+        pages = HistoryPages(**{**parts(clinic), "recent": recent})
+        page = await pages.read(reader=LUCIA, room_id=room, limit=9, before=None)
+        assert (opened[0], watch.decrypted, len(page.messages)) == (expected, [2], 2)
+
+
+async def test_only_what_the_homeserver_has_is_shown(clinic: Clinic, room: str) -> None:
+    """Whatever passed here before: what is gone there is gone, and what is another there is judged anew."""
+    first_id = await say(clinic, room, "uno")
+    await say(clinic, room, "dos")
+    await say(clinic, room, "tres")
+    events = clinic.homeserver.rooms[room].events
+    first = next(event for event in events if event["event_id"] == first_id)
+    first["content"] = {**first["content"], "ciphertext": "AAAA"}
+    events.remove(events[-1])
+    assert [one.type for one in await shown(clinic, room)] == ["undecryptable", "text"]
 
 
 async def test_older_pages_are_read_each_time(clinic: Clinic, room: str, watch: Watch) -> None:
     """Only the newest is kept, for each reader her own."""
     for body in ("uno", "dos", "tres"):
         await say(clinic, room, body)
-    pages = HistoryPages(matrix=clinic.main.matrix, encryption=clinic.main.encryption)
+    pages = HistoryPages(**parts(clinic))
     newest = await pages.read(reader=LUCIA, room_id=room, limit=2, before=None)
     watch.asked()
     for _ in range(2):
@@ -90,8 +139,7 @@ async def test_older_pages_are_read_each_time(clinic: Clinic, room: str, watch: 
 async def test_new_messages_do_not_keep_the_old_ones(clinic: Clinic, room: str, watch: Watch) -> None:
     """What was opened is opened anew after its time, however often something came after it."""
     await say(clinic, room, "uno")
-    options = {"matrix": clinic.main.matrix, "encryption": clinic.main.encryption}
-    pages = HistoryPages(**options, kept_s=0.3)
+    pages = HistoryPages(**parts(clinic), kept_s=0.3)
     for body in ("dos", "tres"):
         await pages.read(reader=LUCIA, room_id=room, limit=9, before=None)
         await asyncio.sleep(0.2)
@@ -104,12 +152,11 @@ async def test_new_messages_do_not_keep_the_old_ones(clinic: Clinic, room: str, 
 async def test_pages_are_let_go(clinic: Clinic, room: str) -> None:
     """After their time, and the oldest first when they are too many."""
     await say(clinic, room, "uno")
-    options = {"matrix": clinic.main.matrix, "encryption": clinic.main.encryption}
-    short = HistoryPages(**options, kept_s=0.01)
+    short = HistoryPages(**parts(clinic), kept_s=0.01)
     await short.read(reader=LUCIA, room_id=room, limit=1, before=None)
     await asyncio.sleep(0.05)
     assert (len(short._kept), short._bytes) == (0, 0)
-    small = HistoryPages(**options, most_bytes=10_000)
+    small = HistoryPages(**parts(clinic), most_bytes=10_000)
     for limit in (1, 2, 3):
         await small.read(reader=LUCIA, room_id=room, limit=limit, before=None)
     assert [limit for _, _, limit in small._kept] == [2, 3]

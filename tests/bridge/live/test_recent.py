@@ -1,0 +1,68 @@
+"""bridge/live/recent.py: what passed of late is at hand, and never more of it than was said."""
+
+from bridge.e2ee.model import EncryptedEvent
+from bridge.live.recent import RecentEvents
+
+ROOM, OTHER = "!room:portal.example", "!other:portal.example"
+
+
+def event(number: int, *, room_id: str = ROOM, size: int = 10, at: int = 0) -> EncryptedEvent:
+    """An event with so much ciphertext."""
+    content = {"ciphertext": "A" * size}
+    return EncryptedEvent(f"${room_id}{number}", room_id, "@lucia:portal.example", content, at)
+
+
+def numbers(recent: RecentEvents, room_id: str = ROOM, *, limit: int = 1000) -> list[int]:
+    """Which events of the room are there, in the order that they are given."""
+    found = recent.newest(room_id, limit=limit)
+    return [int(one.event_id.removeprefix(f"${room_id}")) for one in found]
+
+
+def test_a_room_has_its_newest_hundred() -> None:
+    """The newest first, and not more than asked for; streams find the last 256 of all."""
+    recent = RecentEvents()
+    for number in range(300):
+        recent.keep(event(number))
+    assert numbers(recent) == list(range(299, 199, -1))
+    assert numbers(recent, limit=3) == [299, 298, 297]
+    assert numbers(recent, OTHER) == []
+    assert [recent.find(event(number).event_id) is None for number in (43, 44)] == [True, False]
+
+
+def test_what_we_sent_is_kept_as_it_was_pushed() -> None:
+    """The homeserver adds the time; its push may come before its answer, or after."""
+    recent = RecentEvents()
+    recent.keep(event(1), is_sent=True)
+    recent.keep(event(1, at=1000))
+    recent.keep(event(2, at=2000))
+    recent.keep(event(2), is_sent=True)
+    assert recent.newest(ROOM, limit=9) == [event(2, at=2000), event(1, at=1000)]
+    assert recent.is_sent(event(1).event_id)
+    assert recent.is_sent(event(2).event_id)
+
+
+def test_what_was_taken_back_is_gone() -> None:
+    """Everywhere; taking back what isn't there changes nothing."""
+    recent = RecentEvents()
+    for number in range(2):
+        recent.keep(event(number), is_sent=True)
+    for _ in range(2):
+        recent.forget(event(1).event_id, room_id=ROOM)
+    recent.forget(event(1).event_id, room_id=OTHER)
+    assert numbers(recent) == [0]
+    assert recent.find(event(1).event_id) is None
+    assert not recent.is_sent(event(1).event_id)
+
+
+def test_the_quietest_rooms_make_way() -> None:
+    """The room that heard nothing for the longest time is forgotten as a whole."""
+    recent = RecentEvents(most_bytes=60_000)
+    for number in range(5):
+        recent.keep(event(number, room_id=OTHER, size=8500))
+    for number in range(5):
+        recent.keep(event(number, size=8500))
+    assert (numbers(recent, OTHER), numbers(recent)) == ([], [4, 3, 2, 1, 0])
+    recent.keep(event(9, size=60_000))
+    assert numbers(recent) == []
+    recent.keep(event(10))
+    assert numbers(recent) == [10]
