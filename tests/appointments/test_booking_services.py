@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from appointments import booking_services as services
@@ -21,7 +21,6 @@ from appointments.listing import appointments_of
 from appointments.schedules import Schedule
 from appointments.services import depart, end_care
 from appointments.storage import appointments as table
-from appointments.storage.schema import metadata
 from bridge.database import Database
 from tests.appointments.diary import (
     ANA,
@@ -231,16 +230,14 @@ async def test_who_has_left_sees_nothing(diary: Diary) -> None:
 OFFSETS = st.lists(st.tuples(st.sampled_from("bmc"), st.integers(0, 9), st.integers(0, 9)), max_size=12)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=OFFSETS, made=st.sampled_from([schedule(), schedule(visit_types=(visit(buffer_after=7),))]))
-async def test_moving_is_cancelling_and_booking(tmp_path_factory, steps, made: Schedule) -> None:
+async def test_moving_is_cancelling_and_booking(new_sqlite, steps, made: Schedule) -> None:
     """Two diaries, in one moves, in the other a cancellation and a booking each: the same times stay free."""
     diaries = []
     for _ in range(2):
-        database = Database(f"sqlite:///{tmp_path_factory.mktemp('move')}/diary.db")
+        database = Database(new_sqlite())
         await database.open()
-        async with database.write() as connection:
-            await connection.run_sync(metadata.create_all)
         diaries.append(await open_diary(database))
         await diaries[-1].put_schedule(made)
     frees = [await replay(diary, steps, moves=diary is diaries[0]) for diary in diaries]

@@ -2,35 +2,20 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from appointments.sealing import Sealer
-from appointments.storage.schema import metadata
 from bridge.database import Database
 from bridge.http.fake_attachments import FakeAttachments
 from bridge.http.fakes import FakeClinic, FakeConversations, FakeMessages, FakeReadMarks
 from bridge.http.limits import LoginLimits, RequestLimits
 from bridge.http.ports import Services
 from bridge.http.server import build_app
-from bridge.storage import all_tables
 from tests.bridge.http.api import GARCIA, LUCIA, NOW, Api, live, made_up_settings, populate
 from tests.bridge.http.diary import put_schedule
-
-
-@pytest.fixture
-async def plain_database(tmp_path: Path) -> AsyncIterator[Database]:
-    """SQLite only: what differs between databases is tested below the API."""
-    assert all_tables
-    database = Database(f"sqlite:///{tmp_path}/api.db")
-    await database.open()
-    async with database.write() as connection:
-        await connection.run_sync(metadata.create_all)
-    yield database
-    await database.close()
 
 
 @pytest.fixture
@@ -74,9 +59,9 @@ async def open_api() -> AsyncIterator[Callable[..., Any]]:
 
 
 @pytest.fixture
-async def api(plain_database: Database, open_api: Callable[..., Any]) -> Api:
+async def api(sqlite_database: Database, open_api: Callable[..., Any]) -> Api:
     """The API over fakes on SQLite."""
-    return await open_api(plain_database, await populate(plain_database, Sealer(b"k" * 32)))
+    return await open_api(sqlite_database, await populate(sqlite_database, Sealer(b"k" * 32)))
 
 
 @pytest.fixture

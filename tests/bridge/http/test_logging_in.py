@@ -116,10 +116,10 @@ async def test_no_idempotency_key_keeps_a_token(api) -> None:
     assert len(tokens) == 2
 
 
-async def limited(open_api, plain_database, tokens, **settings: int) -> object:
+async def limited(open_api, sqlite_database, tokens, **settings: int) -> object:
     """An API with these limits, its clock standing still."""
     logins = LoginLimits(SessionSettings(**settings), clock=lambda: 0.0)
-    return await open_api(plain_database, tokens, logins=logins)
+    return await open_api(sqlite_database, tokens, logins=logins)
 
 
 async def test_guessing_is_slowed_down(api, open_api) -> None:
