@@ -57,7 +57,7 @@ class Storm:
     unanswered: dict[str, int] = field(default_factory=lambda: {"send": 0, "upload": 0, "mark": 0})
 
     async def rage(self) -> None:
-        """Kill the bridge at random moments, and just when a mail was taken; make more trouble in between."""
+        """Kill the bridge at random moments, and just when a mail was taken; the homeserver too, now and then."""
         for number in range(self.kills):
             await asyncio.sleep(self.chance.uniform(0.3, 2.5))
             if number % 4 == 3:
@@ -65,7 +65,7 @@ class Storm:
                 await asyncio.sleep(self.chance.uniform(0, 0.01))
             await self.servers.bridge.kill9()
             if number % 5 == 2:
-                await self.servers.portal.restart()
+                await self._another_homeserver()
             await self.servers.bridge.start()
             await self.servers.bridge.wait_ready()
             if number % 5 == 0:
@@ -75,6 +75,12 @@ class Storm:
             if number % 5 == 1:
                 self.proxy.fail("forget", times=3)
         self.over.set()
+
+    async def _another_homeserver(self) -> None:
+        portal = self.servers.portal
+        await self.chance.choice([portal.stop, portal.kill])()
+        await portal.start()
+        await portal.wait_ready()
 
     async def _a_mail(self) -> None:
         directory = self.servers.config.parent / MAILS
