@@ -10,9 +10,7 @@ from appointments.sealing import Sealer, derive_key
 from bridge.assistant import Assistant
 from bridge.at_once import AtOnce
 from bridge.attachments.downloading import Downloading
-from bridge.attachments.pictures import Pictures
-from bridge.attachments.receiving import Receiving
-from bridge.attachments.slots import Slots
+from bridge.attachments.opening import attachments_of
 from bridge.attachments.uploading import Uploading
 from bridge.attendance import Attendance
 from bridge.booking_desk import BookingDesk
@@ -32,7 +30,6 @@ from bridge.live.placing import Placing
 from bridge.live.recent import RecentEvents
 from bridge.live.streams import Streams
 from bridge.matrix.client import MatrixClient
-from bridge.matrix.media import MediaClient
 from bridge.matrix.module import ModuleClient
 from bridge.messages import Messages
 from bridge.migrations import is_current
@@ -193,7 +190,7 @@ def _compose(
         now=now,
     )
     read_marks = ReadMarks(database=database, matrix=matrix, conversations=conversations, now=now)
-    uploading, downloading = _attachments(
+    uploading, downloading = attachments_of(
         settings,
         http=files,
         database=database,
@@ -238,42 +235,3 @@ def _module(settings: Settings, *, http: aiohttp.ClientSession) -> ModuleClient 
         return None
     secret = settings.policy.secret.get_secret_value()
     return ModuleClient(base_url=settings.homeserver.url, secret=secret, http=http)
-
-
-def _attachments(
-    settings: Settings,
-    *,
-    http: aiohttp.ClientSession,
-    database: Database,
-    matrix: MatrixClient,
-    encryption: Encryption,
-    conversations: Conversations,
-    sealer: Sealer,
-    now: Now,
-) -> tuple[Uploading, Downloading]:
-    media = MediaClient(
-        base_url=settings.homeserver.url,
-        as_token=settings.appservice.as_token.get_secret_value(),
-        http=http,
-    )
-    uploading = Uploading(
-        database=database,
-        media=media,
-        conversations=conversations,
-        receiving=Receiving(settings=settings.attachments, pictures=Pictures()),
-        slots=Slots(
-            per_person=settings.attachments.uploads_at_once,
-            in_all=settings.attachments.uploads_at_once_in_all,
-        ),
-        sealer=sealer,
-        now=now,
-    )
-    downloading = Downloading(
-        database=database,
-        matrix=matrix,
-        media=media,
-        encryption=encryption,
-        conversations=conversations,
-        sealer=sealer,
-    )
-    return uploading, downloading
