@@ -24,6 +24,7 @@ from appointments.schedules import VisitType
 from appointments.slots import Slot, free_slots, is_on_offer, require_free, windows
 from appointments.storage import appointments as table
 from appointments.storage import schedules
+from appointments.storage.blocked_times import find_blocked
 from appointments.storage.schedules import StoredSchedule
 
 
@@ -228,4 +229,4 @@ async def _blocked(
 ) -> list[Interval]:
     """What is blocked around the visits that start within the window."""
     around = Interval(window.start - kind.step, window.end + kind.step)
-    return await table.find_blocked(connection, schedule_id=stored.id, window=around, besides=besides)
+    return await find_blocked(connection, schedule_id=stored.id, window=around, besides=besides)

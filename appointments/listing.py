@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.appointment_access import pairs_seen_by
 from appointments.booking import Appointment, Status
-from appointments.storage import appointments as table
-from appointments.storage.appointments import Place, Wanted
+from appointments.storage import appointment_lists as lists
+from appointments.storage.appointment_lists import Place, Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ async def appointments_of(
     """Those that start in [start, end), in order, and are this person's or of whom she represents."""
     pairs = await pairs_seen_by(connection, person, now=now)
     wanted = Wanted(start=start, end=end, statuses=statuses)
-    found = await table.find_of(connection, patients=_patients(pairs, person), person=person, wanted=wanted)
+    found = await lists.find_of(connection, patients=_patients(pairs, person), person=person, wanted=wanted)
     return [one for one in found if (one.patient, one.professional) in pairs]
 
 
@@ -54,7 +54,7 @@ async def page_of(
     found: list[Appointment] = []
     is_last = False
     while len(found) <= limit and not is_last:
-        some = await table.find_of(
+        some = await lists.find_of(
             connection, patients=patients, person=person, wanted=wanted, after=after, limit=limit + 1
         )
         found += [one for one in some if (one.patient, one.professional) in pairs]
@@ -67,7 +67,7 @@ async def page_of_anybody(
     connection: AsyncConnection, *, wanted: Wanted, after: Place | None, limit: int
 ) -> Page:
     """The same of the patient or the professional who is wanted, whoever asks."""
-    return _page(await table.find_all(connection, wanted=wanted, after=after, limit=limit + 1), limit)
+    return _page(await lists.find_all(connection, wanted=wanted, after=after, limit=limit + 1), limit)
 
 
 def _patients(pairs: Collection[tuple[str, str]], person: str) -> set[str]:

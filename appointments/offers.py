@@ -19,6 +19,7 @@ from appointments.intervals import Interval
 from appointments.slots import Slot, free_slots
 from appointments.storage import appointments as table
 from appointments.storage import waiting
+from appointments.storage.blocked_times import find_blocked
 from appointments.storage.schedules import StoredSchedule
 
 Record = Callable[[AsyncConnection, AppointmentChanged], Awaitable[None]]
@@ -97,7 +98,7 @@ async def _slot_for(
     except (NoAppointmentError, NotInCareTeamError, UnknownVisitTypeError):
         return None
     around = Interval(freed.start - kind.step, freed.end + kind.step)
-    blocked = await table.find_blocked(connection, schedule_id=stored.id, window=around)
+    blocked = await find_blocked(connection, schedule_id=stored.id, window=around)
     offered = {hold.start for hold in await waiting.offers_for(connection, one.id)}
     for slot in free_slots(stored.schedule, kind, window=freed, blocked=blocked, now=now):
         if slot.start not in offered and now < slot.start < one.start:

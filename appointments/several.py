@@ -11,8 +11,8 @@ from appointments.errors import UnknownVisitTypeError
 from appointments.intervals import Interval
 from appointments.schedules import VisitType
 from appointments.slots import Slot, free_slots, windows
-from appointments.storage import appointments as table
 from appointments.storage import schedules
+from appointments.storage.blocked_times import find_all_blocked
 from appointments.storage.schedules import StoredSchedule
 
 
@@ -71,7 +71,7 @@ async def _within(
 ) -> list[SlotWith]:
     step = max(kind.step for _, kind in offering)
     around = Interval(window.start - step, window.end + step)
-    blocked = await table.find_all_blocked(
+    blocked = await find_all_blocked(
         connection, schedule_ids=[stored.id for stored, _ in offering], window=around
     )
     slots = [_slots(stored, kind, blocked, window, now) for stored, kind in offering]

@@ -1,12 +1,11 @@
 """Conversations: one consult room for each patient and professional, made once, found again ever after.
 
     permission ─▶ row with a nonce ─▶ createRoom ─▶ room id stored ─▶ made what it should be (membership.py)
-                  (unique pair)       (nonce in      (unique)           managed people join ─▶ opened
-                                       its content)                     others are invited  ─▶ invited
+                  (unique pair)       (room_making   (unique)           managed people join ─▶ opened
+                                       .py)                             others are invited  ─▶ invited
 
-createRoom is not idempotent. So the room is made with nobody in it; a crash before its id is stored leaves a room
-that only the keeper saw, and which is recognised by its nonce afterwards. Invitations that the other server
-doesn't take now (it is down, or asks for patience) wait; messages are accepted and encrypted meanwhile.
+Invitations that the other server doesn't take now (it is down, or asks for patience) wait; messages are accepted and
+encrypted meanwhile.
 """
 
 import asyncio
@@ -21,8 +20,6 @@ from appointments.access import parties_of, require_party
 from appointments.care import CareRelationship
 from appointments.errors import NotAPartyError, NotInCareTeamError
 from appointments.permissions import Action
-from bots.assistant import room_notice
-from bots.consult import NONCE, consult_room
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.errors import ConversationNotFoundError, HomeserverUnavailableError
@@ -32,6 +29,7 @@ from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.membership import Membership
 from bridge.messages_model import ConversationSummary
 from bridge.reviews import due, is_due, settle
+from bridge.room_making import RoomMaking
 from bridge.settings import Settings
 from bridge.storage.conversations import conversations
 from bridge.storage.statements import insert_once
@@ -67,6 +65,7 @@ class Conversations:
         self._database = database
         self._matrix = matrix
         self._settings = settings
+        self._rooms = RoomMaking(database=database, matrix=matrix, settings=settings)
         self._membership = Membership(database=database, matrix=matrix, settings=settings, now=now)
         self._now = now
         self._opening = KeyedLocks()
@@ -185,8 +184,8 @@ class Conversations:
             is_new = await self._record(pair)
             row = await self._existing(pair)
             if row.room_id is None:
-                room_id = None if is_new else await self._left_by_a_crash(row.nonce)
-                room_id = room_id or await self._create_room(row)
+                room_id = None if is_new else await self._rooms.left_by_a_crash(row.nonce)
+                room_id = room_id or await self._rooms.create(row)
                 await self._claim(row, room_id)
                 row = await self._existing(pair)
                 if row.room_id != room_id:  # another process was faster; nobody ever saw our room
@@ -216,33 +215,6 @@ class Conversations:
                 rotation_period_msgs=encryption.rotation_period_msgs,
                 rotation_period_ms=encryption.rotation_period_ms,
             )
-
-    async def _create_room(self, row: Row[Any]) -> str:
-        body = consult_room(
-            nonce=row.nonce,
-            keeper=self._settings.keeper_id,
-            people=(row.patient, row.professional),
-            notice=room_notice(self._settings.clinic),
-            rotation_period_msgs=row.rotation_period_msgs,
-            rotation_period_ms=row.rotation_period_ms,
-        )
-        return await self._matrix.create_room(user_id=self._settings.keeper_id, body=body)
-
-    async def _left_by_a_crash(self, nonce: str) -> str | None:
-        """The room that was made for this conversation before its id could be stored, if it is whole."""
-        keeper = self._settings.keeper_id
-        async with self._database.read() as connection:
-            known = set((await connection.execute(select(conversations.c.room_id))).scalars())
-        for room_id in await self._matrix.joined_rooms(user_id=keeper):
-            if room_id in known:
-                continue
-            events = await self._matrix.room_state(user_id=keeper, room_id=room_id)
-            contents = {event["type"]: event["content"] for event in events}
-            is_ours = contents.get("m.room.create", {}).get(NONCE) == nonce
-            # The last state that createRoom sets: a room without it was left half made, and nobody saw it.
-            if is_ours and "io.element.functional_members" in contents:
-                return room_id
-        return None
 
     async def _claim(self, row: Row[Any], room_id: str) -> None:
         async with self._database.write() as connection:

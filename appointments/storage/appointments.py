@@ -1,7 +1,5 @@
-"""The table of appointments and the statements over it. Two of them never hold the same time (no_overlap.py)."""
+"""The table of appointments, and single ones found and stored. Two never hold the same time (no_overlap.py)."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,18 +7,14 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
-    ColumnElement,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
     Row,
-    ScalarSelect,
-    Select,
     Table,
     Text,
     bindparam,
-    or_,
     select,
     update,
 )
@@ -28,10 +22,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from appointments.booking import HOLDING, Appointment
+from appointments.booking import Appointment
 from appointments.errors import SlotTakenError, VersionChangedError
 from appointments.intervals import Interval
-from appointments.schedules import LONGEST_BLOCK
 from appointments.storage.no_overlap import is_overlap, refuse_overlaps
 from appointments.storage.schedules import schedules
 from appointments.storage.schema import Instant, metadata
@@ -80,51 +73,10 @@ Index(
 Index("ix_appointments_answer", appointments.c.status, appointments.c.answer_by)
 refuse_overlaps(appointments)
 
-Place = tuple[datetime, str]
-"""Where an appointment stands in the order of lists: its start and its id."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """Which appointments: those that start in [start, end), in these states, of this patient, with this professional.
-
-    Whatever is left out may be anything.
-    """
-
-    start: datetime | None = None
-    end: datetime | None = None
-    statuses: Collection[str] = ()
-    patient: str | None = None
-    professional: str | None = None
-
-
 _c = appointments.c
 ALL = select(appointments, schedules.c.professional, schedules.c.zone).join(schedules)
 _ONE = ALL.where(_c.id == bindparam("id"))
 _REASONS = select(_c.reason_sealed, _c.cancel_reason_sealed).where(_c.id == bindparam("id"))
-_BLOCKED = (
-    select(_c.blocked_from, _c.blocked_until)
-    .where(
-        _c.schedule_id == bindparam("schedule_id"),
-        _c.status.in_(HOLDING),
-        _c.blocked_from < bindparam("until"),
-        _c.blocked_from > bindparam("earliest"),
-        _c.blocked_until > bindparam("since"),
-    )
-    .order_by(_c.blocked_from)
-)
-_BLOCKED_BESIDES = _BLOCKED.where(_c.id.not_in(bindparam("besides", expanding=True)))
-_ALL_BLOCKED = (
-    select(_c.schedule_id, _c.blocked_from, _c.blocked_until)
-    .where(
-        _c.schedule_id.in_(bindparam("schedule_ids", expanding=True)),
-        _c.status.in_(HOLDING),
-        _c.blocked_from < bindparam("until"),
-        _c.blocked_from > bindparam("earliest"),
-        _c.blocked_until > bindparam("since"),
-    )
-    .order_by(_c.schedule_id, _c.blocked_from)
-)
 # PostgreSQL's own refusal of an overlap would end the transaction; SQLite's trigger ends the statement only.
 _INSERT = {
     "sqlite": sqlite.insert(appointments).on_conflict_do_nothing(),
@@ -167,63 +119,6 @@ async def find_reasons(connection: AsyncConnection, appointment_id: str) -> tupl
     return row.reason_sealed, row.cancel_reason_sealed
 
 
-async def find_of(
-    connection: AsyncConnection,
-    *,
-    patients: Collection[str],
-    person: str,
-    wanted: Wanted,
-    after: Place | None = None,
-    limit: int | None = None,
-) -> Sequence[Appointment]:
-    """Those of any of these patients, or of this person's own schedule, in order; no holds."""
-    own = or_(_c.patient.in_(patients), _c.schedule_id == _schedule_of(person))
-    return await _found(connection, _narrowed(wanted, after=after, limit=limit).where(own))
-
-
-async def find_all(
-    connection: AsyncConnection, *, wanted: Wanted, after: Place | None = None, limit: int | None = None
-) -> Sequence[Appointment]:
-    """Everybody's that are wanted, in order; no holds."""
-    return await _found(connection, _narrowed(wanted, after=after, limit=limit))
-
-
-async def find_blocked(
-    connection: AsyncConnection, *, schedule_id: int, window: Interval, besides: Collection[str] = ()
-) -> list[Interval]:
-    """What is blocked on this schedule and overlaps the window, but for the appointments `besides`."""
-    asked: dict[str, Any] = {
-        "schedule_id": schedule_id,
-        "since": window.start,
-        "until": window.end,
-        "earliest": window.start - LONGEST_BLOCK,
-    }
-    if besides:
-        rows = await connection.execute(_BLOCKED_BESIDES, asked | {"besides": list(besides)})
-    else:
-        rows = await connection.execute(_BLOCKED, asked)
-    return [Interval(row.blocked_from, row.blocked_until) for row in rows]
-
-
-async def find_all_blocked(
-    connection: AsyncConnection, *, schedule_ids: Collection[int], window: Interval
-) -> Mapping[int, list[Interval]]:
-    """The same for each of several schedules, where there is anything."""
-    rows = await connection.execute(
-        _ALL_BLOCKED,
-        {
-            "schedule_ids": list(schedule_ids),
-            "since": window.start,
-            "until": window.end,
-            "earliest": window.start - LONGEST_BLOCK,
-        },
-    )
-    blocked: dict[int, list[Interval]] = {}
-    for row in rows:
-        blocked.setdefault(row.schedule_id, []).append(Interval(row.blocked_from, row.blocked_until))
-    return blocked
-
-
 async def store_new(
     connection: AsyncConnection,
     appointment: Appointment,
@@ -261,33 +156,6 @@ async def store_changed(
     parameters |= {"which": appointment.id, "known": appointment.version - 1}
     if await _or_taken(connection, statement, parameters) != 1:
         raise VersionChangedError(appointment.id)
-
-
-def _narrowed(wanted: Wanted, *, after: Place | None, limit: int | None) -> Select[Any]:
-    conditions: list[ColumnElement[bool]] = [_c.holds_for.is_(None)]
-    if wanted.start is not None:
-        conditions.append(_c.starts_at >= wanted.start)
-    if wanted.end is not None:
-        conditions.append(_c.starts_at < wanted.end)
-    if wanted.statuses:
-        conditions.append(_c.status.in_(wanted.statuses))
-    if wanted.patient is not None:
-        conditions.append(_c.patient == wanted.patient)
-    if wanted.professional is not None:
-        conditions.append(_c.schedule_id == _schedule_of(wanted.professional))
-    if after is not None:
-        start, last_id = after
-        conditions += [_c.starts_at >= start, or_(_c.starts_at > start, _c.id > last_id)]
-    return ALL.where(*conditions).order_by(_c.starts_at, _c.id).limit(limit)
-
-
-def _schedule_of(professional: str) -> ScalarSelect[int]:
-    # Asked of the table of appointments alone, so that its indexes answer.
-    return select(schedules.c.id).where(schedules.c.professional == professional).scalar_subquery()
-
-
-async def _found(connection: AsyncConnection, statement: Select[Any]) -> Sequence[Appointment]:
-    return [appointment_of(row) for row in await connection.execute(statement)]
 
 
 def _changeable(appointment: Appointment) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from pydantic import TypeAdapter
 
 from appointments.listing import page_of, page_of_anybody
-from appointments.storage.appointments import Place, Wanted
+from appointments.storage.appointment_lists import Place, Wanted
 from bridge.http.appointment_models import AppointmentId, AppointmentsAnswer, AppointmentsQuery
 from bridge.http.appointments import answers_with
 from bridge.http.fields import parse_instant

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.event import listen
 
 from appointments.listing import appointments_of, page_of, page_of_anybody
-from appointments.storage.appointments import Place, Wanted
+from appointments.storage.appointment_lists import Place, Wanted
 from bridge.database import Database
 from tests.appointments.diary import ANA, DAY, GARCIA, HOUR, MARIA, MINUTE, NOW, PEDRO, Diary
 from tests.appointments.relationships import enter_representation

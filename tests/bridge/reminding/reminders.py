@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from appointments import booking_services as booking
 from appointments.booking import Appointment
 from appointments.schedule_services import put_schedule
-from appointments.storage.appointments import Wanted, find_all
+from appointments.storage.appointment_lists import Wanted, find_all
 from bridge.appointment_facts import record_appointment
 from bridge.dialogues import Dialogues
 from bridge.notifications.courier import Courier
