@@ -13,6 +13,7 @@ from synapse.module_api import (
 )
 from synapse.module_api.errors import Codes, SynapseError
 
+from videoconsulta_synapse.queries import number
 from videoconsulta_synapse.secret import Secret
 
 PATH = "/_synapse/client/videoconsulta/v1/delivered"
@@ -56,14 +57,8 @@ class Delivered(DirectServeJsonResource):
 
     async def _look(self, server: str, event_ids: list[str]) -> tuple[dict[str, int], int | None]:
         def look(transaction: LoggingTransaction) -> tuple[dict[str, int], int | None]:
-            found = {event_id: _first(transaction, _EVENT, event_id) for event_id in event_ids}
+            found = {event_id: number(transaction, _EVENT, event_id) for event_id in event_ids}
             places = {event_id: place for event_id, place in found.items() if place is not None}
-            return places, _first(transaction, _SENT, server)
+            return places, number(transaction, _SENT, server)
 
         return await self._api.run_db_interaction("videoconsulta_delivered", look)
-
-
-def _first(transaction: LoggingTransaction, statement: str, value: str) -> int | None:
-    transaction.execute(statement, (value,))
-    row = transaction.fetchone()
-    return None if row is None else row[0]

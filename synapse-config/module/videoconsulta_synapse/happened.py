@@ -15,6 +15,7 @@ from synapse.module_api import (
     SynapseRequest,
 )
 
+from videoconsulta_synapse.queries import number
 from videoconsulta_synapse.secret import Secret
 
 PATH = "/_synapse/client/videoconsulta/v1/happened"
@@ -53,10 +54,10 @@ class Happened(DirectServeJsonResource):
         received_before = int(time.time() * 1000) - parse_integer(request, "age_ms", default=0)
 
         def look(transaction: LoggingTransaction) -> JsonDict:
-            last = _number(transaction, _LAST)
+            last = number(transaction, _LAST)
             if after is None:
                 return {"events": [], "place": last}
-            younger = _number(transaction, _FIRST_YOUNGER, after, received_before)
+            younger = number(transaction, _FIRST_YOUNGER, after, received_before)
             up_to = last if younger is None else younger - 1
             transaction.execute(_EVENTS, (user_id, after, up_to, _MOST_EVENTS))
             rows = transaction.fetchall()
@@ -64,9 +65,3 @@ class Happened(DirectServeJsonResource):
             return {"events": [{"event_id": row[0], "room_id": row[1]} for row in rows], "place": place}
 
         return 200, await self._api.run_db_interaction("videoconsulta_happened", look)
-
-
-def _number(transaction: LoggingTransaction, statement: str, *values: int) -> int | None:
-    transaction.execute(statement, values)
-    row = transaction.fetchone()
-    return None if row is None else row[0]
