@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from appointments import booking_services as services
 from appointments.booking import Appointment
 from appointments.events import AppointmentChanged
+from appointments.listing import appointments_of
 from appointments.schedule_services import put_schedule
 from appointments.schedules import Hours, Schedule, VisitType
 from appointments.slots import Slot
@@ -19,6 +20,7 @@ GARCIA, LOPEZ = "@garcia:h", "@lopez:h"
 MARIA, PEDRO, ANA = "@maria:p", "@pedro:p", "@ana:p"
 NOW = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)  # a Monday, 8:00 in Madrid
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+NINE = NOW + HOUR
 OFFICE = (Hours(time(9), time(17)),)
 
 
@@ -84,6 +86,12 @@ class Diary:
         asked = {"professional": GARCIA, "now": self.now, **asked}
         async with self.database.read() as connection:
             return await services.offered_slots(connection, **asked)
+
+    async def ids(self, person: str, **asked: Any) -> list[str]:
+        """The appointments that this person sees."""
+        async with self.database.read() as connection:
+            found = await appointments_of(connection, person=person, now=self.now, **asked)
+        return [one.id for one in found]
 
     async def book(self, start: datetime, *, name: str | None = None, patient: str = MARIA, **more: Any):
         """Book with García, by default by the patient."""

@@ -16,7 +16,7 @@ from appointments.errors import (
 )
 from appointments.services import end_care
 from tests.appointments.diary import ANA, DAY, GARCIA, HOUR, LOPEZ, MARIA, MINUTE, NOW, PEDRO, Diary
-from tests.appointments.test_waiting import offered, wait
+from tests.appointments.waiting import offered, wait
 
 NINE, MIDNIGHT = NOW + HOUR, NOW + DAY - 8 * HOUR  # in Madrid; it is 8:00
 

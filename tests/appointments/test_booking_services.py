@@ -6,10 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from appointments import booking_services as services
 from appointments.errors import (
-    NoAppointmentError,
-    NotInCareTeamError,
     NotOfferedError,
     SlotTakenError,
     TooLateError,
@@ -17,19 +14,15 @@ from appointments.errors import (
     VersionChangedError,
     WrongStateError,
 )
-from appointments.listing import appointments_of
 from appointments.schedules import Schedule
-from appointments.services import depart, end_care
 from appointments.storage import appointments as table
 from bridge.database import Database
 from tests.appointments.diary import (
-    ANA,
     DAY,
-    GARCIA,
     HOUR,
     LOPEZ,
-    MARIA,
     MINUTE,
+    NINE,
     NOW,
     PEDRO,
     Diary,
@@ -37,9 +30,7 @@ from tests.appointments.diary import (
     schedule,
     visit,
 )
-from tests.appointments.relationships import enter_representation
 
-NINE = NOW + HOUR
 TWENTY = 20 * MINUTE
 
 
@@ -152,79 +143,6 @@ async def test_who_knows_an_old_version_changes_nothing(diary: Diary) -> None:
         with pytest.raises(VersionChangedError):
             await attempt
     assert (await diary.cancel(booked, version=moved.version)).status == "cancelled"
-
-
-async def test_care_decides(diary: Diary) -> None:
-    """Without it nobody books; when it has ended what was booked is seen and can be cancelled, but not moved."""
-    with pytest.raises(NotInCareTeamError):
-        await diary.book(NINE, patient="@nobody:p")
-    with pytest.raises(NotInCareTeamError):
-        await diary.book(NINE, professional=LOPEZ)
-    booked = await diary.book(NINE)
-    async with diary.database.write() as connection:
-        await end_care(connection, patient=MARIA, professional=GARCIA, now=NOW)
-    with pytest.raises(NotInCareTeamError):
-        await diary.move(booked, NINE + HOUR)
-    assert (await diary.cancel(booked)).status == "cancelled"
-
-
-async def test_only_its_people_know_of_it(diary: Diary) -> None:
-    """For others there is no such appointment, as for one that never was."""
-    booked = await diary.book(NINE)
-    for by in (PEDRO, LOPEZ, "@nobody:p"):
-        for attempt in (diary.move(booked, NINE + HOUR, by=by), diary.cancel(booked, by=by)):
-            with pytest.raises(NoAppointmentError):
-                await attempt
-    async with diary.database.read() as connection:
-        for person, name in ((PEDRO, booked.id), (MARIA, "nothing")):
-            with pytest.raises(NoAppointmentError):
-                await services.appointment_for(connection, appointment_id=name, person=person, now=NOW)
-        for person in (MARIA, GARCIA):
-            found = await services.appointment_for(
-                connection, appointment_id=booked.id, person=person, now=NOW
-            )
-            assert found == booked
-
-
-async def test_a_representative_acts_in_appointments_only_with_that_scope(diary: Diary) -> None:
-    """She books, sees and moves for the patient; who represents in messages alone does none of it."""
-    async with diary.database.write() as connection:
-        for who, scope in ((ANA, "appointments"), (PEDRO, "messages")):
-            await enter_representation(connection, MARIA, who, scope, now=NOW, starts=NOW - DAY)
-    booked = await diary.book(NINE, booked_by=ANA)
-    assert (booked.patient, booked.booked_by) == (MARIA, ANA)
-    assert (await diary.move(booked, NINE + HOUR, by=ANA)).start == NINE + HOUR
-    with pytest.raises(NotInCareTeamError):
-        await diary.book(NINE, booked_by=PEDRO)
-    assert [await ids_of(diary, who) for who in (ANA, MARIA, PEDRO)] == [[booked.id], [booked.id], []]
-
-
-async def ids_of(diary: Diary, person: str, **asked: object) -> list[str]:
-    """The appointments that this person sees."""
-    async with diary.database.read() as connection:
-        found = await appointments_of(connection, person=person, now=diary.now, **asked)
-    return [one.id for one in found]
-
-
-async def test_a_list_is_in_order_and_within_its_bounds(diary: Diary) -> None:
-    """By start; from the first instant up to, not including, the last; states where named."""
-    late = await diary.book(NINE + DAY)
-    early = await diary.book(NINE, patient=PEDRO)
-    await diary.cancel(late)
-    assert await ids_of(diary, GARCIA) == [early.id, late.id]
-    assert await ids_of(diary, GARCIA, statuses=["booked"]) == [early.id]
-    assert await ids_of(diary, GARCIA, start=NINE, end=NINE + DAY) == [early.id]
-    assert await ids_of(diary, MARIA) == [late.id]
-    assert await ids_of(diary, LOPEZ) == []
-
-
-async def test_who_has_left_sees_nothing(diary: Diary) -> None:
-    """The patient still does."""
-    booked = await diary.book(NINE)
-    async with diary.database.write() as connection:
-        await depart(connection, professional=GARCIA, now=NOW)
-    assert await ids_of(diary, GARCIA) == []
-    assert await ids_of(diary, MARIA) == [booked.id]
 
 
 OFFSETS = st.lists(st.tuples(st.sampled_from("bmc"), st.integers(0, 9), st.integers(0, 9)), max_size=12)

@@ -17,10 +17,9 @@ from appointments.storage import appointments as table
 from appointments.storage import schedules
 from bridge.database import Database
 from bridge.storage.facts import facts
-from tests.appointments.diary import GARCIA, HOUR, LOPEZ, MINUTE, NOW, Diary, visit
+from tests.appointments.diary import GARCIA, LOPEZ, MINUTE, NINE, NOW, Diary, visit
 
 ROOT = Path(__file__).parents[2]
-NINE = NOW + HOUR
 KIND = visit(minutes=20, buffer_before=5, buffer_after=10)
 
 

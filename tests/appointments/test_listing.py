@@ -10,10 +10,9 @@ from sqlalchemy.event import listen
 from appointments.listing import appointments_of, page_of, page_of_anybody
 from appointments.storage.appointment_lists import Place, Wanted
 from bridge.database import Database
-from tests.appointments.diary import ANA, DAY, GARCIA, HOUR, MARIA, MINUTE, NOW, PEDRO, Diary
+from tests.appointments.diary import ANA, DAY, GARCIA, HOUR, LOPEZ, MARIA, MINUTE, NINE, NOW, PEDRO, Diary
 from tests.appointments.relationships import enter_representation
 
-NINE = NOW + HOUR
 Between = Callable[[], Awaitable[object]]
 
 
@@ -107,3 +106,15 @@ async def test_it_can_be_narrowed(diary: Diary) -> None:
     assert await walk(diary, MARIA, limit=1, start=NINE + HOUR, end=NINE + 4 * HOUR) == [
         one.id for one in booked[1:4]
     ]
+
+
+async def test_a_list_is_in_order_and_within_its_bounds(diary: Diary) -> None:
+    """By start; from the first instant up to, not including, the last; states where named."""
+    late = await diary.book(NINE + DAY)
+    early = await diary.book(NINE, patient=PEDRO)
+    await diary.cancel(late)
+    assert await diary.ids(GARCIA) == [early.id, late.id]
+    assert await diary.ids(GARCIA, statuses=["booked"]) == [early.id]
+    assert await diary.ids(GARCIA, start=NINE, end=NINE + DAY) == [early.id]
+    assert await diary.ids(MARIA) == [late.id]
+    assert await diary.ids(LOPEZ) == []

@@ -9,9 +9,8 @@ from sqlalchemy import func, select
 from appointments.errors import SeriesTakenError
 from appointments.series_services import book_series, occurrences
 from appointments.storage.appointments import appointments
-from tests.appointments.diary import DAY, GARCIA, HOUR, MARIA, NOW, PEDRO, Diary, schedule, visit
+from tests.appointments.diary import DAY, GARCIA, MARIA, NINE, PEDRO, Diary, schedule, visit
 
-NINE = NOW + HOUR
 WEEK = timedelta(weeks=1)
 
 

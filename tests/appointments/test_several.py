@@ -12,14 +12,13 @@ from tests.appointments.diary import (
     LOPEZ,
     MARIA,
     MINUTE,
+    NINE,
     NOW,
     PEDRO,
     Diary,
     schedule,
     visit,
 )
-
-NINE = NOW + HOUR
 
 
 async def several(diary: Diary, **asked: Any) -> list[tuple[str, datetime, str]]:

@@ -10,30 +10,8 @@ from appointments.errors import NoAppointmentError, NoOfferError, SlotTakenError
 from appointments.services import end_care
 from appointments.waiting_services import Waiting
 from bridge.bookings import pass_on_lapsed
-from tests.appointments.diary import ANA, DAY, GARCIA, HOUR, MARIA, MINUTE, NOW, PEDRO, Diary
-
-NINE = NOW + HOUR
-
-
-async def wait(diary: Diary, known: Appointment) -> None:
-    """Its patient waits for an earlier time."""
-    async with diary.database.write() as connection:
-        await waiting.wait_for_earlier(connection, appointment_id=known.id, by=known.patient, now=diary.now)
-    diary.now += MINUTE
-
-
-async def state(diary: Diary, known: Appointment) -> Waiting:
-    """How it stands."""
-    async with diary.database.read() as connection:
-        return await waiting.waiting_of(
-            connection, appointment_id=known.id, person=known.patient, now=diary.now
-        )
-
-
-async def offered(diary: Diary, known: Appointment) -> datetime | None:
-    """What is kept for it."""
-    offer = (await state(diary, known)).offer
-    return None if offer is None else offer.start
+from tests.appointments.diary import ANA, DAY, GARCIA, HOUR, MARIA, MINUTE, NINE, NOW, PEDRO, Diary
+from tests.appointments.waiting import offered, state, wait
 
 
 async def line(diary: Diary, first_at: datetime = NINE) -> tuple[Appointment, Appointment, Appointment]:

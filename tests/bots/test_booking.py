@@ -1,66 +1,19 @@
-"""bots/booking.py: booking, moving and cancelling in a chat, by what people write."""
+"""bots/booking.py: booking in a chat, by what people write."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appointments.intervals import Interval
-from bots.booking_dialogue import LASTS, Dialogue
+from bots.booking_dialogue import LASTS
 from bots.booking_fakes import FakeBookingDesk
 from bots.booking_ports import Bookable
-from bots.booking_talk import reminder_dialogue
-from bots.clinic import ClinicSettings
-from bots.fakes import FakeConsultDesk
-from bots.hearing import Called, Heard, Reacted, Said
-from bots.replies import Asker, Reply, Turn
-from bots.router import Router
-
-MADRID = ZoneInfo("Europe/Madrid")
-MARIA, NINA, GARCIA, LOPEZ = "@maria:p", "@nina:p", "@garcia:h", "@lopez:h"
-NOW = datetime(2026, 11, 25, 11, 15, tzinfo=MADRID)
-THURSDAY = datetime(2026, 11, 26, 10, 0, tzinfo=MADRID)
-LATER = THURSDAY + timedelta(days=1)
-
-
-class Chat:
-    """A person's chat with the assistant, who remembers what it offered as the bridge does."""
-
-    def __init__(self, desk: FakeBookingDesk, person: str = MARIA) -> None:
-        self.desk = desk
-        self.person = person
-        self.now = NOW
-        self.dialogue: Dialogue | None = None
-        self.events = 0
-
-    async def hear(self, heard: Heard, *, event_id: str | None = None) -> Reply | None:
-        """The answer to this."""
-        self.events += 1
-        router = Router(desk=FakeConsultDesk(), bookings=self.desk, clinic=ClinicSettings())
-        turn = Turn(event_id or f"$event{self.events}", self.now, self.dialogue)
-        reply = await router.answer(heard, asker=Asker(self.person, "es"), turn=turn)
-        if reply is not None and reply.dialogue is not None:
-            self.dialogue = reply.dialogue
-        return reply
-
-    async def say(self, text: str, **said: Any) -> Reply:
-        """The answer to this text: there always is one."""
-        reply = await self.hear(Said(text), **said)
-        assert reply is not None
-        return reply
-
-
-@pytest.fixture
-def desk() -> FakeBookingDesk:
-    """Maria may book with Garcia, who has eight free times tomorrow."""
-    made = FakeBookingDesk()
-    made.pairs[MARIA] = [Bookable(GARCIA, MARIA, "con Dra. García")]
-    made.pairs[GARCIA] = [Bookable(GARCIA, MARIA, "con María")]
-    made.free = [THURSDAY + number * timedelta(hours=1) for number in range(8)]
-    return made
+from bots.hearing import Called, Reacted
+from bots.replies import Reply
+from tests.bots.chat import GARCIA, LOPEZ, MARIA, NINA, THURSDAY, Chat
 
 
 async def test_a_number_books_what_stood_beside_it(desk: FakeBookingDesk) -> None:
@@ -128,63 +81,23 @@ async def test_a_time_that_is_gone_shows_others(desk: FakeBookingDesk) -> None:
 
 async def test_when_nothing_can_be_shown_instead_that_is_said(desk: FakeBookingDesk) -> None:
     """The time is gone, and so is her care before the next list is made: an answer, not silence."""
+
+    class CareEnds(FakeBookingDesk):
+        """As soon as free times are asked for."""
+
+        async def slots(self, person: str, **asked: Any) -> Sequence[datetime]:
+            """Of nobody's any more."""
+            self.pairs.clear()
+            return await super().slots(person, **asked)
+
     chat = Chat(desk)
     await chat.say("!cita")
     desk.free.remove(THURSDAY)
-    slots = desk.slots
-
-    async def ended(person: str, **_: Any) -> Any:
-        desk.pairs.clear()
-        return await slots(person, professional=GARCIA, within=Interval(NOW, LATER), most=1, moving=None)
-
-    desk.slots = ended  # type: ignore[method-assign]
+    chat.desk = CareEnds()
+    chat.desk.pairs, chat.desk.free = desk.pairs, desk.free
     assert "Ya no puede pedir cita" in (await chat.say("1")).text
     desk.pairs[MARIA] = [Bookable(GARCIA, MARIA, "con Dra. García")]
     assert "Ya no puede pedir cita" in (await chat.say("!cita")).text
-
-
-async def test_who_saw_another_version_changes_nothing(desk: FakeBookingDesk) -> None:
-    """The professional moved it after the list of other times was shown: her choice is not written over that."""
-    chat = Chat(desk)
-    await chat.say("!cita")
-    await chat.say("1")
-    assert "10:00 — con Dra. García" in (await chat.say("!cita mover")).text
-    (visit,) = desk.booked.values()
-    await desk.move(GARCIA, appointment_id=visit.id, version=None, start=THURSDAY + timedelta(hours=7))
-    assert "ya ha cambiado" in (await chat.say("1")).text
-    assert [one.start for one in desk.booked.values()] == [THURSDAY + timedelta(hours=7)]
-    await desk.cancel(GARCIA, appointment_id=visit.id, version=None)
-    chat.dialogue = reminder_dialogue(visit)
-    assert "ya ha cambiado" in (await chat.say("2")).text
-
-
-async def test_cancelling_asks_first(desk: FakeBookingDesk) -> None:
-    """«no» keeps it, «sí» cancels it."""
-    chat = Chat(desk)
-    await chat.say("!cita")
-    await chat.say("1")
-    assert "No se puede deshacer" in (await chat.say("!cita cancelar")).text
-    await chat.say("no")
-    assert [one.status for one in desk.booked.values()] == ["booked"]
-    await chat.say("!cita cancelar 1")
-    assert "cancelada" in (await chat.say("Sí.")).text
-    assert [one.status for one in desk.booked.values()] == ["cancelled"]
-
-
-async def test_moving(desk: FakeBookingDesk) -> None:
-    """!cita mover shows other times than its own, for the one of several that is chosen."""
-    chat = Chat(desk)
-    for number in (1, 2):
-        await chat.say("!cita")
-        await chat.say(str(number))
-    which = await chat.say("!cita mover")
-    assert which.status == "ambiguous"
-    others = await chat.say("1")
-    assert "10:00" not in others.text.split("\n", maxsplit=1)[1]
-    moved = await chat.say("el jueves a las 16")
-    assert "1. jueves 26 de noviembre, 16:00" in moved.text
-    assert "cambiada" in (await chat.say("1")).text
-    assert THURSDAY + timedelta(hours=6) in {one.start for one in desk.booked.values()}
 
 
 async def test_several_professionals_and_whom_she_acts_for(desk: FakeBookingDesk) -> None:
@@ -208,26 +121,6 @@ async def test_a_list_does_not_last(desk: FakeBookingDesk) -> None:
     chat.now += LASTS
     assert "ya no vale" in (await chat.say("1")).text
     assert not desk.booked
-
-
-async def test_a_reminder_is_answered(desk: FakeBookingDesk) -> None:
-    """1 or ✅ confirms, 2 or a time moves, 3 or ❌ asks whether to cancel; other reactions are no answers."""
-    chat = Chat(desk)
-    await chat.say("!cita")
-    await chat.say("1")
-    (visit,) = desk.booked.values()
-    for text, expected in (
-        ("✅", "Contamos con usted"),
-        ("mover", "Están libres"),
-        ("❌", "No se puede deshacer"),
-    ):
-        chat.dialogue = reminder_dialogue(visit)
-        reply = await chat.hear(Reacted(text, "$reminder"))
-        assert reply is not None
-        assert expected in reply.text
-    chat.dialogue = reminder_dialogue(visit)
-    assert await chat.hear(Reacted("🎉", "$reminder")) is None
-    assert "1. jueves 26 de noviembre, 15:00" in (await chat.say("mañana después de las 15")).text
 
 
 async def test_the_plural_lists(desk: FakeBookingDesk) -> None:
@@ -254,20 +147,6 @@ async def test_nobody_to_book_with(desk: FakeBookingDesk) -> None:
     """Somebody without care hears so."""
     assert (await Chat(desk, LOPEZ).say("!cita")).status == "not-in-care-team"
     assert "ninguna cita" in (await Chat(desk).say("!cita lista")).text
-
-
-@pytest.mark.parametrize(
-    "text", ["!retraso 15", "!late 15 min", "voy con 15 minutos de retraso", "I'm running 15 minutes late"]
-)
-async def test_a_delay_is_announced(desk: FakeBookingDesk, text: str) -> None:
-    """By command or in words, once for one event."""
-    chat = Chat(desk)
-    await chat.say("!cita")
-    await chat.say("1")
-    told = await Chat(desk, GARCIA).say(text)
-    assert told.data == {"told": 1, "minutes": 15}
-    assert list(desk.delays.values()) == [15]
-    assert "Cuántos" in (await Chat(desk, GARCIA).say("!retraso mucho")).text
 
 
 async def test_programs_get_the_same_with_data(desk: FakeBookingDesk) -> None:

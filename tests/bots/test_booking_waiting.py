@@ -10,7 +10,7 @@ from bots.booking_ports import Bookable, Offer
 from bots.booking_talk import offer_dialogue
 from bots.hearing import Called, Reacted
 from bots.replies import Reply
-from tests.bots.test_booking import GARCIA, MARIA, NOW, THURSDAY, Chat
+from tests.bots.chat import GARCIA, MARIA, NOW, THURSDAY, Chat
 
 EARLIER = THURSDAY - timedelta(hours=1)
 

@@ -7,16 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bots.hearing import COMMAND_EVENT, Called, Heard, NoText, Said, heard
+from tests.anything import anything
 
 ME = "@asistente:portal.example"
 GARCIA = "@garcia:hospital.example"
 MESSAGE = "m.room.message"
-
-anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=20), inner, max_size=3),
-    max_leaves=8,
-)
 
 
 def hear(event_type: str = MESSAGE, **content: Any) -> Heard | None:

@@ -16,7 +16,7 @@ from bots.i18n import Language, translate
 from bots.ports import Contact
 from bots.replies import Asker, Reply, Turn
 from bots.router import Router
-from tests.bots.test_hearing import anything
+from tests.anything import anything
 
 MARIA = "@maria:portal.example"
 GARCIA = Contact("@garcia:hospital.example", "Dra. García")

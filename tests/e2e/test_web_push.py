@@ -22,8 +22,8 @@ from bridge.demo.certificates import certificate_files
 from bridge.demo.homeserver import Homeserver
 from bridge.demo.platform import LocalPlatform
 from bridge.notifications.webpush import encode
+from tests.bridge.notifications.browser import decode_point, verified_claims
 from tests.bridge.notifications.push_service import PushService, listening
-from tests.bridge.notifications.test_webpush import decode_point, verified_claims
 from tests.e2e.clinic import PASSWORD, Clinic
 from tests.e2e.place import ENCRYPTED, joined, made_room
 from tests.e2e.raw_client import RawClient, logged_in, masquerading

@@ -11,9 +11,9 @@ from unpaddedbase64 import decode_base64
 from bridge.e2ee.model import Decrypted, Undecryptable
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.matrix.events import ToDeviceEvent
+from tests.anything import anything
 from tests.bridge.e2ee.client import Client
 from tests.bridge.e2ee.events import JUAN, LUCIA, ROOM
-from tests.bridge.e2ee.rubbish import RUBBISH
 from tests.bridge.e2ee.world import World
 from tests.bridge.trouble import UNREACHABLE, failing_keys, works
 
@@ -170,23 +170,23 @@ async def test_rubbish_is_done_and_forgotten(world: World, garcia: Client, data:
     cipher = st.fixed_dictionaries(
         {},
         optional={
-            "type": st.integers(-1, 2) | RUBBISH,
-            "body": st.sampled_from(["", "AwoB", "ñ"]) | RUBBISH,
+            "type": st.integers(-1, 2) | anything,
+            "body": st.sampled_from(["", "AwoB", "ñ"]) | anything,
         },
     )
     content = data.draw(
         st.fixed_dictionaries(
             {},
             optional={
-                "algorithm": st.just("m.olm.v1.curve25519-aes-sha2") | RUBBISH,
-                "sender_key": st.just(garcia.curve25519) | RUBBISH,
-                "ciphertext": st.fixed_dictionaries({curve25519: cipher | RUBBISH}) | RUBBISH,
-                "code": st.just("m.no_olm") | RUBBISH,
-                "room_id": RUBBISH,
-                "session_id": RUBBISH,
-                "action": st.just("request") | RUBBISH,
-                "body": st.fixed_dictionaries({"session_id": RUBBISH}) | RUBBISH,
-                "requesting_device_id": RUBBISH,
+                "algorithm": st.just("m.olm.v1.curve25519-aes-sha2") | anything,
+                "sender_key": st.just(garcia.curve25519) | anything,
+                "ciphertext": st.fixed_dictionaries({curve25519: cipher | anything}) | anything,
+                "code": st.just("m.no_olm") | anything,
+                "room_id": anything,
+                "session_id": anything,
+                "action": st.just("request") | anything,
+                "body": st.fixed_dictionaries({"session_id": anything}) | anything,
+                "requesting_device_id": anything,
             },
         )
     )

@@ -4,8 +4,7 @@ import pytest
 
 from bridge.errors import BadCursorError, HomeserverUnavailableError
 from tests.bridge.clinic import JUAN, LUCIA, Clinic
-from tests.bridge.messages.test_sending import BROKEN
-from tests.bridge.messages.writing import read, send
+from tests.bridge.messages.writing import BROKEN, read, send
 from tests.bridge.trouble import UNREACHABLE, failing
 
 

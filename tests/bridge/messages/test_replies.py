@@ -5,8 +5,7 @@ import pytest
 from bridge.errors import HomeserverUnavailableError, MessageNotFoundError
 from bridge.storage.sends import sends
 from tests.bridge.clinic import JUAN, Clinic
-from tests.bridge.messages.test_sending import BROKEN
-from tests.bridge.messages.writing import read, send
+from tests.bridge.messages.writing import BROKEN, read, send
 from tests.bridge.trouble import UNREACHABLE, failing
 
 

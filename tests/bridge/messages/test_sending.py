@@ -6,14 +6,11 @@ import pytest
 
 from appointments.errors import NotInCareTeamError
 from bridge.errors import ConversationNotFoundError
-from bridge.matrix.errors import MatrixError
 from bridge.messages_model import SentMessage
 from bridge.storage.conversations import conversations
 from bridge.storage.sends import sends
 from tests.bridge.clinic import GARCIA, JUAN, LOPEZ, LUCIA, Clinic
 from tests.bridge.messages.writing import read, send
-
-BROKEN = MatrixError(status=502, errcode="M_UNKNOWN", message="oh")
 
 
 async def test_a_first_message_opens_the_conversation(clinic: Clinic) -> None:

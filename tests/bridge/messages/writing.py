@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from bridge.matrix.errors import MatrixError
 from bridge.messages_model import SentMessage
 from bridge.storage.sends import sends
 from tests.bridge.clinic import GARCIA, LUCIA, Clinic
@@ -25,3 +26,6 @@ async def read(clinic: Clinic, conversation_id: str, **changes: Any) -> Any:
     """The newest messages, as Lucia reads them."""
     page = {"reader": LUCIA, "limit": 50, "before": None}
     return await clinic.main.messages.history(conversation_id=conversation_id, **page | changes)
+
+
+BROKEN = MatrixError(status=502, errcode="M_UNKNOWN", message="oh")

@@ -35,8 +35,8 @@ from bridge.storage.live_events import live_events
 from bridge.storage.push_subscriptions import push_subscriptions
 from tests.appointments.relationships import enter_representation
 from tests.bridge.consult_room import open_room
+from tests.bridge.notifications.browser import decode_point
 from tests.bridge.notifications.push_service import PushService, push_service
-from tests.bridge.notifications.test_webpush import decode_point
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LUCIA, MARIA, GARCIA, ROOM = "@portal_lucia:p", "@maria:p", "@garcia:h", "!room"

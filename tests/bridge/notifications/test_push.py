@@ -13,6 +13,7 @@ from bridge.facts import Fact, append
 from bridge.live.placing import Placing
 from bridge.notifications.message_news import MessageNews
 from bridge.storage.conversations import receipts
+from tests.bridge.notifications.browser import verified_claims
 from tests.bridge.notifications.push_world import (
     LUCIA,
     MARIA,
@@ -24,7 +25,6 @@ from tests.bridge.notifications.push_world import (
     read,
     represent,
 )
-from tests.bridge.notifications.test_webpush import verified_claims
 
 
 @pytest.fixture

@@ -1,16 +1,14 @@
 """bridge/notifications/webpush.py: only the browser reads it, and the push service knows that it is ours."""
 
-import json
 from datetime import UTC, datetime
 
 import http_ece
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256
 
 from bridge.notifications.webpush import Vapid, decode, encrypted, is_point
+from tests.bridge.notifications.browser import decode_point, verified_claims
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 # RFC 8291, appendix A.
@@ -22,19 +20,6 @@ SEEN = (
     "DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A_"
     "yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"
 )
-
-
-def verified_claims(header: str, *, key: str | None = None) -> dict[str, object]:
-    """The claims in this Authorization header. Raises InvalidSignature; `key` overrides the one it names."""
-    token, _, named = header.removeprefix("vapid t=").partition(", k=")
-    head, claims, signature = token.split(".")
-    assert json.loads(decode(head)) == {"typ": "JWT", "alg": "ES256"}
-    raw = decode(signature)
-    der = encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
-    public = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), decode(key or named))
-    public.verify(der, f"{head}.{claims}".encode(), ec.ECDSA(SHA256()))
-    read: dict[str, object] = json.loads(decode(claims))
-    return read
 
 
 def test_it_is_what_the_rfc_shows() -> None:
@@ -80,9 +65,3 @@ def test_points() -> None:
     assert is_point(decode(UA_PUBLIC))
     assert not is_point(b"")
     assert not is_point(b"\x04" + b"\x01" * 64)
-
-
-def decode_point(key: ec.EllipticCurvePrivateKey) -> bytes:
-    """The public key as a browser gives it."""
-    numbers = key.public_key().public_numbers()
-    return b"\x04" + numbers.x.to_bytes(32, "big") + numbers.y.to_bytes(32, "big")

@@ -1,19 +1,14 @@
 """bridge/reminding/mail.py: appointments by e-mail, through a real mail server on loopback."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
-from email.message import EmailMessage
+from dataclasses import replace
+from datetime import datetime, time, timedelta
 from pathlib import Path
-from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-from icalendar import Calendar
-from prometheus_client import CollectorRegistry
 
 from appointments import booking_services as booking
-from appointments.booking import Appointment
 from appointments.quiet_hours import QuietHours
 from appointments.schedule_services import put_schedule
 from appointments.waiting_services import wait_for_earlier
@@ -21,81 +16,12 @@ from bridge.appointment_facts import record_appointment
 from bridge.booking_desk import BookingDesk
 from bridge.bookings import pass_on_lapsed
 from bridge.database import Database
-from bridge.notifications import preferences
-from bridge.notifications.courier import Courier
-from bridge.notifications.mail import Writer
 from bridge.notifications.preferences import Preferences
 from bridge.notifications.smtp import Smtp
-from bridge.reminding.judging import Judging
-from bridge.reminding.mail import AppointmentMailSender
-from bridge.reminding.planning import Planning
-from bridge.reminding.settings import ReminderSettings
 from tests.appointments.diary import schedule
 from tests.bridge.clinic import GARCIA, LUCIA, Clinic
-from tests.bridge.notifications.mail_server import MailServer, mail_server
-
-MONDAY = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
-TUESDAY_10 = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
-WANTED = Preferences(address="lucia@example.org", email=True)
-ADDRESS = "no-reply@clinic.example"
-
-
-@dataclass
-class Mails:
-    """A clinic with a mail server; Lucía is managed, and García cares for her."""
-
-    clinic: Clinic
-    server: MailServer
-    smtp: Smtp
-
-    async def wants(self, wanted: Preferences, *, person: str = LUCIA) -> None:
-        """What this person says."""
-        async with self.clinic.database.write() as connection:
-            await preferences.put(
-                connection, wanted, sealer=self.clinic.sealer, person=person, now=self.clinic.clock()
-            )
-
-    async def book(self, start: datetime = TUESDAY_10) -> Appointment:
-        """A visit of Lucía's."""
-        async with self.clinic.database.write() as connection:
-            return await booking.book(
-                connection,
-                appointment_id=uuid4().hex,
-                professional=GARCIA,
-                patient=LUCIA,
-                start=start,
-                booked_by=LUCIA,
-                now=self.clinic.clock(),
-                record=record_appointment,
-            )
-
-    async def tick(self) -> list[EmailMessage]:
-        """What the scheduler does on a beat; every mail that came until then."""
-        clinic = self.clinic
-        await Planning(
-            database=clinic.database, sealer=clinic.sealer, settings=ReminderSettings(), now=clinic.clock
-        ).plan()
-        writer = Writer(
-            from_address=ADDRESS,
-            public_url="https://portal.example/",
-            sealer=clinic.sealer,
-            now=clinic.clock,
-        )
-        sender = AppointmentMailSender(
-            database=clinic.database,
-            judging=Judging(sealer=clinic.sealer, settings=ReminderSettings(), now=clinic.clock),
-            smtp=self.smtp,
-            writer=writer,
-            settings=clinic.settings,
-        )
-        await Courier(
-            database=clinic.database,
-            sealer=clinic.sealer,
-            senders={"email": sender},
-            now=clinic.clock,
-            registry=CollectorRegistry(),
-        ).deliver_due("email")
-        return self.server.mails
+from tests.bridge.notifications.mail_server import mail_server
+from tests.bridge.reminding.mails import MONDAY, TUESDAY_10, WANTED, Mails, calendar_of, text_of
 
 
 @pytest.fixture
@@ -113,16 +39,6 @@ async def mails(database: Database, tmp_path: Path) -> AsyncIterator[Mails]:
         await made.wants(WANTED)
         yield made
         await smtp.close()
-
-
-def calendar_of(mail: EmailMessage) -> Calendar:
-    """The file for the calendar that comes with a mail."""
-    (attached,) = mail.iter_attachments()
-    assert attached.get_content_type() == "text/calendar"
-    calendar = Calendar.from_ical(attached.get_payload(decode=True))
-    assert attached.get_param("method") == calendar["METHOD"]
-    assert isinstance(calendar, Calendar)
-    return calendar
 
 
 async def test_changes_come_with_what_calendars_need(mails: Mails) -> None:
@@ -149,8 +65,8 @@ async def test_changes_come_with_what_calendars_need(mails: Mails) -> None:
     events = [calendar.walk("VEVENT")[0] for calendar in calendars]
     assert len({str(event["UID"]) for event in events}) == 1
     assert [int(event["SEQUENCE"]) for event in events] == [0, 1, 2]
-    assert "martes 3 de marzo, 10:00" in booked.get_body(("plain",)).get_content()  # type: ignore[union-attr]
-    assert "11:00" in moved.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert "martes 3 de marzo, 10:00" in text_of(booked)
+    assert "11:00" in text_of(moved)
     for mail in (booked, moved, cancelled):
         assert mail["To"] == "lucia@example.org"
         assert "garcia" not in mail.as_string().lower().replace("portal_", "")
@@ -208,7 +124,7 @@ async def test_a_delay_comes_by_mail_at_any_hour(mails: Mails) -> None:
     assert await desk.announce_delay(GARCIA, operation_id="$1", minutes=15) == 1
     (mail,) = await mails.tick()
     assert mail["Subject"] == "Su cita empezará más tarde"
-    assert "10:00 empezará unos 15 minutos más tarde" in mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert "10:00 empezará unos 15 minutos más tarde" in text_of(mail)
     assert not list(mail.iter_attachments())
 
 
@@ -265,10 +181,10 @@ async def test_an_earlier_time_is_told_to_who_has_no_chat(mails: Mails) -> None:
         clinic.clock.pass_by(minutes=60)
         await pass_on_lapsed(clinic.database, now=clinic.clock())
     first, second = [mail for mail in await mails.tick() if "antes" in mail["Subject"]]
-    text = first.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    text = text_of(first)
     assert "martes 3 de marzo, 10:00" in text
     assert "hasta: lunes 2 de marzo, 10:00" in text
-    assert "11:00" in second.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert "11:00" in text_of(second)
     assert not list(first.iter_attachments())
     clinic.clock.at = TUESDAY_10 - timedelta(minutes=20)
     assert len([mail for mail in await mails.tick() if "antes" in mail["Subject"]]) == 2

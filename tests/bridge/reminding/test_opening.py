@@ -22,9 +22,9 @@ from bridge.reminding.opening import reminding_jobs
 from bridge.settings import parse_settings
 from tests.appointments.diary import schedule
 from tests.appointments.relationships import enter_care
+from tests.bridge.notifications.browser import decode_point
 from tests.bridge.notifications.mail_server import mail_server
 from tests.bridge.notifications.push_service import push_service
-from tests.bridge.notifications.test_webpush import decode_point
 
 LUCIA, GARCIA = "@portal_lucia:p", "@garcia:h"
 MONDAY = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)

@@ -30,8 +30,8 @@ from bridge.reminding.push import AppointmentPushSender
 from bridge.reminding.settings import ReminderSettings
 from bridge.storage.deliveries import deliveries
 from tests.bridge.clinic import GARCIA, LUCIA
+from tests.bridge.notifications.browser import decode_point
 from tests.bridge.notifications.push_service import PushService, push_service
-from tests.bridge.notifications.test_webpush import decode_point
 from tests.bridge.reminding.reminders import TUESDAY_10, Reminders
 
 AUTH = b"a" * 16

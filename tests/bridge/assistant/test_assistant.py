@@ -1,40 +1,16 @@
-"""bridge/assistant.py: heard events and their single answers, in direct chats and, if the clinic wants, elsewhere."""
+"""bridge/assistant.py: heard events and their single answers, in direct chats."""
 
-from typing import Any
-
-import pytest
-
-from appointments.care import CareRelationship
 from bots.i18n import translate
 from bridge import people
-from bridge.database import Database
-from bridge.e2ee.model import EncryptedEvent, Undecryptable
-from bridge.matrix.events import RoomEvent
-from bridge.settings import AssistantSettings
 from bridge.storage.conversations import conversations
 from bridge.storage.sends import sends
-from tests.bridge.clinic import ASSISTANT, GARCIA, LUCIA, PORTAL, SETTINGS, Clinic
+from tests.bridge.clinic import ASSISTANT, GARCIA, LUCIA, PORTAL, Clinic
 from tests.bridge.mortality import Killed
 from tests.bridge.trouble import UNREACHABLE, failing, works
 from tests.bridge.visitor import Visitor
 
 MARIA = f"@maria:{PORTAL}"
 HELP = translate("es", "assistant.commands")
-
-
-@pytest.fixture
-async def garcia(clinic: Clinic) -> Visitor:
-    """The professional, who has been invited to her chat."""
-    visitor = Visitor(clinic, GARCIA)
-    await visitor.log_in()
-    await clinic.main.direct_chats.complete()
-    return visitor
-
-
-@pytest.fixture
-async def room(garcia: Visitor) -> str:
-    """Her chat, which she has joined."""
-    return await garcia.join()
 
 
 async def test_she_is_welcomed_once(clinic: Clinic, garcia: Visitor, room: str) -> None:
@@ -197,96 +173,3 @@ async def test_words_are_sealed_or_encrypted(clinic: Clinic, garcia: Visitor, ro
     for row in await clinic.rows(sends):
         assert "matrix.to" not in str(row)
         assert LUCIA not in str(row.content)
-
-
-class TestInConsultRooms:
-    """With `assistant.in_consult_rooms: true`."""
-
-    @pytest.fixture
-    async def clinic(self, database: Database) -> Clinic:
-        """The clinic that lets it in."""
-        settings = SETTINGS.model_copy(update={"assistant": AssistantSettings(in_consult_rooms=True)})
-        made = Clinic(database, settings=settings)
-        await made.manage(LUCIA)
-        await made.start_care(LUCIA, GARCIA)
-        return made
-
-    @pytest.fixture
-    async def consult(self, clinic: Clinic, garcia: Visitor) -> str:
-        """The consult room of Lucia and Garcia, both in it, and the assistant."""
-        care = CareRelationship(LUCIA, GARCIA, "gp", clinic.clock(), None)
-        room_id = await clinic.main.conversations.open(care)
-        await clinic.homeserver.join(user_id=garcia.user_id, room_id=room_id)
-        await clinic.push()
-        await clinic.main.attendance.complete()
-        await clinic.push()
-        return room_id
-
-    async def test_it_is_announced(self, clinic: Clinic, garcia: Visitor, consult: str) -> None:
-        """By the first thing that it says; once."""
-        await clinic.main.attendance.complete()
-        (said,) = await garcia.hears(consult)
-        assert translate("es", "assistant.announcement") in said.content["body"]
-
-    async def test_it_answers_marked_commands_only(self, garcia: Visitor, consult: str) -> None:
-        """People talk with each other there; and it shows nobody's contacts to others."""
-        for text in ("hola", "ayuda", "¡qué bien!", "!!!", "!ayuda", "!consulta", "!nada"):
-            await garcia.say(consult, text)
-        ayuda, private, unknown = await garcia.answers(consult)
-        assert HELP in ayuda
-        assert private == translate("es", "assistant.in-private")
-        assert translate("es", "assistant.unknown") in unknown
-
-    async def test_it_forgets_what_it_read(self, clinic: Clinic, garcia: Visitor, consult: str) -> None:
-        """Each message's key is destroyed with the event's other effects; later messages can be read."""
-        first = await garcia.say(consult, "un secreto")
-        await clinic.push()
-        assert await self._read(clinic, first) == Undecryptable("unknown-index")
-        await garcia.say(consult, "!ayuda")
-        assert len(await garcia.answers(consult)) == 1
-
-    async def test_it_reads_nothing_of_before(self, clinic: Clinic, garcia: Visitor, consult: str) -> None:
-        """Events that the room had before it joined are none of its business, even with their key."""
-        late = await garcia.say(consult, "!ayuda")
-        clinic.homeserver.rooms[consult].events.pop()
-        for membership, answers in (("leave", 0), ("join", 1)):
-            content = {"membership": membership}
-            await clinic.main.inbound.room_event(
-                await clinic.store(),
-                late.model_copy(
-                    update={
-                        "event_id": f"${membership}",
-                        "type": "m.room.member",
-                        "state_key": ASSISTANT,
-                        "content": content,
-                    }
-                ),
-            )
-            await clinic.main.inbound.room_event(await clinic.store(), late)
-            assert len(await garcia.answers(consult)) == answers
-
-    async def test_it_is_silent_once_care_has_ended(
-        self, clinic: Clinic, garcia: Visitor, consult: str
-    ) -> None:
-        """Its answer is dropped like anybody's, and the event is done."""
-        await garcia.say(consult, "!ayuda")
-        await clinic.end_care(LUCIA, GARCIA)
-        assert await garcia.answers(consult) == []
-        assert [row.state for row in await clinic.rows(sends) if "answer" in row.id] == ["refused"]
-
-    async def test_unreadable_things_are_left_alone(
-        self, clinic: Clinic, garcia: Visitor, consult: str
-    ) -> None:
-        """They were not for it."""
-        said = await garcia.say(consult, "!ayuda")
-        clinic.homeserver.rooms[consult].events.pop()
-        broken = said.model_copy(update={"content": said.content | {"session_id": "unknown"}})
-        await clinic.main.inbound.room_event(await clinic.store(), broken)
-        assert await garcia.answers(consult) == []
-
-    async def _read(self, clinic: Clinic, event: RoomEvent) -> Any:
-        encrypted = EncryptedEvent(
-            event_id=event.event_id, room_id=event.room_id, sender=event.sender, content=event.content
-        )
-        (found,) = await clinic.process().encryption.decrypt(ASSISTANT, [encrypted])
-        return found
