@@ -5,7 +5,7 @@ know the length before the first byte, and what a request lets us expect may be 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -22,6 +22,7 @@ from bridge.attachments.settings import AttachmentSettings
 from bridge.attachments.types import HEAD_BYTES, type_of
 
 PIECE_BYTES = 512 * 1024
+_WORTH_A_THREAD_BYTES = PIECE_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,9 @@ class Receiving:
         head = await _head(rest)
         mime_type = type_of(head, name=name, declared=declared, allowed=self._settings.allowed_types)
         async with AsyncExitStack() as stack:
-            spool = stack.enter_context(TemporaryFile())  # noqa: SIM115 the stack does
+            spool = TemporaryFile()  # noqa: SIM115 the stack does
+            # Giving back a large file's pages takes a while, for which nobody needs to wait.
+            stack.callback(asyncio.get_running_loop().run_in_executor, None, spool.close)
             scan = None
             if self._settings.clamd is not None:
                 scan = await stack.enter_async_context(Scan(self._settings.clamd))
@@ -112,7 +115,9 @@ class _Intake:
         self._scan = scan
         self._ahead = ahead
         self._limit = limit
-        self._working: asyncio.Future[bytes] | None = None
+        self._gathered: list[bytes] = []
+        self._gathered_bytes = 0
+        self._working: asyncio.Future[list[bytes]] | None = None
 
     async def take(self, piece: bytes) -> None:
         """Raises TooLargeError, TooLargeToScanError, InfectedError, ScannerUnavailableError."""
@@ -125,12 +130,14 @@ class _Intake:
                 self.picture = None
         if self._scan is not None:
             await self._scan.feed(piece)
-        encrypted = await self._encrypted()
-        self._working = asyncio.get_running_loop().run_in_executor(None, self._work, piece)
-        await self._pass_on(encrypted)
+        self._gathered.append(piece)
+        self._gathered_bytes += len(piece)
+        if self._gathered_bytes >= _WORTH_A_THREAD_BYTES:
+            await self._hand_over()
 
     async def finish(self) -> None:
         """There are no more pieces."""
+        await self._hand_over()
         await self._pass_on(await self._encrypted())
 
     async def settle(self) -> None:
@@ -138,21 +145,29 @@ class _Intake:
         if self._working is not None:
             await asyncio.wait([self._working])
 
-    def _work(self, piece: bytes) -> bytes:
-        self.hash.update(piece)
-        encrypted = self.encryptor.update(piece)
-        self._spool.write(encrypted)
+    async def _hand_over(self) -> None:
+        encrypted = await self._encrypted()
+        pieces, self._gathered, self._gathered_bytes = self._gathered, [], 0
+        self._working = asyncio.get_running_loop().run_in_executor(None, self._work, pieces)
+        await self._pass_on(encrypted)
+
+    def _work(self, pieces: Sequence[bytes]) -> list[bytes]:
+        encrypted = []
+        for piece in pieces:
+            self.hash.update(piece)
+            encrypted.append(self.encryptor.update(piece))
+            self._spool.write(encrypted[-1])
         return encrypted
 
-    async def _encrypted(self) -> bytes:
+    async def _encrypted(self) -> Sequence[bytes]:
         if self._working is None:
-            return b""
+            return ()
         encrypted = await asyncio.shield(
             self._working
         )  # it goes on when we are cancelled: `settle` waits for it
         self._working = None
         return encrypted
 
-    async def _pass_on(self, encrypted: bytes) -> None:
+    async def _pass_on(self, encrypted: Sequence[bytes]) -> None:
         if self._ahead is not None and encrypted:
             await self._ahead.feed(encrypted)

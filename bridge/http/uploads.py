@@ -10,10 +10,10 @@ from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import TypeAdapter, ValidationError
 
 from bridge.attachments.errors import TooLargeError
-from bridge.attachments.receiving import PIECE_BYTES, Received
+from bridge.attachments.receiving import Received
 from bridge.http.attachment_models import Upload
 from bridge.http.fields import RoomId
-from bridge.http.form_length import FormContent
+from bridge.http.form_content import FormContent
 from bridge.http.problems import FieldError, Problem, ProblemError
 from bridge.http.routing import Context
 
@@ -66,7 +66,7 @@ class _Form:
         elif part.name == "file" and self._file is None:
             self._file = await self._stack.enter_async_context(
                 self._context.services.uploads.received(
-                    _pieces(part),
+                    self._pieces(),
                     owner=self._context.acting_for,
                     name=_name(part),
                     declared=_declared(part),
@@ -75,6 +75,11 @@ class _Form:
             )
         else:
             raise _wrong(part.name or "", "extra")
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        pieces = self._content.pieces()
+        while piece := await _well_formed(anext(pieces, b"")):
+            yield piece
 
     def upload(self) -> Upload:
         """What was sent, if it is all there."""
@@ -92,17 +97,12 @@ class _Form:
 
 async def _conversation_id(part: BodyPartReader) -> str:
     raw = b""
-    while len(raw) <= _LONGEST_FIELD and (piece := await _well_formed(part.read_chunk(PIECE_BYTES))):
+    while len(raw) <= _LONGEST_FIELD and (piece := await _well_formed(part.read_chunk())):
         raw += piece
     try:
         return _ROOM_ID.validate_python(raw.decode())
     except (ValidationError, UnicodeDecodeError) as error:
         raise _wrong("conversation_id", "room-id") from error
-
-
-async def _pieces(part: BodyPartReader) -> AsyncIterator[bytes]:
-    while piece := await _well_formed(part.read_chunk(PIECE_BYTES)):
-        yield piece
 
 
 async def _well_formed(reading: Awaitable[T]) -> T:

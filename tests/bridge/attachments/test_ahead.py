@@ -45,7 +45,7 @@ async def given(media: FakeMedia | MediaClient, *pieces: bytes, size: int = len(
     """What comes of these pieces, when `size` bytes were expected."""
     async with asyncio.timeout(5), Ahead(media, owner=OWNER, size=size).opened() as ahead:
         for piece in pieces:
-            await ahead.feed(piece)
+            await ahead.feed([piece])
         return await ahead.complete()
 
 
@@ -62,7 +62,7 @@ async def test_all_but_the_last_piece_goes_at_once() -> None:
     media = SlowMedia()
     async with asyncio.timeout(5), Ahead(media, owner=OWNER, size=len(FILE)).opened() as ahead:
         for piece in PIECES:
-            await ahead.feed(piece)
+            await ahead.feed([piece])
         await asyncio.sleep(0.05)
         assert media.came == b"".join(PIECES[:-1])
     assert media.files == {}
