@@ -1,22 +1,32 @@
-"""From accepted to encrypted: permission asked again, keys shared, ciphertext and ratchet committed together."""
+"""From accepted to encrypted: permission asked again, keys shared, ciphertext and ratchet committed together.
+
+Where nothing stands in the way of a new message, it is taken in by that very commit.
+"""
 
 import json
+import uuid
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from appointments.errors import NotAPartyError, NotInCareTeamError
 from appointments.sealing import Sealer
 from bridge.clock import Now
 from bridge.database import Database
-from bridge.e2ee.errors import SessionNotReadyError
+from bridge.e2ee.errors import NoDeviceError, SessionNotReadyError
 from bridge.e2ee.machine import Encryption
-from bridge.errors import HomeserverUnavailableError
+from bridge.errors import HomeserverUnavailableError, IdentityChangedError
 from bridge.matrix.errors import MatrixError
+from bridge.matrix.json import JsonObject
 from bridge.reminding.judging import require_still_said
-from bridge.rooms import Reading, RoomEncryption
-from bridge.speaking import speaking_to
-from bridge.storage.send_statements import BY_SEQ, SET_ENCRYPTED
+from bridge.reviews import is_due
+from bridge.rooms import Reading, RoomEncryption, consult_room_of
+from bridge.speaking import speaking_in, speaking_to
+from bridge.storage.send_statements import BY_SEQ, IS_ANY_WAITING, SET_ENCRYPTED
+from bridge.storage.sends import sends
+from bridge.storage.statements import insert_new
 
 RETRY_AFTER_S = 5.0
 
@@ -25,6 +35,21 @@ _ATTEMPTS = 5
 
 class _TakenByAnotherProcessError(Exception):
     """Another process encrypted this row meanwhile."""
+
+
+class _NotAtOnceError(Exception):
+    """Something has to be done before this message is encrypted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewMessage:
+    """What somebody wants to say in a room; `send_id` is the same whenever she says it again."""
+
+    send_id: str
+    room_id: str
+    sender: str
+    event_type: str
+    content: JsonObject
 
 
 class Encrypting:
@@ -58,6 +83,60 @@ class Encrypting:
                 async with self._database.read() as connection:
                     return (await connection.execute(BY_SEQ, {"row": row.seq})).one()
         raise HomeserverUnavailableError("no encryption session could be made ready")
+
+    async def take_in(self, message: NewMessage) -> Row[Any] | None:
+        """The row of a message in a consult room, taken in and encrypted by one commit.
+
+        None when there is more to it, with nothing changed: it was taken in before, others wait in its room, the room
+        or the session has to be made ready, or it is to be refused.
+        """
+        try:
+            async with self._database.write() as connection:
+                return await self._take_in(connection, message)
+        except (
+            _NotAtOnceError,
+            SessionNotReadyError,
+            NoDeviceError,
+            NotInCareTeamError,
+            NotAPartyError,
+            IdentityChangedError,
+        ):
+            return None
+
+    async def _take_in(self, connection: AsyncConnection, message: NewMessage) -> Row[Any]:
+        now = self._now()
+        waiting = await connection.execute(IS_ANY_WAITING, {"room_id": message.room_id})
+        room = await consult_room_of(connection, message.room_id)
+        if waiting.first() is not None or room is None or is_due(room, now):
+            raise _NotAtOnceError
+        room.circle.require(message.sender, "send", now=now)  # in her own right: the assistant has none
+        speaking = await speaking_in(connection, room, sender=message.sender, reading=self._reading, now=now)
+        encrypted = await self._encryption.encrypt(
+            connection,
+            user_id=message.sender,
+            room_id=message.room_id,
+            recipients=speaking.recipients,
+            event_type=message.event_type,
+            content=message.content,
+        )
+        row = await insert_new(
+            connection,
+            sends,
+            id=message.send_id,
+            room_id=message.room_id,
+            sender=message.sender,
+            event_type=message.event_type,
+            txn_id=str(uuid.uuid4()),
+            state="encrypted",
+            content=encrypted.content,
+            device_id=encrypted.device_id,
+            session_id=encrypted.session_id,
+            message_index=encrypted.message_index,
+            accepted_at=now,
+        )
+        if row is None:
+            raise _NotAtOnceError
+        return row
 
     async def require_speaking(self, connection: AsyncConnection, row: Row[Any]) -> RoomEncryption:
         """For whom this message is encrypted, if it may leave now. Raises what bridge.speaking.speaking_to raises.

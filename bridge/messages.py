@@ -15,6 +15,7 @@ from bridge.clock import Now
 from bridge.conversations import Conversations
 from bridge.database import Database
 from bridge.e2ee.machine import Encryption
+from bridge.encrypting import NewMessage
 from bridge.errors import HomeserverUnavailableError, MessageNotFoundError
 from bridge.history_pages import HistoryPages
 from bridge.live.recent import RecentEvents
@@ -22,7 +23,7 @@ from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.matrix.json import JsonObject
 from bridge.messages_model import ConversationSummary, History, SentMessage
-from bridge.outbox import Outbox
+from bridge.outbox import Outbox, Sent
 from bridge.presenting import Parties, present
 from bridge.receipts import read_states
 from bridge.speaking import require_known_identities
@@ -80,6 +81,18 @@ class Messages:
         kept and goes out later), MessageRefusedError.
         """
         ids = send_ids(operation_id, files=len(attachments))
+        if conversation_id is not None and reply_to is None and not attachments:
+            content: JsonObject = {"msgtype": "m.text", "body": body}
+            message = NewMessage(
+                send_id=operation_id,
+                room_id=conversation_id,
+                sender=sender,
+                event_type="m.room.message",
+                content=content,
+            )
+            at_once = await self._outbox.send(message)
+            if at_once is not None:
+                return _sent_message([at_once])
         known = await self._outbox.find(operation_id)
         if known is not None:
             room_id = known.room_id
@@ -97,13 +110,7 @@ class Messages:
                 reply_to=reply_to,
             )
         sent = [await self._outbox.deliver(send_id=send_id, room_id=room_id) for send_id in ids]
-        return SentMessage(
-            message_id=sent[0].event_id,
-            conversation_id=room_id,
-            status="sent",
-            sent_at=sent[0].sent_at,
-            message_ids=tuple(one.event_id for one in sent),
-        )
+        return _sent_message(sent)
 
     async def history(self, *, reader: str, conversation_id: str, limit: int, before: str | None) -> History:
         """A page of at most `limit` messages, newest first, older than the cursor `before`.
@@ -214,3 +221,13 @@ class Messages:
             if error.is_temporary:
                 raise HomeserverUnavailableError from error
             return False
+
+
+def _sent_message(sent: Sequence[Sent]) -> SentMessage:
+    return SentMessage(
+        message_id=sent[0].event_id,
+        conversation_id=sent[0].room_id,
+        status="sent",
+        sent_at=sent[0].sent_at,
+        message_ids=tuple(one.event_id for one in sent),
+    )

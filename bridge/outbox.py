@@ -5,6 +5,8 @@
       │           in one commit                                    in one commit
       └ the content, sealed, in one commit
 
+A message that nothing stands in the way of is taken in as `encrypted`, by the one commit.
+
 A crash leaves a row in one of these states and the next delivery goes on from there: what was encrypted is never
 encrypted again, and the stored ciphertext is sent with the stored transaction id, which the homeserver
 de-duplicates. So two processes that deliver the same row at the same time do no harm either.
@@ -31,7 +33,7 @@ from bridge.database import Database
 from bridge.e2ee.errors import NoDeviceError
 from bridge.e2ee.machine import Encryption
 from bridge.e2ee.model import EncryptedEvent
-from bridge.encrypting import RETRY_AFTER_S, Encrypting
+from bridge.encrypting import RETRY_AFTER_S, Encrypting, NewMessage
 from bridge.errors import (
     HomeserverUnavailableError,
     IdentityChangedError,
@@ -132,6 +134,19 @@ class Outbox:
         async with self._database.read() as connection:
             return (await connection.execute(BY_ID, {"send_id": send_id})).first()
 
+    async def send(self, message: NewMessage) -> Sent | None:
+        """Take a message in a consult room in and send it, with one commit before it leaves.
+
+        None when there is more to it (bridge/encrypting.py): what `accept` and `deliver` are for. Raises as `deliver`
+        does, and then it was taken in.
+        """
+        async with self._rooms[message.room_id]:
+            row = await self._encrypting.take_in(message)
+            if row is None:
+                return None
+            sent = await self._deliver_or_refuse(row, raise_refusal=True, is_new=True)
+        return sent or await self._outcome(message.send_id)
+
     async def deliver(self, *, send_id: str, room_id: str) -> Sent:
         """Send what waits in this room up to and including this message.
 
@@ -169,10 +184,15 @@ class Outbox:
             raise MessageRefusedError
         return Sent(room_id=row.room_id, event_id=row.event_id, sent_at=row.sent_at)
 
-    async def _deliver_or_refuse(self, row: Row[Any], *, raise_refusal: bool) -> Sent | None:
-        """What was sent; None when it must not go out (any more) or another process was faster."""
+    async def _deliver_or_refuse(
+        self, row: Row[Any], *, raise_refusal: bool, is_new: bool = False
+    ) -> Sent | None:
+        """What was sent; None when it must not go out (any more) or another process was faster.
+
+        `is_new`: encrypted a moment ago, and never sent.
+        """
         try:
-            return await self._deliver_row(row)
+            return await self._deliver_row(row, is_new=is_new)
         except IdentityChangedError:
             if raise_refusal:
                 raise
@@ -194,11 +214,11 @@ class Outbox:
                 raise MessageRefusedError from error
         return None
 
-    async def _deliver_row(self, row: Row[Any]) -> Sent | None:
+    async def _deliver_row(self, row: Row[Any], *, is_new: bool) -> Sent | None:
         event_id: str | None = None
         if row.state == "accepted":
             row = await self._encrypting.encrypt(row)
-        else:
+        elif not is_new:
             event_id = await self._sent_before(row)
         if row.state != "encrypted":  # another process was faster
             return None

@@ -58,6 +58,11 @@ class Prepared:
         self._values = values
         self._columns = columns
 
+    @property
+    def gives_rows(self) -> bool:
+        """Whether it does, which the driver refuses for many parameters."""
+        return bool(self._columns.keys)
+
     def run(self, driver: sqlite3.Connection, parameters: Parameters) -> Rows:
         """Run it, once or for each of a list of parameters. Raises what SQLAlchemy does."""
         cursor = driver.cursor()
@@ -97,10 +102,17 @@ class PreparedStatements:
             self._known[statement] = {}
             return None
         if isinstance(parameters, Sequence):
-            if not parameters or len(statement.exported_columns):  # the driver gives no rows of many
-                return None
-            parameters = parameters[0]
-        names = tuple(parameters or ())
+            prepared = self._prepared(statement, known, parameters[0]) if parameters else None
+            return None if prepared is None or prepared.gives_rows else prepared
+        return self._prepared(statement, known, parameters or {})
+
+    def _prepared(
+        self,
+        statement: Statement,
+        known: dict[tuple[str, ...], Prepared | None],
+        parameters: Mapping[str, Any],
+    ) -> Prepared | None:
+        names = tuple(parameters)
         if names not in known:
             known[names] = self._prepare(statement, names)
         return known[names]
@@ -110,9 +122,9 @@ class PreparedStatements:
         if _differs_each_time(compiled):
             return None
         values = [self._value(compiled, name) for name in compiled.positiontup]
-        columns = statement.exported_columns
+        columns = compiled._result_columns  # noqa: SLF001 — no public name says what this very SQL gives
         converts = [self._impl(column.type).result_processor(self._dialect, None) for column in columns]
-        keys = [str(key) for key, _ in columns.items()]
+        keys = [column.keyname for column in columns]
         return Prepared(compiled.string, values, SimpleResultMetaData(keys, _processors=converts))
 
     def _value(self, compiled: SQLCompiler, name: str) -> _Value:

@@ -6,7 +6,7 @@ concerned are due, and stay due until their rooms are as they should be.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -53,9 +53,17 @@ async def due(
     return (await connection.execute(statement, {"now": now})).all()
 
 
-def is_due(row: Row[Any], now: datetime) -> bool:
+class Reviewed(Protocol):
+    """What has to be looked at again at some instant, or not."""
+
+    @property
+    def review_at(self) -> datetime | None:
+        """That instant."""
+
+
+def is_due(conversation: Row[Any] | Reviewed, now: datetime) -> bool:
     """Whether this conversation's room has to be looked at."""
-    return row.review_at is not None and row.review_at <= now
+    return conversation.review_at is not None and conversation.review_at <= now
 
 
 async def settle(

@@ -27,6 +27,7 @@ _ENCRYPTION = (
         conversations.c.professional,
         conversations.c.rotation_period_msgs,
         conversations.c.rotation_period_ms,
+        conversations.c.review_at,
         room_members.c.user_id,
         room_members.c.membership,
     )
@@ -86,11 +87,12 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class ConsultRoom:
-    """The room of a conversation: whose it is, and who is `present` in it."""
+    """The room of a conversation: whose it is, who is `present` in it, and when it has to be looked at again."""
 
     circle: Circle
     present: frozenset[str]
     rotation: Rotation
+    review_at: datetime | None
 
     def encryption(self, *, reading: Reading, now: datetime) -> RoomEncryption:
         """Those who take part, even while their invitation waits; nobody else.
@@ -113,6 +115,7 @@ async def consult_room_of(connection: AsyncConnection, room_id: str) -> ConsultR
         circle=await circle_of(connection, patient=first.patient, professional=first.professional),
         present=frozenset(row.user_id for row in rows if row.membership in PRESENT),
         rotation=Rotation(period_msgs=first.rotation_period_msgs, period_ms=first.rotation_period_ms),
+        review_at=first.review_at,
     )
 
 

@@ -10,9 +10,9 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.access import require_party
-from bridge.e2ee.tracking import changed_identities
+from bridge.e2ee.tracking import has_changed_identity
 from bridge.errors import IdentityChangedError
-from bridge.rooms import Reading, RoomEncryption, consult_room_of, direct_chat_encryption
+from bridge.rooms import ConsultRoom, Reading, RoomEncryption, consult_room_of, direct_chat_encryption
 from bridge.storage.conversations import conversations
 
 _PAIR = select(conversations.c.patient, conversations.c.professional).where(
@@ -51,6 +51,13 @@ async def speaking_to(
     room = await consult_room_of(connection, room_id)
     if room is None:
         return await direct_chat_encryption(connection, room_id, reading=reading)
+    return await speaking_in(connection, room, sender=sender, reading=reading, now=now)
+
+
+async def speaking_in(
+    connection: AsyncConnection, room: ConsultRoom, *, sender: str, reading: Reading, now: datetime
+) -> RoomEncryption:
+    """The same of a consult room."""
     circle = room.circle
     circle.require(circle.patient if sender == reading.assistant else sender, "send", now=now)
     await require_known_identities(
@@ -66,5 +73,7 @@ async def require_known_identities(
 
     A representative's changed identity stops nobody else: no keys go to her until it is accepted.
     """
-    if await changed_identities(connection, among={patient, professional} - {sender}):
+    one = professional if sender == patient else patient
+    other = patient if sender == professional else professional
+    if await has_changed_identity(connection, one, other):
         raise IdentityChangedError

@@ -21,7 +21,7 @@ _CHANGED = (
     )
     .order_by(tracked_users.c.user_id)
 )
-_CHANGED_AMONG = _CHANGED.where(tracked_users.c.user_id.in_(bindparam("users", expanding=True)))
+_OF_THESE_CHANGED = _CHANGED.where(tracked_users.c.user_id.in_([bindparam("one"), bindparam("other")]))
 
 
 async def follow(connection: AsyncConnection, users: Collection[str], *, ask_again: bool = False) -> None:
@@ -103,13 +103,15 @@ async def users_behind(connection: AsyncConnection) -> list[str]:
     return list((await connection.scalars(query)).all())
 
 
-async def changed_identities(
-    connection: AsyncConnection, *, among: Collection[str] | None = None
-) -> list[str]:
-    """Users, of these where given, whose published identity is no longer the one we saw first."""
-    if among is None:
-        return list((await connection.scalars(_CHANGED)).all())
-    return list((await connection.scalars(_CHANGED_AMONG, {"users": list(among)})).all())
+async def changed_identities(connection: AsyncConnection) -> list[str]:
+    """Users whose published identity is no longer the one we saw first."""
+    return list((await connection.scalars(_CHANGED)).all())
+
+
+async def has_changed_identity(connection: AsyncConnection, one: str, other: str) -> bool:
+    """Whether one of these two is such a user."""
+    found = await connection.execute(_OF_THESE_CHANGED, {"one": one, "other": other})
+    return found.first() is not None
 
 
 async def published_identity(connection: AsyncConnection, user_id: str) -> str | None:

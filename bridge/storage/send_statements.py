@@ -22,6 +22,7 @@ WAITING_IN_ROOM = (
     )
     .order_by(sends.c.seq)
 )
+IS_ANY_WAITING = select(sends.c.seq).where(IS_WAITING, sends.c.room_id == bindparam("room_id")).limit(1)
 WAITING = (
     select(sends.c.room_id, sends.c.id)
     .where(IS_WAITING, not_(_IS_JUDGED_FIRST))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import Row, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,6 +16,13 @@ async def insert_once(connection: AsyncConnection, table: Table, **values: Any) 
     """Insert a row unless one of its unique keys is taken; whether it was inserted."""
     statement = _insert_once(connection.dialect.name, table)
     return (await connection.execute(statement, values)).rowcount == 1
+
+
+async def insert_new(connection: AsyncConnection, table: Table, **values: Any) -> Row[Any] | None:
+    """The row as inserted; None when one of its unique keys is taken."""
+    statement = _insert_new(connection.dialect.name, table)
+    inserted: Row[Any] | None = (await connection.execute(statement, values)).first()
+    return inserted
 
 
 async def insert_each_once(connection: AsyncConnection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
@@ -39,6 +46,11 @@ def _insert(dialect: str, table: Table) -> Any:
 @cache
 def _insert_once(dialect: str, table: Table) -> Any:
     return _insert(dialect, table).on_conflict_do_nothing()
+
+
+@cache
+def _insert_new(dialect: str, table: Table) -> Any:
+    return _insert_once(dialect, table).returning(table)
 
 
 @cache

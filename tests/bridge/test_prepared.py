@@ -61,6 +61,22 @@ async def test_changes_are_counted_and_returned(database: Database) -> None:
         assert (await connection.execute(_DELETE, {"one": "f2"})).rowcount == 1
 
 
+async def test_a_statement_made_of_one_that_ran_has_its_own_columns(database: Database) -> None:
+    """RETURNING added to it, or a condition, whatever was remembered of the first."""
+    async with database.write() as connection:
+        for number in range(3):
+            await connection.execute(_INSERT, fact(f"a{number}"))
+        returning = _INSERT.returning(facts)
+        for number in range(3):
+            row = (await connection.execute(returning, fact(f"b{number}"))).one()
+            assert (row.id, row.at, row.data) == (f"b{number}", AT, {"ñ": [1, None]})
+        narrowed = _OF_KIND.where(facts.c.id == "a1").with_only_columns(facts.c.at)
+        for _ in range(3):
+            assert (await connection.execute(narrowed, {"kind": "k"})).all() == [(AT,)]
+        many = await connection.execute(returning, [fact("c0"), fact("c1")])
+        assert {row.id for row in many} == {"c0", "c1"}
+
+
 async def test_a_refusal_is_the_same_each_time(database: Database) -> None:
     """A broken constraint raises IntegrityError, and its transaction leaves nothing."""
     async with database.write() as connection:
