@@ -11,11 +11,11 @@ from urllib.parse import quote
 import aiohttp
 
 from benchmarks.clinic import free_ports
+from benchmarks.default_synapse import DefaultSynapse
 from benchmarks.rounds import alternate, at_once, cpu_s, quiet, times_faster
 from bridge.clock import utc_now
 from bridge.demo.certificates import certificate_files, ensure_certificates
 from bridge.demo.homeserver import Homeserver
-from bridge.demo.templates import Profile
 
 CONNECTIONS = 8
 _CLIENT = "/_matrix/client/v3"
@@ -33,7 +33,7 @@ _CONTENT = {
 class RawSender:
     """A homeserver with two people and a consult room of theirs for each connection."""
 
-    homeserver: Homeserver
+    homeserver: Homeserver | DefaultSynapse
     http: aiohttp.ClientSession
     rooms: list[str] = field(default_factory=list)
     cpu_s: float = 0.0
@@ -103,10 +103,15 @@ async def race(ours: RawSender, theirs: RawSender, *, rounds: int, messages: int
     return said[0], said[1], times_faster(seconds["ours"], seconds["theirs"])
 
 
-def raw_sender(
-    directory: Path, http: aiohttp.ClientSession, *, profile: Profile = "tuned", guarded: bool = False
-) -> RawSender:
-    """One whose homeserver has its data in this directory; `guarded`: with our Synapse module."""
+def default_sender(directory: Path, http: aiohttp.ClientSession) -> RawSender:
+    """One whose homeserver is as Synapse itself would have it."""
+    (client_port,) = free_ports(1)
+    synapse = DefaultSynapse(directory=directory, client_port=client_port, registration=_registration())
+    return RawSender(synapse, http)
+
+
+def raw_sender(directory: Path, http: aiohttp.ClientSession, *, guarded: bool = False) -> RawSender:
+    """One whose homeserver is ours, with its data in this directory; `guarded`: with our Synapse module."""
     directory.mkdir(parents=True)
     certificates = certificate_files(directory / "tls")
     ensure_certificates(certificates, now=utc_now())
@@ -119,7 +124,6 @@ def raw_sender(
         federation_servers=[],
         certificates=certificates,
         registration=_registration(),
-        profile=profile,
         module={"keeper": f"@consulta:localhost:{federation_port}"} if guarded else None,
     )
     return RawSender(homeserver, http)

@@ -13,7 +13,7 @@ from unpaddedbase64 import encode_base64
 from bridge.demo.certificates import Certificates
 from bridge.demo.errors import DemoError
 from bridge.demo.process import ChildProcess, ProcessEndedError
-from bridge.demo.templates import Profile, Role, render
+from bridge.demo.templates import Role, render
 
 _READY_S = 90.0
 
@@ -41,7 +41,6 @@ class Homeserver:
         federation_servers: Sequence[str],
         certificates: Certificates,
         registration: Mapping[str, Any] | None = None,
-        profile: Profile = "tuned",
         database: Mapping[str, Any] | None = None,
         module: Mapping[str, Any] | None = None,
     ) -> None:
@@ -55,7 +54,6 @@ class Homeserver:
         self._federation_servers = federation_servers
         self._certificates = certificates
         self._registration = registration
-        self._profile: Profile = profile
         self._module = module
         self._database = database or {"name": "sqlite3", "path": str(directory / "homeserver.db")}
         self._process = ChildProcess(
@@ -155,12 +153,11 @@ class Homeserver:
             "media_directory": str(self.directory / "media"),
             "log_config_file": str(self.directory / "log.yaml"),
             "log_file": str(self.log_path),
-            "log_level": "WARNING" if self._profile == "tuned" else "INFO",
+            "log_level": "WARNING",
             "registration_file": str(self.directory / "registration.yaml"),
             "has_registration": self._registration is not None,
             "database": self._database,
             "module": self._module,
-            "profile": self._profile,
             # Passwords of the demo are random: nothing is won by making them slow to try.
             "bcrypt_rounds": 4,
         }

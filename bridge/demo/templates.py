@@ -15,7 +15,6 @@ import yaml
 from bridge.demo.errors import DemoError
 
 Role = Literal["portal", "hospital"]
-Profile = Literal["tuned", "default"]
 
 _USAGE = "usage: python -m bridge.demo.templates TEMPLATE VALUES.yaml"
 

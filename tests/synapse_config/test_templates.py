@@ -13,7 +13,7 @@ from bridge.demo.homeserver import Homeserver
 from bridge.demo.platform import make_platform
 from bridge.demo.ports import Ports
 from bridge.demo.settings_file import demo_settings
-from bridge.demo.templates import Profile, Role, TemplateError, render, template_directory
+from bridge.demo.templates import Role, TemplateError, render, template_directory
 from bridge.matrix.registration import registration
 from bridge.settings import parse_settings
 
@@ -33,7 +33,7 @@ def _registration() -> dict[str, Any]:
     return registration(parse_settings(settings, source="test"))
 
 
-def _loopback(directory: Path, role: Role, profile: Profile = "tuned") -> Homeserver:
+def _loopback(directory: Path, role: Role) -> Homeserver:
     certificates = certificate_files(directory / "tls")
     ensure_certificates(certificates, now=utc_now())
     return Homeserver(
@@ -44,7 +44,6 @@ def _loopback(directory: Path, role: Role, profile: Profile = "tuned") -> Homese
         federation_servers=NAMES,
         certificates=certificates,
         registration=_registration() if role == "portal" else None,
-        profile=profile,
     )
 
 
@@ -147,17 +146,6 @@ def test_the_tuned_profile(tmp_path: Path, role: Role) -> None:
     assert config.server.delete_stale_devices_after is None
     assert config.server.forgotten_room_retention_period is None
     assert config.room.encryption_enabled_by_default_for_room_presets
-
-
-def test_the_default_profile_is_synapses_own(tmp_path: Path) -> None:
-    """What the tuned profile is measured against leaves everything on that Synapse has on."""
-    server = _loopback(tmp_path, "portal", profile="default")
-    server.render()
-    config = _as_synapse_reads_it(server.directory)
-    assert config.server.enable_search
-    assert config.stats.stats_enabled
-    assert config.server.presence_enabled
-    assert yaml.safe_load((server.directory / "log.yaml").read_text())["root"]["level"] == "INFO"
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -1,0 +1,65 @@
+"""A Synapse as its own `--generate-config` makes it: what the tuned profile is measured against."""
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bridge.demo.process import ChildProcess
+
+_PROGRAM = (sys.executable, "-m", "synapse.app.homeserver")
+_READY_S = 90.0
+
+
+class DefaultSynapse:
+    """Changed is only its port, and that it has this application service."""
+
+    def __init__(self, *, directory: Path, client_port: int, registration: Mapping[str, Any]) -> None:
+        self.server_name = f"localhost:{client_port}"
+        self.client_url = f"http://127.0.0.1:{client_port}"
+        self._directory = directory
+        self._client_port = client_port
+        self._registration = registration
+        self._config = directory / "homeserver.yaml"
+        self._process = ChildProcess(
+            command=(*_PROGRAM, "-c", str(self._config)),
+            directory=directory,
+            output=directory / "homeserver.out",
+        )
+
+    @property
+    def pid(self) -> int:
+        """The process id. Raises RuntimeError before the start."""
+        return self._process.pid
+
+    async def start(self) -> None:
+        """Have the configuration made and start the process."""
+        self._directory.mkdir(parents=True)
+        generating = await asyncio.create_subprocess_exec(
+            *(*_PROGRAM, "--generate-config", "-c", str(self._config), "-H", self.server_name),
+            *("--report-stats", "no", "--data-directory", str(self._directory)),
+            stdout=asyncio.subprocess.DEVNULL,
+        )
+        assert await generating.wait() == 0
+        await asyncio.to_thread(self._adapt)
+        await self._process.start()
+
+    async def wait_ready(self) -> None:
+        """Returns once the client API answers."""
+        await self._process.wait_answering(f"{self.client_url}/_matrix/client/versions", within_s=_READY_S)
+
+    async def stop(self) -> None:
+        """Stop the process."""
+        await self._process.stop()
+
+    def _adapt(self) -> None:
+        config = yaml.safe_load(self._config.read_text(encoding="utf-8"))
+        (listener,) = config["listeners"]
+        listener |= {"port": self._client_port, "bind_addresses": ["127.0.0.1"]}
+        registration = self._directory / "registration.yaml"
+        registration.write_text(yaml.safe_dump(dict(self._registration)), encoding="utf-8")
+        config["app_service_config_files"] = [str(registration)]
+        self._config.write_text(yaml.safe_dump(config), encoding="utf-8")
