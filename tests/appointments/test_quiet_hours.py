@@ -22,8 +22,8 @@ _quiet = st.builds(
 )
 
 
-def _utc(*at: int) -> datetime:
-    return datetime(*at, tzinfo=UTC)  # type: ignore[arg-type,misc]
+def _utc(year: int, month: int, day: int, hour: int, minute: int) -> datetime:
+    return datetime(year, month, day, hour, minute, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

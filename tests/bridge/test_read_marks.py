@@ -12,6 +12,7 @@ from bridge.receipts import settle_early_receipts
 from bridge.storage.conversations import early_receipts, receipts
 from tests.bridge.clinic import GARCIA, JUAN, LUCIA, Clinic
 from tests.bridge.mortality import Killed
+from tests.bridge.trouble import failing
 
 
 @dataclass
@@ -130,11 +131,7 @@ async def test_only_who_takes_part_reads(ward: Ward) -> None:
 )
 async def test_without_the_homeserver_nothing_is_read(ward: Ward, trouble: Exception) -> None:
     """The caller is told to come again; nothing is on record that others were not told."""
-
-    async def fail(**_arguments: object) -> None:
-        raise trouble
-
-    ward.clinic.homeserver.send_read_receipt = fail  # type: ignore[method-assign]
+    ward.clinic.homeserver.before = failing(trouble, "send_read_receipt")
     with pytest.raises(HomeserverUnavailableError):
         await ward.read(ward.messages[0])
     assert await ward.unread() == 2

@@ -117,7 +117,7 @@ class Api:
 def result(work: Awaitable[T]) -> T:
     """What this gives, which has to be there without waiting."""
     results: list[Any] = []
-    ensureDeferred(work).addBoth(results.append)  # type: ignore[arg-type]
+    ensureDeferred(work).addBoth(results.append)
     assert results, "still waiting"
     if isinstance(results[0], Failure):
         results[0].raiseException()

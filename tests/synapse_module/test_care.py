@@ -31,7 +31,8 @@ class Server(Resource):
 
     def render(self, request: Request) -> Any:
         """One request."""
-        body = json.loads(request.content.read())  # type: ignore[union-attr]
+        assert request.content is not None
+        body = json.loads(request.content.read())
         self.requests.append((request.path, body, request.getHeader(b"Authorization")))
         if self.hangs:
             return NOT_DONE_YET
@@ -44,13 +45,13 @@ class World:
 
     def __init__(self) -> None:
         self.server = Server()
-        self.clock = Clock()
+        self.clock: Any = Clock()
         self._stub = StubTreq(self.server)
         self.bridge = Bridge(
             url="http://bridge",
             secret=SECRET,
             post=self._stub.post,
-            timer=self.clock,  # type: ignore[arg-type]
+            timer=self.clock,
             now=self.clock.seconds,
         )
 

@@ -16,9 +16,9 @@ SECRET = "s" * 20
 
 
 def _resource() -> Delivered:
-    api = Api()
+    api: Any = Api()
     api.rows = {"$known": 41, "$before": 40, "hospital": 40}
-    return Delivered(api=api, secret=Secret(SECRET))  # type: ignore[arg-type]
+    return Delivered(api=api, secret=Secret(SECRET))
 
 
 def _request(authorization: str | None, **more: Any) -> Any:

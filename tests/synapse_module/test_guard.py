@@ -50,10 +50,10 @@ class Server:
     """A server called `portal` with the module; with `care` to ask unless it is a hospital's."""
 
     def __init__(self, *, care: Care | None, **config: Any) -> None:
-        self.api = Api()
+        self.api: Any = Api()
         parsed = Guard.parse_config({"keeper": KEEPER, "assistant": ASSISTANT, **config})
-        self.guard = Guard(parsed, self.api)  # type: ignore[arg-type]
-        self.guard._bridge = care  # type: ignore[assignment]
+        self.guard: Any = Guard(parsed, self.api)
+        self.guard._bridge = care
 
     def ask(self, callback: str, *arguments: Any) -> Any:
         """What the module answers to Synapse."""
@@ -226,6 +226,7 @@ def test_only_a_bridge_url_brings_the_care_rules() -> None:
     for config, resources in (({}, 0), ({"secret": "s" * 20}, 2)):
         server = Server(care=None, **config)
         assert len(server.api.resources) == resources
+    api: Any = Api()
     parsed = Guard.parse_config({"keeper": KEEPER, "bridge_url": "http://b", "secret": "s" * 20})
-    assert Guard(parsed, Api())._bridge is not None  # type: ignore[arg-type]
-    assert Guard(Guard.parse_config({"keeper": KEEPER}), Api())._bridge is None  # type: ignore[arg-type]
+    assert Guard(parsed, api)._bridge is not None
+    assert Guard(Guard.parse_config({"keeper": KEEPER}), api)._bridge is None

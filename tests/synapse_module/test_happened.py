@@ -57,7 +57,8 @@ class Homeserver:
         given = {"user_id": KEEPER, "age_ms": AGE_MS} | ({} if after is None else {"after": after})
         args = {name.encode(): [str(value).encode()] for name, value in given.items()}
         request: Any = SimpleNamespace(getHeader=lambda _name: f"Bearer {secret}".encode(), args=args)
-        resource = Happened(api=self, secret=Secret(SECRET))  # type: ignore[arg-type]
+        api: Any = self
+        resource = Happened(api=api, secret=Secret(SECRET))
         return result(resource._async_render_GET(request))
 
 

@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from bridge.history_pages import HistoryPages
 from bridge.live.recent import RecentEvents
 from tests.bridge.clinic import JUAN, LUCIA, Clinic
@@ -87,7 +89,7 @@ async def test_another_event_under_a_known_id_is_read_anew(clinic: Clinic, room:
 
 
 async def test_what_passed_here_is_opened_while_the_homeserver_is_asked(
-    clinic: Clinic, room: str, watch: Watch
+    clinic: Clinic, room: str, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All of it at once, before the answer; a process that has seen nothing opens what is answered."""
     for body in ("uno", "dos"):
@@ -100,7 +102,7 @@ async def test_what_passed_here_is_opened_while_the_homeserver_is_asked(
         opened.append(sum(watch.decrypted))
         return await homeserver(**question)
 
-    clinic.homeserver.messages = answer_late  # type: ignore[method-assign]
+    monkeypatch.setattr(clinic.homeserver, "messages", answer_late)
     for recent, expected in ((clinic.main.recent, 2), (RecentEvents(), 0)):
         opened.clear()
         watch.decrypted.clear()

@@ -51,7 +51,7 @@ class World:
     database: Database
     service: PushService
     sealer: Sealer
-    courier: Courier
+    courier: Courier = field(init=False)
     now: datetime = NOW
     addresses: dict[str, list[str]] = field(default_factory=lambda: {"evil.example": ["169.254.169.254"]})
 
@@ -104,7 +104,7 @@ async def push_world(database: Database, directory: Path) -> AsyncGenerator[Worl
     """Lucía (managed) and María (own client), who acts for her, in a conversation."""
     sealer = Sealer(b"k" * 32)
     async with push_service(directory) as service, other_servers_session() as http:
-        made = World(database, service, sealer, None)  # type: ignore[arg-type]
+        made = World(database, service, sealer)
         sender = PushSender(
             database=database,
             sealer=sealer,

@@ -4,8 +4,8 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import time, timedelta
+from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,11 +14,13 @@ from sqlalchemy import insert
 from appointments.quiet_hours import QuietHours
 from bridge.database import Database
 from bridge.notifications.mail import person_of_token
+from bridge.notifications.smtp import Smtp
 from bridge.storage.conversations import timeline
 from bridge.storage.deliveries import deliveries
 from bridge.storage.live_events import live_events
 from bridge.storage.notification_preferences import notification_preferences
 from tests.appointments.relationships import enter_representation
+from tests.bridge.mortality import Killed
 from tests.bridge.notifications.mail_world import (
     GARCIA,
     LUCIA,
@@ -130,19 +132,19 @@ async def test_a_repeat_has_the_same_message_id(world: World) -> None:
     """A process that dies between the server's acceptance and our commit: the mail comes again, recognisably."""
     await world.message(1)
 
-    class KilledError(BaseException):
-        """Nothing after this runs, as with kill -9."""
+    class DiesThen(Smtp):
+        """Its process ends as soon as the server has the mail."""
 
-    original = world.smtp.send
+        async def send(self, message: EmailMessage) -> None:
+            """As Smtp does. Raises Killed."""
+            await super().send(message)
+            await self.close()
+            raise Killed
 
-    async def send_and_die(mail: Any) -> None:
-        await original(mail)
-        raise KilledError
-
-    world.smtp.send = send_and_die  # type: ignore[method-assign]
-    with pytest.raises(KilledError):
+    lives, world.smtp = world.smtp, DiesThen(world.server.settings)
+    with pytest.raises(Killed):
         await world.after(6)
-    world.smtp.send = original  # type: ignore[method-assign]
+    world.smtp = lives
     assert await world.after(6) == 2
     assert len({mail["Message-ID"] for mail in world.server.mails}) == 1
     assert await world.after(60) == 2
