@@ -59,6 +59,7 @@ async def test_what_only_touches_is_no_overlap(diary: Diary, minutes: int) -> No
     """Bounds are half-open."""
     await write(diary, "first", 0 * MINUTE)
     await write(diary, "second", minutes * MINUTE)
+    assert sorted(await diary.ids(GARCIA)) == ["first", "second"]
 
 
 async def test_others_have_their_own_time(diary: Diary) -> None:
@@ -66,6 +67,9 @@ async def test_others_have_their_own_time(diary: Diary) -> None:
     await diary.put_schedule(professional=LOPEZ)
     await write(diary, "first", 0 * MINUTE)
     await write(diary, "second", 0 * MINUTE, who=LOPEZ)
+    async with diary.database.read() as connection:
+        both = [await table.find(connection, name) for name in ("first", "second")]
+    assert [(one.professional, one.start) for one in both] == [(GARCIA, NINE), (LOPEZ, NINE)]
 
 
 @pytest.mark.parametrize("status", STATUSES)

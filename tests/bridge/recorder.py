@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -114,10 +114,3 @@ async def dispatching(database: Database, handlers: Recorder) -> AsyncIterator[D
         yield dispatcher
     finally:
         await dispatcher.stop(grace_s=0.1)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait until it holds."""
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 — the condition is on what handlers did
-            await asyncio.sleep(0.005)

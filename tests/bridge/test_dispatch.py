@@ -8,7 +8,8 @@ from sqlalchemy.exc import OperationalError
 from bridge.database import Database
 from bridge.dispatch import Dispatcher
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
-from tests.bridge.recorder import AT, OTHERS, Recorder, dispatching, event, left_over, message, stored, until
+from tests.bridge.recorder import AT, OTHERS, Recorder, dispatching, event, left_over, message, stored
+from tests.until import until
 
 
 async def test_every_kind_reaches_its_handler(database: Database) -> None:

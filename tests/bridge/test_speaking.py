@@ -122,4 +122,6 @@ async def test_one_conversations_identity_is_not_anothers(clinic: Clinic) -> Non
     """Somebody else's changed identity stops nothing here."""
     await send(clinic)
     await set_identity(clinic.database, LUCIA, changed=True)
-    await send(clinic, "mine is not the other's")
+    room_id = await send(clinic, "mine is not the other's")
+    assert set((await states(clinic)).values()) == {"sent"}
+    assert len(clinic.sent(room_id)) == 2

@@ -1,7 +1,7 @@
 """bridge/wake.py: the homeserver is made to push again, and we catch up."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +12,7 @@ from bridge.database import Database
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.matrix.json import JsonObject
 from bridge.wake import Recovery, Wake
+from tests.until import until
 
 KEEPER = "@consulta:h"
 
@@ -119,13 +120,6 @@ async def recovering(steps: Steps) -> AsyncIterator[Recovery]:
         yield recovery
     finally:
         await recovery.stop()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait until it holds."""
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 — the condition is on what was done
-            await asyncio.sleep(0.002)
 
 
 async def test_a_start_wakes_and_catches_up() -> None:

@@ -11,6 +11,7 @@ from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.matrix.fake_media import FakeMedia
 from bridge.matrix.media import MediaClient
 from tests.bridge.matrix.stuck_homeserver import stuck_homeserver
+from tests.until import until
 
 OWNER = "@portal_lucia:portal"
 PIECES = (b"a" * 1000, b"b" * 1000, b"c" * 1000, b"d" * 1000, b"e" * 10)
@@ -63,8 +64,9 @@ async def test_all_but_the_last_piece_goes_at_once() -> None:
     async with asyncio.timeout(5), Ahead(media, owner=OWNER, size=len(FILE)).opened() as ahead:
         for piece in PIECES:
             await ahead.feed([piece])
-        await asyncio.sleep(0.05)
-        assert media.came == b"".join(PIECES[:-1])
+        expected = b"".join(PIECES[:-1])
+        await until(lambda: len(media.came) >= len(expected))
+        assert media.came == expected
     assert media.files == {}
 
 

@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from bridge.demo.process import ChildProcess
+from tests.until import until
 
 STUBBORN = """
 import signal, time
@@ -54,9 +55,8 @@ async def test_what_ignores_the_request_is_killed(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("bridge.demo.process._GRACE_S", 0.2)
     child = _child(tmp_path, sys.executable, "-c", STUBBORN)
     await child.start()
+    await until(lambda: child.last_line() == "up")
     async with asyncio.timeout(10):
-        while child.last_line() != "up":  # noqa: ASYNC110 a file tells nobody that it grew
-            await asyncio.sleep(0.02)
         await child.stop()
         assert await child.wait() == -signal.SIGKILL
 
@@ -78,9 +78,7 @@ async def test_a_killed_parent_leaves_no_child(tmp_path: Path) -> None:
     assert parent.stdout is not None
     pid = int(await parent.stdout.readline())
     child = psutil.Process(pid)
-    async with asyncio.timeout(10):
-        while child.name() != "sleep":  # noqa: ASYNC110 it becomes sleep once it is tied to its parent
-            await asyncio.sleep(0.02)
+    await until(lambda: child.name() == "sleep")  # which it becomes once it is tied to its parent
     os.kill(parent.pid, signal.SIGKILL)
     await parent.wait()
     await asyncio.to_thread(psutil.wait_procs, [child], timeout=10)

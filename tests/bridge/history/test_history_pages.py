@@ -10,6 +10,7 @@ from bridge.live.recent import RecentEvents
 from tests.bridge.clinic import JUAN, LUCIA, Clinic
 from tests.bridge.history.talking import bodies, edit, read_up_to, redact, say, send, shown
 from tests.bridge.history.watch import Watch
+from tests.until import until
 
 
 def parts(clinic: Clinic) -> dict[str, Any]:
@@ -139,13 +140,15 @@ async def test_older_pages_are_read_each_time(clinic: Clinic, room: str, watch: 
 
 
 async def test_new_messages_do_not_keep_the_old_ones(clinic: Clinic, room: str, watch: Watch) -> None:
-    """What was opened is opened anew after its time, however often something came after it."""
+    """What was opened is opened anew after its time, however often something came after it (white-box: the time)."""
     await say(clinic, room, "uno")
-    pages = HistoryPages(**parts(clinic), kept_s=0.3)
+    pages, ends = HistoryPages(**parts(clinic), kept_s=0.5), set()
     for body in ("dos", "tres"):
         await pages.read(reader=LUCIA, room_id=room, limit=9, before=None)
-        await asyncio.sleep(0.2)
+        ends |= {kept.ends_at for kept in pages._kept.values()}
         await say(clinic, room, body)
+    assert len(ends) == 1
+    await until(lambda: not pages._kept)
     watch.decrypted.clear()
     await pages.read(reader=LUCIA, room_id=room, limit=9, before=None)
     assert watch.decrypted == [3]
@@ -156,8 +159,8 @@ async def test_pages_are_let_go(clinic: Clinic, room: str) -> None:
     await say(clinic, room, "uno")
     short = HistoryPages(**parts(clinic), kept_s=0.01)
     await short.read(reader=LUCIA, room_id=room, limit=1, before=None)
-    await asyncio.sleep(0.05)
-    assert (len(short._kept), short._bytes) == (0, 0)
+    await until(lambda: not short._kept)
+    assert short._bytes == 0
     small = HistoryPages(**parts(clinic), most_bytes=10_000)
     for limit in (1, 2, 3):
         await small.read(reader=LUCIA, room_id=room, limit=limit, before=None)

@@ -19,6 +19,7 @@ from bridge.http import events as wire
 from bridge.matrix.errors import HomeserverUnreachableError
 from bridge.storage.conversations import conversations
 from tests.bridge.http.api import GARCIA, LUCIA, NOW
+from tests.until import until
 
 ROOM = "!room"
 
@@ -203,11 +204,7 @@ async def test_a_stream_that_is_left_is_forgotten(ward, monkeypatch: pytest.Monk
     async with stream(ward) as response:
         await block(response)
         assert ward.services.live.notifier.open_streams == 1
-    for _ in range(500):
-        if not ward.services.live.notifier.open_streams:
-            break
-        await asyncio.sleep(0.01)
-    assert not ward.services.live.notifier.open_streams
+    await until(lambda: not ward.services.live.notifier.open_streams)
 
 
 async def test_who_may_not_listen_gets_a_problem(ward) -> None:

@@ -17,6 +17,7 @@ from bridge.notifications.preferences import Preferences
 from bridge.storage.deliveries import deliveries
 from tests.bridge.consult_room import open_room
 from tests.bridge.notifications.mail_server import mail_server
+from tests.until import until
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SEALER = Sealer(b"k" * 32)
@@ -52,11 +53,11 @@ async def test_killed_again_and_again(database: Database, tmp_path: Path) -> Non
                 cwd=ROOT,
             )
             waiting = asyncio.create_task(process.wait())
-            while kills < 5 and not waiting.done() and len(server.mails) < before + 3:  # noqa: ASYNC110 two things end it
-                await asyncio.sleep(0.002)
-            if not waiting.done() and kills < 5:
-                process.kill()
-                kills += 1
+            if kills < 5:
+                await until(lambda: waiting.done() or len(server.mails) >= before + 3)  # noqa: B023 awaited here
+                if not waiting.done():
+                    process.kill()
+                    kills += 1
             if await waiting == 0:
                 break
         sent = Counter(str(mail["Message-ID"]) for mail in server.mails)
