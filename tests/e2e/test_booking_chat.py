@@ -67,6 +67,10 @@ class Chat:
         timeline = await self.element.timeline(self.room, paginate=True)
         return [one for one in timeline if one.sender == self._assistant]
 
+    async def texts(self) -> list[Message]:
+        """What of that is for people: the events for programs come when they come."""
+        return [one for one in await self.said() if one.type == "m.room.message"]
+
     async def hear(self, words: str) -> Message:
         """Its message with these words, once it is there; there is one only."""
 
@@ -100,9 +104,9 @@ class Visitor:
 
     async def say(self, text: str, **options: Any) -> str:
         """The answer to this; the message is the last one then."""
-        said = len(await self.chat.said())
+        said = len(await self.chat.texts())
         await self.chat.element.send_text(self.chat.room, text, **options)
-        answered = await eventually(self.chat.said, until=lambda all_of: len(all_of) > said)
+        answered = await eventually(self.chat.texts, until=lambda all_of: len(all_of) > said)
         return str(answered[-1].body)
 
     async def listed(self) -> list[dict[str, Any]]:
