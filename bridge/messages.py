@@ -23,9 +23,10 @@ from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.matrix.json import JsonObject
 from bridge.messages_model import ConversationSummary, History, SentMessage
-from bridge.outbox import Outbox, Sent
+from bridge.outbox import Outbox
 from bridge.presenting import Parties, present
 from bridge.receipts import read_states
+from bridge.sending import Sent
 from bridge.speaking import require_known_identities
 from bridge.storage.conversations import timeline
 from bridge.summaries import summary_of

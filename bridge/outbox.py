@@ -19,8 +19,6 @@ import json
 import logging
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
@@ -32,48 +30,24 @@ from bridge.clock import Now
 from bridge.database import Database
 from bridge.e2ee.errors import NoDeviceError
 from bridge.e2ee.machine import Encryption
-from bridge.e2ee.model import EncryptedEvent
 from bridge.encrypting import RETRY_AFTER_S, Encrypting, NewMessage
-from bridge.errors import (
-    HomeserverUnavailableError,
-    IdentityChangedError,
-    MessageRefusedError,
-    ServiceError,
-)
-from bridge.facts import Fact, append
-from bridge.late_retries import found_in_room, is_late
+from bridge.errors import HomeserverUnavailableError, IdentityChangedError, MessageRefusedError, ServiceError
 from bridge.live.recent import RecentEvents
 from bridge.locks import KeyedLocks
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.notifications.errors import NotNowError, NotWantedError
+from bridge.refused_sends import is_final
 from bridge.rooms import Reading
-from bridge.storage.send_statements import (
-    BY_ID,
-    SET_REFUSED,
-    SET_SENT,
-    WAITING,
-    WAITING_IN_ROOM,
-)
+from bridge.sending import Sending, Sent
+from bridge.storage.send_statements import BY_ID, SET_REFUSED, WAITING, WAITING_IN_ROOM
 from bridge.storage.sends import DELIVERY_PREFIX, sends
 from bridge.storage.statements import insert_once
 
 log = logging.getLogger(__name__)
 
-_REFUSALS = ("M_TOO_LARGE", "M_BAD_JSON", "M_FORBIDDEN")
-"""Answers about this very message. Others, an unknown token say, are the operator's trouble and may end."""
-
 _WITHDRAWN = (NotWantedError, NotNowError)
 """A reminder whose appointment has changed, or whose words are no longer true."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A message that the homeserver has."""
-
-    room_id: str
-    event_id: str
-    sent_at: datetime
 
 
 class Outbox:
@@ -93,12 +67,18 @@ class Outbox:
     ) -> None:
         self._database = database
         self._matrix = matrix
-        self._recent = recent
-        self._told = told
-        self._encryption = encryption
         self._sealer = sealer
         self._encrypting = Encrypting(
             database=database, encryption=encryption, sealer=sealer, reading=reading, now=now
+        )
+        self._sending = Sending(
+            database=database,
+            matrix=matrix,
+            encryption=encryption,
+            encrypting=self._encrypting,
+            recent=recent,
+            told=told,
+            now=now,
         )
         self._now = now
         self._rooms = KeyedLocks()
@@ -204,7 +184,7 @@ class Outbox:
         except (HomeserverUnreachableError, NoDeviceError) as error:  # a device may not be published yet
             raise HomeserverUnavailableError from error
         except MatrixError as error:
-            if not await self._is_final(row, error):
+            if not await is_final(self._matrix, row, error):
                 raise HomeserverUnavailableError(
                     retry_after_s=error.retry_after_s or RETRY_AFTER_S
                 ) from error
@@ -215,81 +195,12 @@ class Outbox:
         return None
 
     async def _deliver_row(self, row: Row[Any], *, is_new: bool) -> Sent | None:
-        event_id: str | None = None
         if row.state == "accepted":
-            row = await self._encrypting.encrypt(row)
-        elif not is_new:
-            event_id = await self._sent_before(row)
+            row, is_new = await self._encrypting.encrypt(row), True
         if row.state != "encrypted":  # another process was faster
             return None
-        event_id = event_id or await self._matrix.send_event(
-            user_id=row.sender,
-            device_id=row.device_id,
-            room_id=row.room_id,
-            event_type="m.room.encrypted",
-            txn_id=row.txn_id,
-            content=row.content,
-        )
-        return await self._mark_sent(row, event_id)
-
-    async def _sent_before(self, row: Row[Any]) -> str | None:
-        """The event id, if this message is in the room already and sending it again might repeat it.
-
-        Raises what `require_speaking` raises when the message is not there and must not go out any more.
-        """
-        refusal: Exception | None = None
-        async with self._database.read() as connection:
-            try:
-                await self._encrypting.require_speaking(connection, row)
-            except (NotInCareTeamError, NotAPartyError, IdentityChangedError, *_WITHDRAWN) as error:
-                refusal = error
-        if refusal is None and not is_late(row, now=self._now()):
-            return None
-        event_id = await found_in_room(self._matrix, row)
-        if event_id is None and refusal is not None:
-            raise refusal
-        return event_id
-
-    async def _mark_sent(self, row: Row[Any], event_id: str) -> Sent | None:
-        now = self._now()
-        # Sent again with the same transaction id, it would be the same event.
-        async with self._database.write(synced=False) as connection:
-            done = await connection.execute(SET_SENT, {"row": row.seq, "event": event_id, "instant": now})
-            if not done.rowcount:
-                return None
-            await append(connection, _sent_fact(row, event_id, now))
-            await self._encryption.note_sent(
-                connection, row.content, message_index=row.message_index, event_id=event_id
-            )
-        # What was sent is told at once, and read from here.
-        self._recent.keep(
-            EncryptedEvent(event_id=event_id, room_id=row.room_id, sender=row.sender, content=row.content),
-            is_sent=True,
-        )
-        self._told()
-        return Sent(room_id=row.room_id, event_id=event_id, sent_at=now)
-
-    async def _is_final(self, row: Row[Any], error: MatrixError) -> bool:
-        """Whether trying again can't help. A 403 may also mean that the registration lacks this user."""
-        if error.errcode not in _REFUSALS:
-            return False
-        if error.errcode == "M_FORBIDDEN":
-            try:
-                await self._matrix.joined_rooms(user_id=row.sender)
-            except (MatrixError, HomeserverUnreachableError):
-                return False
-        return True
+        return await self._sending.send(row, is_new=is_new)
 
     async def _refuse(self, row: Row[Any]) -> None:
         async with self._database.write() as connection:
             await connection.execute(SET_REFUSED, {"row": row.seq})
-
-
-def _sent_fact(row: Row[Any], event_id: str, now: datetime) -> Fact:
-    return Fact(
-        id=f"message.sent:{row.id}",
-        kind="message.sent",
-        subject=row.room_id,
-        at=now,
-        data={"event_id": event_id, "sender": row.sender},
-    )

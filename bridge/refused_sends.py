@@ -1,15 +1,21 @@
-"""Messages that must not go out, or that the homeserver refused for good: remembered for a while, then forgotten."""
+"""Messages that must not go out, or that the homeserver refused for good: which ones, and how long they are known."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import bindparam, delete
+from sqlalchemy import Row, bindparam, delete
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.matrix.client import MatrixClient
+from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.storage.e2ee import outbound_sessions
 from bridge.storage.sends import IS_REFUSED, sends
 
 KEPT = timedelta(days=30)
 """No shorter than what may take the same message in once more: an Idempotency-Key, an event, a delivery."""
+
+_REFUSALS = ("M_TOO_LARGE", "M_BAD_JSON", "M_FORBIDDEN")
+"""Answers about this very message. Others, an unknown token say, are the operator's trouble and may end."""
 
 # An index of a session that still encrypts stays taken, whatever became of its message.
 _INDEX_IS_TAKEN = (
@@ -18,6 +24,18 @@ _INDEX_IS_TAKEN = (
     .exists()
 )
 _FORGET = delete(sends).where(IS_REFUSED, sends.c.accepted_at <= bindparam("before"), ~_INDEX_IS_TAKEN)
+
+
+async def is_final(matrix: MatrixClient, row: Row[Any], error: MatrixError) -> bool:
+    """Whether sending this message again can't help. A 403 may also mean that the registration lacks its sender."""
+    if error.errcode not in _REFUSALS:
+        return False
+    if error.errcode == "M_FORBIDDEN":
+        try:
+            await matrix.joined_rooms(user_id=row.sender)
+        except (MatrixError, HomeserverUnreachableError):
+            return False
+    return True
 
 
 async def prune(connection: AsyncConnection, *, now: datetime) -> int:

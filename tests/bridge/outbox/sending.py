@@ -6,7 +6,7 @@ from uuid import uuid4
 from sqlalchemy import insert
 
 from bridge.matrix.errors import MatrixError
-from bridge.outbox import Sent
+from bridge.sending import Sent
 from bridge.storage.conversations import conversations
 from tests.bridge.clinic import GARCIA, KEEPER, LUCIA, Clinic
 from tests.bridge.process import Process

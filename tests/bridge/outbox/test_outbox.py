@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from bridge.errors import HomeserverUnavailableError
-from bridge.outbox import Sent
+from bridge.sending import Sent
 from bridge.storage.sends import sends
 from tests.bridge.clinic import LUCIA, Clinic
 from tests.bridge.outbox.sending import accept, row_of
