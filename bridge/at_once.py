@@ -5,15 +5,15 @@ rest (somebody joins, a key is missing, the assistant listens) is left to the di
 behind it in its room (bridge/dispatch.py).
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bots.consult import server_of
 from bridge.clock import Now
 from bridge.e2ee.machine import Encryption
-from bridge.e2ee.model import Undecryptable
+from bridge.e2ee.model import Decrypted, Undecryptable
 from bridge.inbox import StoredItem
 from bridge.items import EPHEMERAL, EVENT, KEY_COUNTS
 from bridge.live.notifier import Notifier
@@ -33,10 +33,14 @@ _KINDS = frozenset({EVENT, EPHEMERAL, KEY_COUNTS})
 
 @dataclass(frozen=True, slots=True)
 class Handled:
-    """The items that are left, and the people whose streams have something to tell with the commit."""
+    """The items that are left, and the people whose streams have something to tell with the commit.
+
+    `opened` has what some of them are told, decrypted, by reader and event id.
+    """
 
     left: list[StoredItem]
     told: frozenset[str] = frozenset()
+    opened: Mapping[tuple[str, str], Decrypted] = field(default_factory=dict, repr=False)
 
 
 class AtOnce:
@@ -70,14 +74,24 @@ class AtOnce:
 
         `is_busy` says of which rooms the dispatcher has something to do first.
         """
-        left = await self._handle(connection, items, is_busy)
+        opened: dict[tuple[str, str], Decrypted] = {}
+        left = await self._handle(connection, items, is_busy, opened)
         if len(left) == len(items) or not self._notifier.open_streams:
             return Handled(left)
         placed = await self._placing.place_within(connection)
-        return Handled(left, placed.people)
+        return Handled(left, placed.people, opened)
+
+    def tell(self, handled: Handled) -> None:
+        """Wake the streams: what was handled is committed."""
+        self._recent.hand_over(handled.opened)
+        self._notifier.ring(handled.told)
 
     async def _handle(
-        self, connection: AsyncConnection, items: Sequence[StoredItem], is_busy: Callable[[str], bool]
+        self,
+        connection: AsyncConnection,
+        items: Sequence[StoredItem],
+        is_busy: Callable[[str], bool],
+        opened: dict[tuple[str, str], Decrypted],
     ) -> list[StoredItem]:
         if self._reading.attends or any(item.kind not in _KINDS for item in items):
             return list(items)
@@ -88,7 +102,7 @@ class AtOnce:
             room_id = item.payload.get("room_id")
             if room_id is None or room_id in rooms_left or is_busy(room_id):
                 left.append(item)
-            elif await self._is_handled(connection, item):
+            elif await self._is_handled(connection, item, opened):
                 done.append(item.seq)
             else:
                 left.append(item)
@@ -96,24 +110,32 @@ class AtOnce:
         await mark_all_processed(connection, done, at=self._now())
         return left
 
-    async def _is_handled(self, connection: AsyncConnection, item: StoredItem) -> bool:
+    async def _is_handled(
+        self, connection: AsyncConnection, item: StoredItem, opened: dict[tuple[str, str], Decrypted]
+    ) -> bool:
         if item.kind == EVENT:
-            return await self._event(connection, RoomEvent.model_validate(item.payload))
+            return await self._event(connection, RoomEvent.model_validate(item.payload), opened)
         return await self._receipts(connection, Receipts.model_validate(item.payload))
 
-    async def _event(self, connection: AsyncConnection, event: RoomEvent) -> bool:
+    async def _event(
+        self, connection: AsyncConnection, event: RoomEvent, opened: dict[tuple[str, str], Decrypted]
+    ) -> bool:
         if event.type not in _TYPES:
             return False
         members = await members_of(connection, event.room_id, now=self._now())
         if not members:
             return False
-        if event.type == _ENCRYPTED and not await self._is_readable(connection, event, members):
+        if event.type == _ENCRYPTED and not await self._is_readable(connection, event, members, opened):
             return False
         await self._projection.follow(connection, event)
         return True
 
     async def _is_readable(
-        self, connection: AsyncConnection, event: RoomEvent, members: frozenset[str]
+        self,
+        connection: AsyncConnection,
+        event: RoomEvent,
+        members: frozenset[str],
+        opened: dict[tuple[str, str], Decrypted],
     ) -> bool:
         """Whether none of our people among these lacks the key; who reads it first is noted."""
         message = encrypted(event)
@@ -121,6 +143,8 @@ class AtOnce:
             (read,) = await self._encryption.decrypt_within(connection, reader, [message])
             if read == Undecryptable("unknown-session"):
                 return False
+            if isinstance(read, Decrypted) and self._notifier.is_listening(reader):
+                opened[reader, event.event_id] = read
         if is_message(event):
             self._recent.keep(message)
         return True

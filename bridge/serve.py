@@ -156,7 +156,7 @@ def _transactions(platform: Platform, recovery: Recovery) -> Transactions:
         database=platform.database,
         dispatcher=platform.dispatcher,
         at_once=platform.at_once,
-        ring=platform.live.notifier.ring,
+        tell=platform.at_once.tell,
         now=platform.now,
         on_trouble=recovery.trouble,
     )

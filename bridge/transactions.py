@@ -8,7 +8,7 @@ import asyncio
 import hmac
 import json
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -34,8 +34,8 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 class Transactions:
     """Stores pushes; what of them is not handled at once goes to the dispatcher.
 
-    `ring` is called with the people whose streams have something to tell; `on_trouble` when the homeserver may have
-    thought us down, and so has thrown something away.
+    `tell` is called with what was handled and committed when it concerns somebody's streams; `on_trouble` when the
+    homeserver may have thought us down, and so has thrown something away.
     """
 
     def __init__(
@@ -44,14 +44,14 @@ class Transactions:
         database: Database,
         dispatcher: Dispatcher,
         at_once: AtOnce,
-        ring: Callable[[Collection[str]], None],
+        tell: Callable[[Handled], None],
         now: Now,
         on_trouble: Callable[[], None],
     ) -> None:
         self._database = database
         self._dispatcher = dispatcher
         self._at_once = at_once
-        self._ring = ring
+        self._tell = tell
         self._one_by_one = asyncio.Lock()
         self._now = now
         self._on_trouble = on_trouble
@@ -73,7 +73,7 @@ class Transactions:
             stored, handled = await self._store(items, at=self._now())
             self._dispatcher.submit(handled.left)
         if handled.told:
-            self._ring(handled.told)
+            self._tell(handled)
             await asyncio.sleep(0)  # the streams go first: answering the homeserver takes longer than telling
         if _events(items) - _events(stored):
             # Some were pushed before: the homeserver missed our answer and tries again, or crashed meanwhile.

@@ -50,7 +50,7 @@ async def _pieces(context: Context, bell: Subscription, start: Start) -> AsyncGe
         is_new = await bell.rung(within_s=wait_s) if wait_s else True
         try:
             await _readmit(context)
-            events, cursor = await context.services.live.read(
+            events, cursor, is_more = await context.services.live.read(
                 context.acting_for, after=cursor, with_bodies=context.caller.kind != "own"
             )
             bell.seen = cursor
@@ -68,8 +68,7 @@ async def _pieces(context: Context, bell: Subscription, start: Start) -> AsyncGe
         elif not is_new:
             yield b":\n\n" if cursor == told else b":\nid: %d\n\n" % cursor
             told = cursor
-        # There may be more than what was read at once.
-        wait_s = 0.0 if events else _HEARTBEAT_S
+        wait_s = 0.0 if is_more else _HEARTBEAT_S
 
 
 async def _readmit(context: Context) -> None:

@@ -40,10 +40,15 @@ class Bodies:
 
         Raises MatrixError and HomeserverUnreachableError for trouble that ends.
         """
-        found = [await self._event(reader, room_id, event_id) for room_id, event_id in messages]
-        encrypted = [event for event in found if event is not None]
+        by_id: dict[str, Body] = {}
+        encrypted = []
+        for room_id, event_id in messages:
+            if (opened := self._recent.take(reader, event_id)) is not None:
+                by_id[event_id] = _body(opened)
+            elif (event := await self._event(reader, room_id, event_id)) is not None:
+                encrypted.append(event)
         plain = await self._encryption.decrypt(reader, encrypted) if encrypted else []
-        by_id = {event.event_id: _body(one) for event, one in zip(encrypted, plain, strict=True)}
+        by_id |= {event.event_id: _body(one) for event, one in zip(encrypted, plain, strict=True)}
         return [by_id.get(event_id, Body()) for _, event_id in messages]
 
     async def _event(self, reader: str, room_id: str, event_id: str) -> EncryptedEvent | None:

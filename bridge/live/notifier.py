@@ -68,6 +68,10 @@ class Notifier:
         """How many there are."""
         return sum(map(len, self._subscriptions.values()))
 
+    def is_listening(self, person: str) -> bool:
+        """Whether this person has a stream open here."""
+        return person in self._subscriptions
+
     def start(self, *, registry: CollectorRegistry) -> None:
         """Begin to look."""
         gauge = Gauge("videoconsulta_event_streams", "Open event streams.", registry=registry)

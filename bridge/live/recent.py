@@ -1,12 +1,13 @@
-"""What was sent or pushed of late, still encrypted and in memory only.
+"""What was sent or pushed of late, still encrypted (but for what is told this moment) and in memory only.
 
 Streams show the last of it without asking the homeserver again. Who reads a page has it opened while the homeserver
 is asked what the page is: only what the homeserver then gives, the same in every part, is shown of that.
 """
 
 from collections import OrderedDict
+from collections.abc import Mapping
 
-from bridge.e2ee.model import EncryptedEvent
+from bridge.e2ee.model import Decrypted, EncryptedEvent
 
 _FOR_STREAMS = 256
 _A_ROOM = 100
@@ -25,6 +26,18 @@ class RecentEvents:
         self._events: OrderedDict[str, EncryptedEvent] = OrderedDict()
         self._sent: set[str] = set()
         self._rooms: OrderedDict[str, OrderedDict[str, EncryptedEvent]] = OrderedDict()
+        self._opened: dict[tuple[str, str], Decrypted] = {}
+
+    def hand_over(self, opened: Mapping[tuple[str, str], Decrypted]) -> None:
+        """What was just decrypted, by reader and event id, for streams that are about to tell it.
+
+        Words stay no longer than until they are taken, or the next are handed over.
+        """
+        self._opened = dict(opened)
+
+    def take(self, reader: str, event_id: str) -> Decrypted | None:
+        """What was handed over for this reader; once."""
+        return self._opened.pop((reader, event_id), None)
 
     def keep(self, event: EncryptedEvent, *, is_sent: bool = False) -> None:
         """Keep it for a while. `is_sent`: by us, and the fact of that is committed.
@@ -44,6 +57,7 @@ class RecentEvents:
         """It was taken back."""
         self._events.pop(event_id, None)
         self._sent.discard(event_id)
+        self._opened = {key: words for key, words in self._opened.items() if key[1] != event_id}
         self._drop(room_id, event_id)
 
     def find(self, event_id: str) -> EncryptedEvent | None:

@@ -78,8 +78,8 @@ class Streams:
             return Start(current, is_reset=True)
         return Start(place, is_reset=False)
 
-    async def read(self, reader: str, *, after: int, with_bodies: bool) -> tuple[list[Event], int]:
-        """What this person may be told next, and the place up to which that is all.
+    async def read(self, reader: str, *, after: int, with_bodies: bool) -> tuple[list[Event], int, bool]:
+        """What this person may be told next, the place up to which that is all, and whether there may be more.
 
         `with_bodies`: messages with their words. Raises MatrixError and HomeserverUnreachableError.
         """
@@ -90,14 +90,15 @@ class Streams:
                 last = await last_place(connection)  # up to there everything is committed
                 rows = (await connection.execute(_NEXT, next_ones)).all()
             if not rows:
-                return [], max(after, last)
+                return [], max(after, last), False
             visible = await self._visible(connection, reader, rows)
         events = [
             Event(str(row.place), row.event, dict(row.data), row.at)
             for row in rows
             if row.data.get("conversation_id") in visible
         ]
-        return (await self._with_bodies(reader, events) if with_bodies else events), rows[-1].place
+        told = await self._with_bodies(reader, events) if with_bodies else events
+        return told, rows[-1].place, len(rows) == _AT_ONCE
 
     async def _visible(
         self, connection: AsyncConnection, reader: str, rows: Sequence[Row[Any]]

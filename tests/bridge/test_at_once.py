@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from appointments.care import CareRelationship
-from bridge.e2ee.model import MEGOLM, EncryptedEvent
+from bridge.e2ee.model import MEGOLM, Decrypted, EncryptedEvent
 from bridge.inbox import StoredItem, store
 from bridge.items import InboxItem, items_of_transaction
 from bridge.live.placing import Placing
@@ -59,7 +59,7 @@ async def push(process: Process, *events: JsonObject, busy: Collection[str] = ()
     async with process.database.write() as connection:
         stored = await store(connection, items, at=process.now())
         handled = await process.at_once.handle(connection, stored, is_busy=lambda room: room in busy)
-    process.notifier.ring(handled.told)
+    process.at_once.tell(handled)
     return [name_of(item) for item in handled.left]
 
 
@@ -181,6 +181,28 @@ async def test_who_listens_is_told_with_the_commit(clinic: Clinic, room: str) ->
         assert (hers.bell.is_set(), anothers.bell.is_set()) == (True, False)
     told = [row for row in await clinic.rows(live_events) if row.data["message_id"] == message["event_id"]]
     assert {row.person for row in told} == {LUCIA, GARCIA}
+
+
+async def test_what_was_opened_is_at_hand_for_whom_it_is_told(
+    clinic: Clinic, room: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once; for nobody who doesn't listen, and no longer than until the next push."""
+    opened = Decrypted("m.room.message", {"body": "hola"})
+
+    async def decrypt_within(*_: object) -> list[Decrypted]:
+        return [opened]
+
+    monkeypatch.setattr(clinic.main.encryption, "decrypt_within", decrypt_within)
+    messages = [event(room) for _ in range(4)]
+    await push(clinic.main, messages[0])
+    assert clinic.main.recent.take(LUCIA, messages[0]["event_id"]) is None
+    with clinic.main.notifier.subscribe(LUCIA):
+        await push(clinic.main, messages[1])
+        for expected in (opened, None):
+            assert clinic.main.recent.take(LUCIA, messages[1]["event_id"]) is expected
+        await push(clinic.main, messages[2])
+        await push(clinic.main, messages[3])
+        assert clinic.main.recent.take(LUCIA, messages[2]["event_id"]) is None
 
 
 async def test_pushes_and_placing_get_on_with_each_other(clinic: Clinic, room: str, other_room: str) -> None:

@@ -46,7 +46,7 @@ async def test_many_writers_and_readers_at_once(ward: Ward) -> None:
         while True:
             is_over = over.is_set()
             await streams.notifier.current()
-            events, place = await streams.read(LUCIA, after=place, with_bodies=False)
+            events, place, _ = await streams.read(LUCIA, after=place, with_bodies=False)
             told += [event.data["message_id"] for event in events]
             if is_over and not events:
                 return told

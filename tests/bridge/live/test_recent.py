@@ -1,6 +1,6 @@
 """bridge/live/recent.py: what passed of late is at hand, and never more of it than was said."""
 
-from bridge.e2ee.model import EncryptedEvent
+from bridge.e2ee.model import Decrypted, EncryptedEvent
 from bridge.live.recent import RecentEvents
 
 ROOM, OTHER = "!room:portal.example", "!other:portal.example"
@@ -16,6 +16,16 @@ def numbers(recent: RecentEvents, room_id: str = ROOM, *, limit: int = 1000) -> 
     """Which events of the room are there, in the order that they are given."""
     found = recent.newest(room_id, limit=limit)
     return [int(one.event_id.removeprefix(f"${room_id}")) for one in found]
+
+
+def test_what_is_taken_back_is_told_to_nobody() -> None:
+    """Not even what was opened a moment ago."""
+    recent = RecentEvents()
+    words = Decrypted("m.room.message", {"body": "hola"})
+    recent.hand_over({("@maria:portal.example", name): words for name in ("$1", "$2")})
+    recent.forget("$1", room_id=ROOM)
+    taken = [recent.take("@maria:portal.example", name) for name in ("$1", "$2")]
+    assert taken == [None, words]
 
 
 def test_a_room_has_its_newest_hundred() -> None:

@@ -80,4 +80,8 @@ async def test_a_long_absence_is_read_in_pieces(ward: Ward) -> None:
         if not events:
             break
     assert counts == [100, 100, 50, 0]
+    pieces = [
+        await ward.streams.read(LUCIA, after=after, with_bodies=False) for after in (0, place - 50, place)
+    ]
+    assert [is_more for _, _, is_more in pieces] == [True, False, False]
     assert await ward.read(JUAN, 0) == ([], place)

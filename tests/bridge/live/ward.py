@@ -64,7 +64,8 @@ class Ward:
     async def read(self, reader: str, after: int, *, with_bodies: bool = False) -> tuple[list[Event], int]:
         """What a stream of this reader tells next."""
         await self.notifier.current()
-        return await self.streams.read(reader, after=after, with_bodies=with_bodies)
+        events, place, _ = await self.streams.read(reader, after=after, with_bodies=with_bodies)
+        return events, place
 
     async def told(self, reader: str, after: int = 0) -> list[str]:
         """The messages that a stream of this reader tells."""

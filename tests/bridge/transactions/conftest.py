@@ -25,7 +25,7 @@ async def http(bridge: Bridge) -> AsyncIterator[TestClient[Any, Any]]:
         database=bridge.database,
         dispatcher=bridge,
         at_once=bridge,
-        ring=bridge.ring,
+        tell=bridge.tell,
         now=lambda: bridge.now,
         on_trouble=bridge.trouble,
     )

@@ -1,6 +1,5 @@
 """A homeserver that pushes, and what stands around the routes that it calls."""
 
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -60,9 +59,9 @@ class Bridge:
             raise RuntimeError
         return Handled([], frozenset({"@lucia:p"} if items else ()))
 
-    def ring(self, people: Collection[str]) -> None:
+    def tell(self, handled: Handled) -> None:
         """Take the notifier's place."""
-        self.rung += people
+        self.rung += handled.told
 
     def trouble(self) -> None:
         """Count."""
