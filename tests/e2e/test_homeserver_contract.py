@@ -16,7 +16,8 @@ from bridge.matrix.client import MatrixClient
 from bridge.matrix.json import JsonObject
 from bridge.storage.conversations import conversations
 from bridge.storage.statements import upsert
-from tests.bridge.matrix.contract import Cast, HomeserverContract
+from tests.bridge.matrix.contract import HomeserverContract
+from tests.bridge.matrix.rooms import Cast
 from tests.e2e.clinic import Clinic
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -1,66 +1,14 @@
 """The command line against a real database: what it prints, and how it fails."""
 
 import re
-from contextlib import asynccontextmanager
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import yaml
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
-from appointments.sealing import Sealer
-from bridge import app
 from bridge.cli.commands import main
-from bridge.e2ee.model import Device
-from bridge.migrations import upgrade
-
-MARIA, GARCIA = "@maria:p.example", "@garcia:h.example"
-RAW = {
-    "secret": "s" * 40,
-    "homeserver": {
-        "server_name": "p.example",
-        "url": "http://127.0.0.1:9",
-        "allowed_servers": ["h.example"],
-    },
-    "appservice": {"url": "http://127.0.0.1:2", "as_token": "a" * 20, "hs_token": "b" * 20},
-}
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Path:
-    """A settings file whose database does not exist yet."""
-    path = tmp_path / "videoconsulta.yaml"
-    path.write_text(yaml.safe_dump({**RAW, "database": f"sqlite:///{tmp_path}/v.db"}))
-    return path
-
-
-@pytest.fixture
-def migrated(config: Path) -> Path:
-    """A settings file whose database has the newest schema."""
-    upgrade(yaml.safe_load(config.read_text())["database"])
-    return config
-
-
-def run(config: Path, *arguments: str) -> Result:
-    """One command with this settings file."""
-    return CliRunner().invoke(main, [*arguments, "--config", str(config)])
-
-
-def succeed(config: Path, *arguments: str) -> str:
-    """What a command printed that succeeded."""
-    result = run(config, *arguments)
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-def fail(config: Path, *arguments: str) -> str:
-    """The one line that a command said when it failed."""
-    result = run(config, *arguments)
-    assert result.exit_code == 1, result.output
-    assert not result.stdout
-    (line,) = result.stderr.splitlines()
-    return line
+from tests.bridge.cli.command_line import GARCIA, MARIA, RAW, fail, run, succeed
 
 
 def test_every_command_has_its_help() -> None:
@@ -125,55 +73,6 @@ def test_an_expired_key_is_listed_as_such(migrated: Path) -> None:
     assert "expired 2020-01-01T00:00:00.000Z" in succeed(migrated, "apikey", "list")
 
 
-def test_care_comes_and_goes(migrated: Path) -> None:
-    """Entered, listed, ended, and ended again."""
-    succeed(migrated, "care", "add", MARIA, GARCIA, "--role", "gp", "--reason", "revisión")
-    assert f"{MARIA}\t{GARCIA}\tgp" in succeed(migrated, "care", "list", "--patient", MARIA)
-    assert succeed(migrated, "care", "list", "--professional", "@other:h.example") == ""
-    assert succeed(migrated, "care", "end", MARIA, GARCIA) == "ended\n"
-    assert "nothing to end" in succeed(migrated, "care", "end", MARIA, GARCIA)
-    assert "not active" in succeed(migrated, "care", "list")
-
-
-def test_representatives_come_and_go(migrated: Path) -> None:
-    """Entered with scopes, listed, ended, and ended again; nobody represents themselves."""
-    madre = "@madre:p.example"
-    succeed(migrated, "representative", "add", MARIA, madre, "--scope", "video", "--scope", "messages")
-    assert f"{MARIA}\t{madre}\tmessages,video\t" in succeed(migrated, "representative", "list")
-    assert succeed(migrated, "representative", "list", "--patient", madre) == ""
-    assert succeed(migrated, "representative", "end", MARIA, madre) == "ended\n"
-    assert "nothing to end" in succeed(migrated, "representative", "end", MARIA, madre)
-    assert "not active" in succeed(migrated, "representative", "list")
-    assert "their own representative" in fail(migrated, "representative", "add", MARIA, MARIA)
-
-
-def test_a_professional_leaves(migrated: Path) -> None:
-    """All at once; may be repeated, and there need not have been anything."""
-    succeed(migrated, "care", "add", MARIA, GARCIA, "--role", "gp")
-    assert "1 care relationships and 0 representations ended" in succeed(migrated, "care", "leave", GARCIA)
-    assert "0 care relationships and 0 representations ended" in succeed(migrated, "care", "leave", GARCIA)
-    assert "not active" in succeed(migrated, "care", "list")
-
-
-def test_identities_are_accepted_when_they_changed(migrated: Path) -> None:
-    """Nobody's did here."""
-    assert succeed(migrated, "identity", "list") == ""
-    assert "has not changed" in succeed(migrated, "identity", "accept", GARCIA)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ((MARIA, "@x:elsewhere", "--role", "gp"), "allowed_servers"),
-        ((MARIA, MARIA, "--role", "gp"), "their own care"),
-        ((MARIA, GARCIA, "--role", "gp", "--until", "2020-01-01T00:00:00Z"), "--until"),
-    ],
-)
-def test_wrong_care_is_one_line(migrated: Path, arguments: tuple[str, ...], words: str) -> None:
-    """What is wrong, and what can be done."""
-    assert words in fail(migrated, "care", "add", *arguments)
-
-
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -186,61 +85,6 @@ def test_wrong_care_is_one_line(migrated: Path, arguments: tuple[str, ...], word
 def test_wrong_values_are_usage_errors(migrated: Path, arguments: tuple[str, ...]) -> None:
     """Exit 2, as click does, naming the value."""
     assert run(migrated, *arguments).exit_code == 2
-
-
-def test_people_with_their_own_client_are_entered(migrated: Path) -> None:
-    """Without a homeserver; listed and deactivated."""
-    assert succeed(migrated, "user", "add", MARIA, "--no-managed", "--display-name", "María").strip() == MARIA
-    assert f"{MARIA}\town client\tes\tEurope/Madrid\tactive" in succeed(migrated, "user", "list")
-    succeed(migrated, "user", "deactivate", MARIA)
-    assert "deactivated" in succeed(migrated, "user", "list")
-    assert "nobody is known" in fail(migrated, "user", "deactivate", "@nobody:p.example")
-
-
-@pytest.mark.parametrize("name", [MARIA, "@portal_lucia:h.example", "a@b", "ñ:"])
-def test_only_portal_names_can_be_managed(migrated: Path, name: str) -> None:
-    """The homeserver lets us hold nobody else: refused before anything is asked of it."""
-    assert run(migrated, "user", "add", name).exit_code != 0
-    assert succeed(migrated, "user", "list") == ""
-
-
-def test_a_managed_user_gets_a_device_before_they_can_be_acted_for(migrated: Path, monkeypatch) -> None:
-    """The account is provisioned; when that fails the person is not entered, and one line says why.
-
-    The new device hears of changes from its beginning.
-    """
-    assert "homeserver" in fail(migrated, "user", "add", "lucia")
-    assert succeed(migrated, "user", "list") == ""
-    provisioned: list[str] = []
-    begun: list[tuple[str, str]] = []
-
-    async def provision(user_id: str) -> None:
-        provisioned.append(user_id)
-
-    async def device_of(user_id: str) -> Device:
-        return Device(user_id, "VC1")
-
-    async def begin(user_id: str, device_id: str) -> None:
-        begun.append((user_id, device_id))
-
-    opened = app.opened
-
-    @asynccontextmanager
-    async def without_homeserver(settings):
-        async with opened(settings) as platform:
-            yield SimpleNamespace(
-                database=platform.database,
-                sealer=Sealer(b"k" * 32),
-                now=platform.now,
-                encryption=SimpleNamespace(provision=provision, device_of=device_of),
-                catch_up=SimpleNamespace(begin=begin),
-            )
-
-    with monkeypatch.context() as patch:
-        patch.setattr(app, "opened", without_homeserver)
-        assert succeed(migrated, "user", "add", "Lucia").strip() == "@portal_lucia:p.example"
-    assert provisioned == ["@portal_lucia:p.example"]
-    assert begun == [("@portal_lucia:p.example", "VC1")]
 
 
 def test_the_doctor_names_what_is_wrong(config: Path) -> None:

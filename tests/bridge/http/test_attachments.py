@@ -1,49 +1,20 @@
-"""Uploads and downloads over HTTP: the form, the refusals, the headers, the broken transfer."""
+"""Uploads over HTTP: what is taken in, what is refused, how many at once."""
 
 import asyncio
 import io
-import json
 from hashlib import sha256
-from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import FormData
-from yarl import URL
 
 from bridge.attachments.fake_clamd import FakeClamd
 from bridge.attachments.pictures import Pictures
 from bridge.attachments.receiving import Receiving
 from bridge.attachments.settings import AttachmentSettings
 from bridge.errors import HomeserverUnavailableError
-from tests.bridge.http.api import GARCIA, LUCIA
+from tests.bridge.http.api import LUCIA
+from tests.bridge.http.forms import PATH, PDF, form, room_of, upload
 from tests.until import until
-
-PATH = "/api/messages/upload-attachment"
-PDF = b"%PDF-1.7\n" + b"informe " * 60_000
-
-
-def form(room: str | None, file: bytes | None = PDF, *, name: str = "informe.pdf", **more: str) -> FormData:
-    """The two fields, in the documented order."""
-    made = FormData(default_to_multipart=True)
-    if room is not None:
-        made.add_field("conversation_id", room)
-    if file is not None:
-        made.add_field("file", file, filename=name, content_type="application/octet-stream")
-    for field, value in more.items():
-        made.add_field(field, value)
-    return made
-
-
-def room_of(api: Any) -> str:
-    """Lucía's conversation."""
-    return str(api.clinic.open(patient=LUCIA, professional=GARCIA).conversation_id)
-
-
-async def upload(api: Any, data: FormData, **headers: str) -> tuple[int, dict[str, Any], Any]:
-    """Status, body, headers of the answer."""
-    response = await api.call("POST", PATH, data=data, headers=api.headers(**headers))
-    return response.status, await response.json(content_type=None), response.headers
 
 
 async def test_a_file_is_taken_in(api) -> None:
@@ -57,41 +28,6 @@ async def test_a_file_is_taken_in(api) -> None:
         "size": len(PDF),
         "sha256": sha256(PDF).hexdigest(),
     }
-
-
-@pytest.mark.parametrize("order", ["file first", "conversation first"])
-async def test_either_order_will_do(api, order) -> None:
-    """With the file first it is read before permission is known, and refused all the same."""
-    for room, expected in ((room_of(api), 201), ("!foreign", 404)):
-        data = form(None) if order == "file first" else form(room)
-        if order == "file first":
-            data.add_field("conversation_id", room)
-        assert (await upload(api, data))[0] == expected
-    assert len(api.attachments.files) == 1
-
-
-async def test_the_length_of_the_file_is_expected_by_the_forms(api) -> None:
-    """When the file comes last, after the conversation, and the request says how long it is."""
-    room = room_of(api)
-    file_first = form(None)
-    file_first.add_field("conversation_id", room)
-    for data in (form(room), file_first, form(room, b"%PDF-1")):
-        assert (await upload(api, data))[0] == 201
-    assert api.attachments.expected == [len(PDF), None, len(b"%PDF-1")]
-
-
-@pytest.mark.parametrize(
-    ("end", "more"), [("--b--\r\n", 0), ("--b--", -2), ("--b--\r\nepilogue", 8), ("--b--\r\n\r\n", 2)]
-)
-async def test_forms_may_end_in_other_ways_than_most(api, end, more) -> None:
-    """Then another length is expected than comes, which changes nothing of the file."""
-    field = 'Content-Disposition: form-data; name="{}"{}\r\n\r\n'
-    body = "--b\r\n" + field.format("conversation_id", "") + room_of(api) + "\r\n"
-    body += "--b\r\n" + field.format("file", '; filename="a.txt"') + "hola\r\n" + end
-    headers = {"Content-Type": "multipart/form-data; boundary=b"}
-    response = await api.call("POST", PATH, data=body.encode(), headers=api.headers(**headers))
-    assert (response.status, (await response.json())["size"]) == (201, len("hola"))
-    assert api.attachments.expected == [len("hola") + more]
 
 
 @pytest.mark.parametrize(
@@ -224,39 +160,3 @@ async def test_too_many_at_once(api) -> None:
     going.set()
     assert await asyncio.gather(*under_way) == [201] * 4
     assert (await upload(api, form(room)))[0] == 201
-
-
-async def test_a_download_says_what_it_is(api) -> None:
-    """Saved under its name, never shown or guessed at, never cached; HEAD says the same."""
-    _, kept, _ = await upload(api, form(room_of(api), name="señal.pdf"))
-    path = f"/api/messages/attachment/{kept['attachment_id']}"
-    for method in ("GET", "HEAD"):
-        response = await api.call(method, path)
-        assert response.status == 200
-        assert len(await response.read()) == (len(PDF) if method == "GET" else 0)
-        assert response.headers["Content-Type"] == "application/pdf"
-        assert response.headers["Content-Length"] == str(len(PDF))
-        assert response.headers["Content-Disposition"] == (
-            "attachment; filename=\"se_al.pdf\"; filename*=UTF-8''se%C3%B1al.pdf"
-        )
-        assert response.headers["X-Content-Type-Options"] == "nosniff"
-        assert response.headers["Cache-Control"] == "no-store"
-        assert response.headers["X-Request-Id"]
-
-
-async def test_a_file_that_is_not_whole_never_ends_well(api) -> None:
-    """The connection breaks before the last byte: no client takes it for the file."""
-    _, kept, _ = await upload(api, form(room_of(api)))
-    api.attachments.broken.add(kept["attachment_id"])
-    url = api.client.make_url("/").join(URL(f"/api/messages/attachment/{kept['attachment_id']}"))
-    async with aiohttp.ClientSession() as http, http.get(url, headers=api.headers()) as response:
-        assert response.status == 200
-        with pytest.raises(aiohttp.ClientError):
-            await response.read()
-
-
-@pytest.mark.parametrize("attachment_id", ["a0", "mAAAA", "x"])
-async def test_unknown_and_foreign_are_alike(api, attachment_id) -> None:
-    """404."""
-    response = await api.call("GET", f"/api/messages/attachment/{attachment_id}")
-    assert (response.status, json.loads(await response.read())["type"]) == (404, "/problems/not-found")

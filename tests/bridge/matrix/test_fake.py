@@ -5,7 +5,8 @@ import itertools
 import pytest
 
 from bridge.matrix.fake import Call, FakeHomeserver
-from tests.bridge.matrix.contract import Cast, HomeserverContract
+from tests.bridge.matrix.contract import HomeserverContract
+from tests.bridge.matrix.rooms import Cast
 
 CAST = Cast("@consulta:portal.example", "@portal_lucia:portal.example", "@portal_juan:portal.example")
 
