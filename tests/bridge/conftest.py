@@ -1,8 +1,13 @@
 """The clinic, on each kind of database."""
 
-import pytest
+from collections.abc import AsyncIterator
+from pathlib import Path
 
-from bridge.database import Database
+import pytest
+from sqlalchemy import text
+
+from bridge.database import Database, make_engine
+from bridge.migrations import upgrade_database
 from tests.bridge.clinic import GARCIA, JUAN, LUCIA, Clinic
 from tests.bridge.reminding.reminders import Reminders
 
@@ -24,3 +29,22 @@ async def reminders(clinic: Clinic) -> Reminders:
     made = Reminders(clinic)
     await made.open()
     return made
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def migrated(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[str, Database]]:
+    """An empty database as the command makes it, and where it is."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path}/test.db"
+    else:
+        url = request.getfixturevalue("postgres").get_uri("postgres")
+        engine = make_engine(url)
+        async with engine.begin() as connection:
+            await connection.execute(text("DROP SCHEMA public CASCADE"))
+            await connection.execute(text("CREATE SCHEMA public"))
+        await engine.dispose()
+    await upgrade_database(url)
+    database = Database(url)
+    await database.open()
+    yield url, database
+    await database.close()

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import yaml
 from aiosmtpd.smtp import SMTP
 from sqlalchemy import Row, func, insert, select, update
 
@@ -31,10 +29,9 @@ from bridge.storage.deliveries import deliveries
 from bridge.storage.people import people
 from bridge.storage.reminding import appointment_notices
 from tests.appointments.diary import schedule
+from tests.bridge.serving import SECRET, SERVER, serving
 from tests.e2e.free_ports import free_ports
 
-SECRET = "a secret of at least 32 characters, for tests"
-SERVER = "portal.example"
 VISITS_EACH = 20
 BEFORE = timedelta(minutes=10)
 _MESSAGE_ID = re.compile(rb"^Message-ID: <([0-9a-f]+)@", re.MULTILINE)
@@ -166,26 +163,14 @@ async def two_schedulers(
 
 
 def _scheduler(directory: Path, *, port: int, url: str, smtp_port: int) -> ChildProcess:
-    """`videoconsulta serve --only scheduler`."""
-    settings = {
-        "database": url,
-        "secret": SECRET,
-        "homeserver": {"server_name": SERVER, "url": "http://127.0.0.1:9"},
-        "appservice": {"url": "http://127.0.0.1:9", "as_token": "a" * 20, "hs_token": "h" * 20},
-        "http": {"port": port},
-        "reminders": {"quiet_hours": None, "digest_at": None},
-        "smtp": {
-            "host": "127.0.0.1",
-            "port": smtp_port,
-            "security": "none",
-            "from_address": "no-reply@clinic.example",
-        },
+    smtp = {
+        "host": "127.0.0.1",
+        "port": smtp_port,
+        "security": "none",
+        "from_address": "no-reply@clinic.example",
     }
-    path = directory / f"scheduler-{uuid4().hex[:8]}.yaml"
-    path.write_text(yaml.safe_dump(settings), encoding="utf-8")
-    path.chmod(0o600)
-    command = (sys.executable, "-m", "bridge", "serve", "--only", "scheduler", "--config", str(path))
-    return ChildProcess(command=command, directory=directory, output=path.with_suffix(".log"))
+    reminders = {"quiet_hours": None, "digest_at": None}
+    return serving("scheduler", directory=directory, port=port, url=url, reminders=reminders, smtp=smtp)
 
 
 def _patient(number: int) -> str:

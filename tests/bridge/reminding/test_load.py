@@ -2,16 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
-from bridge.database import Database, make_engine
+from bridge.database import Database
 from bridge.demo.process import ChildProcess
-from bridge.migrations import upgrade_database
 from tests.bridge.reminding.crowd import Arrivals, Crowd, mail_server, two_schedulers
 from tests.e2e.world import eventually
 
@@ -21,25 +19,6 @@ BEGIN_S = 4.0
 KILLED_EVERY_S = 4.0
 QUIET_S = 4.0
 """So long nothing comes when only the dead have something yet."""
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def migrated(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[str, Database]]:
-    """An empty database as the command makes it, and where it is."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/test.db"
-    else:
-        url = request.getfixturevalue("postgres").get_uri("postgres")
-        engine = make_engine(url)
-        async with engine.begin() as connection:
-            await connection.execute(text("DROP SCHEMA public CASCADE"))
-            await connection.execute(text("CREATE SCHEMA public"))
-        await engine.dispose()
-    await upgrade_database(url)
-    database = Database(url)
-    await database.open()
-    yield url, database
-    await database.close()
 
 
 @pytest.mark.parametrize(
