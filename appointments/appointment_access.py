@@ -7,8 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from appointments.access import standings_of
 from appointments.appointment_permissions import APPOINTMENT_TABLE, AppointmentAction
 from appointments.booking import Appointment
+from appointments.care import CareRelationship
 from appointments.errors import NoAppointmentError, NotInCareTeamError, NotTheProfessionalError
 from appointments.permissions import relation_of
+from appointments.representation import Representation
 from appointments.storage import care as cares
 from appointments.storage import representation as representations
 
@@ -30,12 +32,26 @@ async def require_allowed(
     known = None
     if person not in (patient, professional):
         known = await representations.find(connection, patient=patient, representative=person)
-    relation = relation_of(person=person, care=care, representation=known, now=now, scope="appointments")
+    require_by_table(person=person, care=care, representation=known, action=action, now=now)
+
+
+def require_by_table(
+    *,
+    person: str,
+    care: CareRelationship | None,
+    representation: Representation | None,
+    action: AppointmentAction,
+    now: datetime,
+) -> None:
+    """The same, by what is known of the two people of `care`, and of `person` as a representative."""
+    relation = relation_of(
+        person=person, care=care, representation=representation, now=now, scope="appointments"
+    )
     verdict = APPOINTMENT_TABLE[relation][action]
     if verdict == "not-found":
         raise NoAppointmentError(person)
     if verdict == "not-in-care-team":
-        raise NotInCareTeamError(f"{patient} and {professional}")
+        raise NotInCareTeamError(person)
     if verdict == "not-the-professional":
         raise NotTheProfessionalError(person)
 

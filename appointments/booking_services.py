@@ -13,12 +13,12 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments import offers
-from appointments.appointment_access import require_allowed, require_allowed_on
+from appointments.appointment_access import require_allowed_on
 from appointments.booking import Appointment, after
 from appointments.errors import AppointmentError, NoAppointmentError, TooLateError
 from appointments.events import AppointmentChanged
 from appointments.intervals import Interval
-from appointments.locking import locked_appointment, locked_schedule, require_version
+from appointments.locking import locked_appointment, locked_for_booking, require_version
 from appointments.offers import Record
 from appointments.schedules import VisitType
 from appointments.slots import Slot, free_slots, is_on_offer, require_free, windows
@@ -78,10 +78,10 @@ async def book(
 
     Raises NotInCareTeamError, UnknownVisitTypeError, NotOfferedError, SlotTakenError.
     """
-    await require_allowed(
-        connection, person=booked_by, patient=patient, professional=professional, action="book", now=now
+    found = await locked_for_booking(
+        connection, person=booked_by, patient=patient, professional=professional, now=now
     )
-    stored = await locked_schedule(connection, professional)
+    stored = found.stored
     try:
         kind = stored.schedule.visit_type(visit_type)
         if not is_on_offer(stored.schedule, kind, start=start, now=now):
@@ -110,7 +110,7 @@ async def book(
         if known is None:
             raise
         return known
-    await record(connection, AppointmentChanged("booked", booked, booked_by, now))
+    await record(connection, AppointmentChanged("booked", booked, booked_by, now, found.acts))
     return booked
 
 

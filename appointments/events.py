@@ -1,5 +1,6 @@
 """Facts of the care domain that happened."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -76,10 +77,12 @@ AppointmentKind = Literal["booked", "moved", "cancelled", "offered", "lapsed", A
 class AppointmentChanged:
     """Something happened to an appointment, which is now as it stands here.
 
-    `by` did it; None is time itself, or the clinic.
+    `by` did it; None is time itself, or the clinic. `acts` is all that is known of who represents the patient, for
+    whoever has read it already.
     """
 
     kind: AppointmentKind
     appointment: Appointment
     by: str | None
     at: datetime
+    acts: Sequence[Representation] | None = None

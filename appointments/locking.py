@@ -1,11 +1,15 @@
 """Taking turns: whoever changes anything with a professional locks her schedule first, until the transaction ends."""
 
+from datetime import datetime
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from appointments.appointment_access import require_allowed, require_by_table
 from appointments.booking import Appointment
 from appointments.errors import NoAppointmentError, NotOfferedError, VersionChangedError
 from appointments.storage import appointments as table
-from appointments.storage import schedules
+from appointments.storage import bookable, schedules
+from appointments.storage.bookable import Bookable
 from appointments.storage.schedules import StoredSchedule
 
 
@@ -27,6 +31,21 @@ async def locked_schedule(connection: AsyncConnection, professional: str) -> Sto
     if stored is None:
         raise NotOfferedError("no-schedule")
     return stored
+
+
+async def locked_for_booking(
+    connection: AsyncConnection, *, person: str, patient: str, professional: str, now: datetime
+) -> Bookable:
+    """What is known of these two, if this person may book for them. Raises NotInCareTeamError, NotOfferedError."""
+    found = await bookable.find_for_update(connection, patient=patient, professional=professional)
+    if found is None:
+        await require_allowed(
+            connection, person=person, patient=patient, professional=professional, action="book", now=now
+        )
+        raise NotOfferedError("no-schedule")
+    act = next((one for one in found.acts if one.representative == person), None)
+    require_by_table(person=person, care=found.care, representation=act, action="book", now=now)
+    return found
 
 
 def require_version(known: Appointment, version: int | None) -> None:

@@ -6,11 +6,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from appointments.appointment_access import require_allowed
 from appointments.booking import Appointment
 from appointments.booking_services import book
 from appointments.errors import NotOfferedError, SeriesTakenError, SlotTakenError
-from appointments.locking import locked_schedule
+from appointments.locking import locked_for_booking
 from appointments.offers import Record
 
 
@@ -40,11 +39,10 @@ async def book_series(
     occurrence that can't be booked, and else what `book` raises. Whatever it raises: the caller's transaction
     must not be committed.
     """
-    await require_allowed(
-        connection, person=booked_by, patient=patient, professional=professional, action="book", now=now
+    found = await locked_for_booking(
+        connection, person=booked_by, patient=patient, professional=professional, now=now
     )
-    stored = await locked_schedule(connection, professional)
-    starts = occurrences(start=start, zone=stored.schedule.zone, every_weeks=every_weeks, count=count)
+    starts = occurrences(start=start, zone=found.stored.schedule.zone, every_weeks=every_weeks, count=count)
     booked: list[Appointment] = []
     conflicts: list[datetime] = []
     for number, one in enumerate(starts):

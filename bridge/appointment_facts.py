@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from appointments.events import AppointmentChanged
 from appointments.storage import representation as representations
 from bridge.facts import Fact, append
-from bridge.reminding.notices import note_change
+from bridge.reminding.notices import withdraw_untrue
 
 
 async def record_appointment(connection: AsyncConnection, changed: AppointmentChanged) -> None:
@@ -25,10 +25,16 @@ async def record_appointment(connection: AsyncConnection, changed: AppointmentCh
         data |= {"appointment_id": one.id, "professional": one.professional, "status": one.status}
     else:
         data |= {"appointment_id": one.holds_for, "offer_id": one.id}
-    acts = await representations.find_all(connection, patient=one.patient)
+    acts = changed.acts
+    if acts is None:
+        acts = await representations.find_all(connection, patient=one.patient)
     data["audience"] = [act.representative for act in acts if act.covers("appointments", changed.at)]
-    fact_id = f"{kind}:{one.id}:{one.version}"
-    await append(
-        connection, Fact(id=fact_id, kind=kind, subject=data["appointment_id"], at=changed.at, data=data)
+    await withdraw_untrue(connection, changed)
+    fact = Fact(
+        id=f"{kind}:{one.id}:{one.version}",
+        kind=kind,
+        subject=data["appointment_id"],
+        at=changed.at,
+        data=data,
     )
-    await note_change(connection, changed)
+    await append(connection, fact)

@@ -1,11 +1,13 @@
 """The table of schedules. Its integer id is what the database's refusal of double booking goes by."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Integer, Row, Table, Text, bindparam, select
+from sqlalchemy import JSON, BigInteger, Column, Integer, Row, Table, Text, bindparam, cast, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -24,9 +26,11 @@ schedules = Table(
 )
 
 _c = schedules.c
-_ONE = select(schedules).where(_c.professional == bindparam("professional"))
+# The document as the text that it is: what was read of it once is known (_schedule).
+COLUMNS = (_c.id, _c.professional, _c.zone, cast(_c.document, Text).label("document"))
+_ONE = select(*COLUMNS).where(_c.professional == bindparam("professional"))
 _LOCKED = _ONE.with_for_update()
-_SEVERAL = select(schedules).where(_c.professional.in_(bindparam("professionals", expanding=True)))
+_SEVERAL = select(*COLUMNS).where(_c.professional.in_(bindparam("professionals", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ async def find_several(
 ) -> Sequence[StoredSchedule]:
     """The schedules of those who have one."""
     rows = await connection.execute(_SEVERAL, {"professionals": list(professionals)})
-    return [_stored(row) for row in rows]
+    return [stored_schedule(row) for row in rows]
 
 
 async def find_for_update(connection: AsyncConnection, professional: str) -> StoredSchedule | None:
@@ -69,10 +73,11 @@ async def store(connection: AsyncConnection, professional: str, schedule: Schedu
 
 async def _find(connection: AsyncConnection, statement: Any, professional: str) -> StoredSchedule | None:
     row = (await connection.execute(statement, {"professional": professional})).one_or_none()
-    return None if row is None else _stored(row)
+    return None if row is None else stored_schedule(row)
 
 
-def _stored(row: Row[*tuple[Any, ...]]) -> StoredSchedule:
+def stored_schedule(row: Row[*tuple[Any, ...]]) -> StoredSchedule:
+    """The schedule in a row of COLUMNS."""
     return StoredSchedule(row.id, row.professional, _schedule(row.zone, row.document))
 
 
@@ -97,7 +102,9 @@ def _document(schedule: Schedule) -> dict[str, Any]:
     }
 
 
-def _schedule(zone: str, document: Mapping[str, Any]) -> Schedule:
+@lru_cache(maxsize=4096)
+def _schedule(zone: str, text: str) -> Schedule:
+    document: Mapping[str, Any] = json.loads(text)
     region = document["region"]
     return Schedule(
         zone=zone,

@@ -5,7 +5,7 @@ earlier, so a reader that has seen 5 would never see 4. Places are therefore giv
 committed (or are being so with their places), in transactions that follow one another: whoever has read up to a
 place misses nothing before it.
 
-Any process may do it, as often as it likes.
+What has to be announced is noted with the places (bridge/reminding/). Any process may place, as often as it likes.
 """
 
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.live.kinds import Told, tell
+from bridge.reminding.notices import note_announced
 from bridge.storage.facts import facts
 from bridge.storage.live_events import live_events
 from bridge.storage.state import get_state, set_state
@@ -79,6 +80,7 @@ class Placing:
         rows = (await connection.execute(_UNPLACED)).all()
         told = await tell(connection, rows, portal_server=self._portal_server, now=now)
         await insert_each_once(connection, live_events, [_row(one, now) for one in told])
+        await note_announced(connection, rows)
         await connection.execute(_SET_PLACED, {"seqs": [row.seq for row in rows], "instant": now})
         return Placed(len(rows), frozenset(one.person for one in told))
 

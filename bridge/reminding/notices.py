@@ -1,14 +1,17 @@
-"""A change of an appointment and what it makes impossible, in the transaction of the change itself.
+"""A change of an appointment: what it makes impossible, in its own transaction, and what follows from its fact.
 
 What was still to be said about the appointment before is not said any more: it leaves the ledger, and the outbox as
 far as nothing of it can be under way. (What is encrypted may be in the room already: judging.py judges it when it is
-sent once more.) What has to be said now is noted, for planning.py.
+sent once more.) What has to be said now is noted, for planning.py, when the fact gets its place
+(bridge/live/placing.py), so no booking waits for that.
 """
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Select, bindparam, literal, or_, select, update
+from sqlalchemy import Row, Select, bindparam, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.booking import Appointment, Status
@@ -19,15 +22,16 @@ from bridge.reminding.kinds import CHANGES, CONFIRMED, REMINDER, WISHES
 from bridge.storage.deliveries import deliveries
 from bridge.storage.reminding import appointment_notices
 from bridge.storage.sends import DELIVERY_PREFIX, sends
-from bridge.storage.statements import insert_once
+from bridge.storage.statements import insert_each_once, insert_once
 
 EVENT_SUFFIX = ":event"
 """Of the send that tells programs what another one tells people."""
 
 _TO_COME: tuple[Status, ...] = ("booked",)
-_ANNOUNCED = ("moved", "cancelled")
 _NEW = ("booked", "offered")
 """Of these nothing was ever said."""
+_FAMILY = "appointment."
+_ANNOUNCED = frozenset(_FAMILY + kind for kind in (*_NEW, "moved", "cancelled"))
 _PAST_ONCE_SHE_CAME = (*CHANGES, CONFIRMED, REMINDER)
 
 
@@ -49,22 +53,24 @@ _WITHDRAW = (
 )
 
 
-async def note_change(connection: AsyncConnection, changed: AppointmentChanged) -> None:
-    """Say no more what was true before, and say soon what is true now.
+async def withdraw_untrue(connection: AsyncConnection, changed: AppointmentChanged) -> None:
+    """Say no more what was true before.
 
-    Who came and who did not is announced to nobody, and who came still hears of a delay. An earlier time that is
-    offered is an appointment of its own: once it is answered, or kept no longer, nobody is told of it any more.
+    Who came still hears of a delay. An earlier time that is offered is an appointment of its own: once it is
+    answered, or kept no longer, nobody is told of it any more.
     """
-    one = changed.appointment
     if changed.kind in _NEW:
-        await _note(connection, one, which=changed.kind, kind=changed.kind, by=changed.by, at=changed.at)
         return
+    one = changed.appointment
     kinds = _PAST_ONCE_SHE_CAME if one.status == "arrived" else None
     await ledger.cancel(connection, subject=one.id, kinds=kinds, now=changed.at)
     await connection.execute(_WITHDRAW, {"appointment": one.id})
-    if changed.kind not in _ANNOUNCED:
-        return
-    await _note(connection, one, which=changed.kind, kind=changed.kind, by=changed.by, at=changed.at)
+
+
+async def note_announced(connection: AsyncConnection, facts: Sequence[Row[Any]]) -> None:
+    """Have said soon what is true now, by these facts. Who came and who did not is announced to nobody."""
+    announced = [fact for fact in facts if fact.kind in _ANNOUNCED]
+    await insert_each_once(connection, appointment_notices, [_announcement(fact) for fact in announced])
 
 
 async def note_confirmed(connection: AsyncConnection, one: Appointment, *, by: str, now: datetime) -> None:
@@ -79,6 +85,16 @@ async def note_wishes(connection: AsyncConnection, *, person: str, now: datetime
         if one.professional == person:  # who is reminded of nothing
             continue
         await _note(connection, one, which=f"{WISHES}:{uuid.uuid4().hex}", kind=WISHES, by=person, at=now)
+
+
+def _announcement(fact: Row[Any]) -> dict[str, Any]:
+    return {
+        "id": fact.id.removeprefix(_FAMILY),
+        "appointment_id": fact.data.get("offer_id", fact.subject),
+        "kind": fact.kind.removeprefix(_FAMILY),
+        "by": fact.data.get("by"),
+        "at": fact.at,
+    }
 
 
 async def _note(

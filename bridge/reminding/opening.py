@@ -33,6 +33,7 @@ def planning_of(platform: Platform) -> Planning:
         database=platform.database,
         sealer=platform.sealer,
         settings=platform.settings.reminders,
+        placing=platform.placing,
         now=platform.now,
     )
 

@@ -18,6 +18,7 @@ from appointments.sealing import Sealer
 from appointments.storage.appointments import find
 from bridge.clock import Now
 from bridge.database import Database
+from bridge.live.placing import Placing
 from bridge.notifications import ledger
 from bridge.reminding.kinds import CONFIRMED, OFFER, REMINDER, WISHES
 from bridge.reminding.settings import ReminderSettings
@@ -42,8 +43,17 @@ _DONE = delete(notices).where(_c.id == bindparam("notice"))
 class Planning:
     """Plans; several processes share the work."""
 
-    def __init__(self, *, database: Database, sealer: Sealer, settings: ReminderSettings, now: Now) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        sealer: Sealer,
+        settings: ReminderSettings,
+        placing: Placing,
+        now: Now,
+    ) -> None:
         self._database = database
+        self._placing = placing
         self._sealer = sealer
         self._settings = settings
         self._now = now
@@ -51,6 +61,7 @@ class Planning:
 
     async def plan(self) -> int:
         """Plan what there is; how many changes that were."""
+        await self._placing.place()
         total = 0
         rows = await self._some(_FIRST)
         while rows:

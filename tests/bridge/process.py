@@ -92,13 +92,13 @@ class Process:
             told=lambda: None,
             now=now,
         )
-        placing = Placing(database=self.database, portal_server=portal_server, now=now)
-        self.notifier = Notifier(database=self.database, placing=placing)
+        self.placing = Placing(database=self.database, portal_server=portal_server, now=now)
+        self.notifier = Notifier(database=self.database, placing=self.placing)
         self.at_once = AtOnce(
             encryption=self.encryption,
             projection=projection,
             recent=self.recent,
-            placing=placing,
+            placing=self.placing,
             notifier=self.notifier,
             reading=reading,
             portal_server=portal_server,

@@ -208,6 +208,7 @@ async def test_another_choice_counts_for_what_is_booked(open_clinic) -> None:
         browser = {"endpoint": f"https://push.example.net/send/{name}", "keys": PUSH_KEYS}
         answer = await open_clinic.call("POST", "/api/notifications/push-subscriptions", json=browser)
         assert answer.status == 201
+    await open_clinic.services.live.notifier.current()  # what was booked has its place
     async with open_clinic.services.database.read() as connection:
         rows = (await connection.execute(appointment_notices.select())).all()
     assert sorted((row.kind, row.appointment_id, row.by) for row in rows) == [

@@ -62,7 +62,11 @@ class Mails:
         """What the scheduler does on a beat; every mail that came until then."""
         clinic = self.clinic
         await Planning(
-            database=clinic.database, sealer=clinic.sealer, settings=ReminderSettings(), now=clinic.clock
+            database=clinic.database,
+            sealer=clinic.sealer,
+            settings=ReminderSettings(),
+            placing=clinic.main.placing,
+            now=clinic.clock,
         ).plan()
         writer = Writer(
             from_address=ADDRESS,

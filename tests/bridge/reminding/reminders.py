@@ -59,7 +59,9 @@ class Reminders:
         """What fills the ledger."""
         running, clock = process or self.clinic.main, self.clinic.clock
         sealer, settings = self.clinic.sealer, ReminderSettings()
-        await Planning(database=running.database, sealer=sealer, settings=settings, now=clock).plan()
+        await Planning(
+            database=running.database, sealer=sealer, settings=settings, placing=running.placing, now=clock
+        ).plan()
         await Digests(database=running.database, sealer=sealer, at=settings.digest_at, now=clock).enter()
 
     def courier(

@@ -28,7 +28,11 @@ async def test_one_that_always_fails_holds_up_no_other(reminders: Reminders) -> 
     clinic.clock.pass_by(seconds=1)
     await reminders.book(TUESDAY_10 + timedelta(hours=1))
     planning = Planning(
-        database=clinic.database, sealer=clinic.sealer, settings=ReminderSettings(), now=clinic.clock
+        database=clinic.database,
+        sealer=clinic.sealer,
+        settings=ReminderSettings(),
+        placing=clinic.main.placing,
+        now=clinic.clock,
     )
     assert [await planning.plan() for _ in range(2)] == [1, 0]
     await reminders.courier().deliver_due("chat")
