@@ -73,6 +73,13 @@ class HistoryPages:
         self._keep(key, page, newest=newest or page.newest, until=until)
         return page
 
+    def expected(self, *, reader: str, room_id: str, limit: int) -> list[str]:
+        """The ids of the events that the newest page probably has: what to get ready for while it is read."""
+        kept = self._kept.get((reader, room_id, limit))
+        shown = [] if kept is None else [one.event.event_id for one in kept.page.messages]
+        recent = [event.event_id for event in self._recent.newest(room_id, limit=limit)]
+        return list(dict.fromkeys(recent + shown))
+
     async def _read_newest(self, *, reader: str, room_id: str, limit: int, known: Plain) -> Page:
         # What passed here is opened while the homeserver says what the page is: either takes some milliseconds.
         fetched, opened = await asyncio.gather(

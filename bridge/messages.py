@@ -8,9 +8,7 @@ from sqlalchemy import Row, bindparam, select
 
 from appointments.access import require_speaker
 from appointments.sealing import Sealer
-from appointments.services import list_representations
 from bridge.attachments.sending import claimed_contents, send_ids
-from bridge.attachments.store import ids_of_events
 from bridge.clock import Now
 from bridge.conversations import Conversations
 from bridge.database import Database
@@ -22,14 +20,13 @@ from bridge.live.recent import RecentEvents
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.matrix.json import JsonObject
-from bridge.messages_model import ConversationSummary, History, SentMessage
+from bridge.messages_model import History, SentMessage
 from bridge.outbox import Outbox
-from bridge.presenting import Parties, present
-from bridge.receipts import read_states
+from bridge.presenting import present
 from bridge.sending import Sent
 from bridge.speaking import require_known_identities
 from bridge.storage.conversations import timeline
-from bridge.summaries import summary_of
+from bridge.surroundings import Surroundings, states_of, surroundings_of
 
 _EVENT = select(timeline.c.seq).where(
     timeline.c.event_id == bindparam("event_id"), timeline.c.room_id == bindparam("room_id")
@@ -120,35 +117,39 @@ class Messages:
         """
         row = await self._conversations.of_room(room_id=conversation_id, member=reader)
         await self._conversations.make_current(row)
+        newest = self._pages.expected(reader=reader, room_id=conversation_id, limit=limit)
         reading = self._pages.read(reader=reader, room_id=conversation_id, limit=limit, before=before)
+        around_it = self._around(row, reader=reader, event_ids=newest if before is None else [])
         try:
             # The homeserver takes longer than we do: what does not depend on its answer is read meanwhile.
-            page, (parties, summary) = await asyncio.gather(reading, self._around(row, reader))
+            page, around = await asyncio.gather(reading, around_it)
         except (HomeserverUnreachableError, MatrixError) as error:
             raise HomeserverUnavailableError from error
-        async with self._database.read() as connection:
-            event_ids = [one.event.event_id for one in page.messages]
-            read = await read_states(connection, conversation_id, event_ids)
-            uploads = await ids_of_events(connection, conversation_id=conversation_id, event_ids=event_ids)
-        shown = (present(one, parties=parties, read=read, uploads=uploads) for one in page.messages)
+        states, event_ids = around.states, [one.event.event_id for one in page.messages]
+        if not states.event_ids.issuperset(event_ids):
+            async with self._database.read() as connection:
+                states = await states_of(connection, conversation_id, event_ids)
+        shown = (
+            present(one, parties=around.parties, read=states.read, uploads=states.uploads)
+            for one in page.messages
+        )
         return History(
-            conversation=summary,
+            conversation=around.summary,
             messages=tuple(message for message in shown if message is not None),
             next=page.next,
         )
 
-    async def _around(self, row: Row[Any], reader: str) -> tuple[Parties, ConversationSummary]:
-        """Who takes part in this conversation, and the conversation as this reader sees it."""
+    async def _around(self, row: Row[Any], *, reader: str, event_ids: Sequence[str]) -> Surroundings:
+        await asyncio.sleep(0)  # the question to the homeserver goes first
         async with self._database.read() as connection:
-            acts = await list_representations(connection, patient=row.patient)
-            summary = await summary_of(connection, room_id=row.room_id, reader=reader, now=self._now())
-        parties = Parties(
-            patient=row.patient,
-            professional=row.professional,
-            representatives=frozenset(one.representative for one in acts if "messages" in one.scopes),
-            portal_server=self._portal_server,
-        )
-        return parties, summary
+            return await surroundings_of(
+                connection,
+                row,
+                reader=reader,
+                portal_server=self._portal_server,
+                event_ids=event_ids,
+                now=self._now(),
+            )
 
     async def _room(self, *, sender: str, conversation_id: str | None, recipient: str | None) -> str:
         if conversation_id is not None:

@@ -112,6 +112,17 @@ async def test_what_passed_here_is_opened_while_the_homeserver_is_asked(
         assert (opened[0], watch.decrypted, len(page.messages)) == (expected, [2], 2)
 
 
+async def test_a_process_that_expected_nothing_shows_the_states_too(clinic: Clinic, room: str) -> None:
+    """It heard of none of the messages; who has read them stands in the database."""
+    await say(clinic, room, "uno")
+    await read_up_to(clinic, room, await say(clinic, room, "dos"), reader=JUAN)
+    await say(clinic, room, "tres")
+    history = await clinic.process().messages.history(
+        reader=LUCIA, conversation_id=room, limit=9, before=None
+    )
+    assert [one.status for one in history.messages] == ["delivered", "read", "read"]
+
+
 async def test_only_what_the_homeserver_has_is_shown(clinic: Clinic, room: str) -> None:
     """Whatever passed here before: what is gone there is gone, and what is another there is judged anew."""
     first_id = await say(clinic, room, "uno")
