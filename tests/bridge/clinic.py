@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from sqlalchemy import Table, insert, select
 
 from appointments.sealing import Sealer
-from bridge import care, people
+from bridge import care
 from bridge.database import Database
 from bridge.e2ee.fake_key_server import FakeKeyServer
 from bridge.e2ee.model import Decrypted, EncryptedEvent
@@ -23,6 +23,7 @@ from bridge.storage.facts import facts
 from bridge.storage.inbox import inbox
 from tests.bridge.clock import Clock
 from tests.bridge.mortality import Fate
+from tests.bridge.persons import enter_person
 from tests.bridge.process import Process, reading_of
 
 PORTAL, HOSPITAL = "portal.example:8448", "hospital.example:9448"
@@ -78,16 +79,7 @@ class Clinic:
     async def manage(self, user_id: str) -> None:
         """Make this person a managed user with a device."""
         async with self.database.write() as connection:
-            await people.add(
-                connection,
-                sealer=self.sealer,
-                user_id=user_id,
-                managed=True,
-                display_name=None,
-                language="es",
-                timezone="Europe/Madrid",
-                now=self.clock(),
-            )
+            await enter_person(connection, user_id, sealer=self.sealer, now=self.clock())
         await self.main.encryption.provision(user_id)
 
     async def start_care(

@@ -11,6 +11,7 @@ from bridge.apikeys import Caller, authenticate, create, list_keys, revoke
 from bridge.database import Database
 from bridge.errors import ApiKeyNotFoundError, BadCredentialsError
 from bridge.storage.apikeys import api_keys
+from tests.bridge.persons import enter_person
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -103,16 +104,7 @@ async def test_it_says_whether_the_acting_user_is_managed(database: Database) ->
     _, token = await make(database)
     async with database.write() as connection:
         for user_id, managed in ((LUCIA, True), ("@maria:p", False)):
-            await people.add(
-                connection,
-                sealer=Sealer(b"k" * 32),
-                user_id=user_id,
-                managed=managed,
-                display_name=None,
-                language="es",
-                timezone="Europe/Madrid",
-                now=NOW,
-            )
+            await enter_person(connection, user_id, sealer=Sealer(b"k" * 32), now=NOW, managed=managed)
     seen = [
         (await ask(database, token, acting_for=user)).acting_managed
         for user in (LUCIA, "@maria:p", "@nobody:p", None)

@@ -10,7 +10,7 @@ from appointments.storage.care import care_relationships
 from bridge.care import end_care, reason_of, start_care
 from bridge.database import Database
 from bridge.errors import ServerNotAllowedError
-from bridge.storage.facts import facts
+from tests.bridge.recorded import recorded
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 SEALER = Sealer(b"k" * 32)
@@ -32,13 +32,6 @@ async def start(database: Database, *, reason: str | None = None, now=NOW, profe
             reason=reason,
             now=now,
         )
-
-
-async def recorded(database: Database) -> list[tuple[str, dict]]:
-    """Every fact: kind and data."""
-    async with database.read() as connection:
-        rows = await connection.execute(select(facts.c.kind, facts.c.data).order_by(facts.c.seq))
-        return [(row.kind, row.data) for row in rows]
 
 
 async def test_a_reason_is_sealed_and_can_be_read_again(database: Database) -> None:

@@ -2,7 +2,6 @@
 
 import logging
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -17,8 +16,8 @@ from bridge.errors import BadCredentialsError, ServerNotAllowedError
 from bridge.identities import IdentityWatch
 from bridge.representation import end_representation, start_representation
 from bridge.storage.e2ee import tracked_users
-from bridge.storage.facts import facts
 from tests.bridge.clinic import GARCIA, LUCIA, Clinic
+from tests.bridge.recorded import recorded
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 SEALER = Sealer(b"k" * 32)
@@ -40,13 +39,6 @@ async def start(database: Database, *, representative: str = MADRE, now: datetim
             reason="es menor",
             now=now,
         )
-
-
-async def recorded(database: Database) -> list[tuple[str, dict[str, Any]]]:
-    """Every fact: kind and data."""
-    async with database.read() as connection:
-        rows = await connection.execute(select(facts.c.kind, facts.c.data).order_by(facts.c.seq))
-        return [(row.kind, row.data) for row in rows]
 
 
 async def test_what_happened_is_a_fact_and_the_reason_is_sealed(database: Database) -> None:

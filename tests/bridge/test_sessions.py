@@ -9,6 +9,7 @@ from appointments.sealing import Sealer
 from bridge import apikeys, people, sessions
 from bridge.errors import BadCredentialsError
 from bridge.storage.sessions import sessions as table
+from tests.bridge.persons import enter_person
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -17,16 +18,7 @@ LUCIA, MARIA = "@portal_lucia:p", "@maria:p"
 
 async def person(connection, *, managed: bool, user_id: str) -> None:
     """Enter a person."""
-    await people.add(
-        connection,
-        sealer=Sealer(b"k" * 32),
-        user_id=user_id,
-        managed=managed,
-        display_name=None,
-        language="es",
-        timezone="Europe/Madrid",
-        now=NOW,
-    )
+    await enter_person(connection, user_id, sealer=Sealer(b"k" * 32), now=NOW, managed=managed)
 
 
 async def own(database, *, openid_token: str = "openid", user_id: str = MARIA) -> str:  # noqa: S107 - made up

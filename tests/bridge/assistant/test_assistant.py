@@ -1,11 +1,11 @@
 """bridge/assistant.py: heard events and their single answers, in direct chats."""
 
 from bots.i18n import translate
-from bridge import people
 from bridge.storage.conversations import conversations
 from bridge.storage.sends import sends
 from tests.bridge.clinic import ASSISTANT, GARCIA, LUCIA, PORTAL, Clinic
 from tests.bridge.mortality import Killed
+from tests.bridge.persons import enter_person
 from tests.bridge.trouble import UNREACHABLE, failing, works
 from tests.bridge.visitor import Visitor
 
@@ -43,15 +43,8 @@ async def test_every_text_has_one_answer(garcia: Visitor, room: str) -> None:
 async def test_names_that_we_know_are_shown(clinic: Clinic, garcia: Visitor, room: str) -> None:
     """From our own records, to those only who may consult the person."""
     async with clinic.database.write() as connection:
-        await people.add(
-            connection,
-            sealer=clinic.sealer,
-            user_id=LUCIA,
-            managed=True,
-            display_name="Lucía Prieto",
-            language="es",
-            timezone="Europe/Madrid",
-            now=clinic.clock(),
+        await enter_person(
+            connection, LUCIA, sealer=clinic.sealer, now=clinic.clock(), display_name="Lucía Prieto"
         )
     await garcia.say(room, "!consulta")
     await garcia.say(room, "!consulta lucia")

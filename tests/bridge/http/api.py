@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from yarl import URL
 
 from appointments.sealing import Sealer
-from bridge import apikeys, people
+from bridge import apikeys
 from bridge.database import Database
 from bridge.http.fake_attachments import FakeAttachments
 from bridge.http.fakes import FakeClinic
@@ -26,6 +26,7 @@ from bridge.openid.fakes import FakeOpenId
 from bridge.settings import Settings, parse_settings
 from tests.appointments.relationships import enter_care, enter_representation
 from tests.bridge.live.words import FakeWords
+from tests.bridge.persons import enter_person
 
 NOW = datetime(2026, 11, 23, 9, 0, 0, 123456, tzinfo=UTC)
 LUCIA, MARIA, GARCIA = "@portal_lucia:p", "@maria:p", "@garcia:h"
@@ -118,16 +119,7 @@ async def populate(database: Database, sealer: Sealer) -> dict[str, str]:
     tokens = {}
     async with database.write() as connection:
         for user_id, managed in ((LUCIA, True), (MARIA, False)):
-            await people.add(
-                connection,
-                sealer=sealer,
-                user_id=user_id,
-                managed=managed,
-                display_name=None,
-                language="es",
-                timezone="Europe/Madrid",
-                now=NOW,
-            )
+            await enter_person(connection, user_id, sealer=sealer, now=NOW, managed=managed)
         await enter_care(connection, LUCIA, GARCIA, now=NOW)
         for name, scopes, expires in (
             ("all", ["messages", "care", "appointments"], None),

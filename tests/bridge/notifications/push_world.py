@@ -17,7 +17,6 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
-from bridge import people
 from bridge.database import Database
 from bridge.http.limits import PushLimits
 from bridge.http.middleware import refusing
@@ -37,6 +36,7 @@ from tests.appointments.relationships import enter_representation
 from tests.bridge.consult_room import open_room
 from tests.bridge.notifications.browser import decode_point
 from tests.bridge.notifications.push_service import PushService, push_service
+from tests.bridge.persons import enter_person
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LUCIA, MARIA, GARCIA, ROOM = "@portal_lucia:p", "@maria:p", "@garcia:h", "!room"
@@ -125,16 +125,7 @@ async def push_world(database: Database, directory: Path) -> AsyncGenerator[Worl
             registry=CollectorRegistry(),
         )
         async with database.write() as connection:
-            await people.add(
-                connection,
-                sealer=sealer,
-                user_id=LUCIA,
-                managed=True,
-                display_name=None,
-                language="es",
-                timezone="Europe/Madrid",
-                now=NOW,
-            )
+            await enter_person(connection, LUCIA, sealer=sealer, now=NOW)
             await open_room(connection, ROOM, patient=LUCIA, professional=GARCIA, now=NOW)
             await represent(connection, ends=None)
             member = {"room_id": ROOM, "user_id": MARIA, "membership": "join"}
