@@ -47,7 +47,13 @@ async def store(connection: AsyncConnection, items: Sequence[InboxItem], *, at: 
         {"dedupe_key": item.dedupe_key, "kind": item.kind, "payload": item.payload, "received_at": at}
         for item in items
     ]
-    stored = await connection.execute(_INSERT_ONCE[connection.dialect.name], rows)
+    statement = _INSERT_ONCE[connection.dialect.name]
+    if (
+        connection.dialect.name == "sqlite"
+    ):  # where many at once save no round trip, and are a statement built anew
+        stored = [stored for row in rows for stored in await connection.execute(statement, row)]
+    else:
+        stored = list(await connection.execute(statement, rows))
     by_key = {item.dedupe_key: item for item in items}
     return [
         StoredItem(seq=seq, kind=by_key[key].kind, payload=by_key[key].payload) for seq, key in sorted(stored)

@@ -7,7 +7,7 @@ the same exceptions.
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Delete, Dialect, Insert, Select, Update
@@ -20,7 +20,7 @@ _KINDS = (Select, Insert, Update, Delete)
 _MISSING = object()
 
 Statement = Select[*tuple[Any, ...]] | Insert | Update | Delete
-Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+Parameters = dict[str, Any] | list[dict[str, Any]] | None
 _Convert = Callable[[Any], Any] | None
 
 
@@ -34,20 +34,17 @@ class Rows(IteratorResult[*tuple[Any, ...]]):
         self.rowcount = rowcount
 
 
-class _Value:
+class _Value(NamedTuple):
     """A value that is bound: the caller's by this name, or else the statement's own."""
 
-    def __init__(self, name: str, *, own: Any, convert: _Convert) -> None:
-        self._name = name
-        self._own = own
-        self._convert = convert
+    name: str
+    own: Any
+    convert: _Convert
 
     def of(self, parameters: Mapping[str, Any]) -> Any:
         """The value as the driver takes it. Raises KeyError when nobody gives one."""
-        value = parameters.get(self._name, self._own)
-        if value is _MISSING:
-            raise KeyError(self._name)
-        return value if self._convert is None else self._convert(value)
+        value = parameters[self.name] if self.own is _MISSING else parameters.get(self.name, self.own)
+        return value if self.convert is None else self.convert(value)
 
 
 class Prepared:
@@ -67,10 +64,10 @@ class Prepared:
         """Run it, once or for each of a list of parameters. Raises what SQLAlchemy does."""
         cursor = driver.cursor()
         try:
-            if parameters is None or isinstance(parameters, Mapping):
-                cursor.execute(self._sql, self._bound(parameters or {}))
-            else:
+            if isinstance(parameters, list):
                 cursor.executemany(self._sql, [self._bound(one) for one in parameters])
+            else:
+                cursor.execute(self._sql, self._bound(parameters or {}))
             rows = cursor.fetchall()
         except sqlite3.Error as error:
             raise as_sqlalchemy_raises(error, self._sql) from error
@@ -89,7 +86,7 @@ class PreparedStatements:
             WeakKeyDictionary()
         )
 
-    def find(self, statement: Any, parameters: Parameters) -> Prepared | None:
+    def find(self, statement: Any, parameters: Any) -> Prepared | None:
         """The statement, prepared for parameters of these names.
 
         None for what is better left to SQLAlchemy: what runs for the first time, and maybe the last, and what
@@ -101,10 +98,12 @@ class PreparedStatements:
         if known is None:
             self._known[statement] = {}
             return None
-        if isinstance(parameters, Sequence):
+        if isinstance(parameters, list):
             prepared = self._prepared(statement, known, parameters[0]) if parameters else None
             return None if prepared is None or prepared.gives_rows else prepared
-        return self._prepared(statement, known, parameters or {})
+        if parameters is None or isinstance(parameters, dict):
+            return self._prepared(statement, known, parameters or {})
+        return None
 
     def _prepared(
         self,
@@ -130,7 +129,7 @@ class PreparedStatements:
     def _value(self, compiled: SQLCompiler, name: str) -> _Value:
         bind = compiled.binds[name]
         own = _MISSING if bind.required else bind.effective_value
-        return _Value(bind.key, own=own, convert=self._impl(bind.type).bind_processor(self._dialect))
+        return _Value(bind.key, own, self._impl(bind.type).bind_processor(self._dialect))
 
     def _impl(self, kind: TypeEngine[Any]) -> TypeEngine[Any]:
         return kind.dialect_impl(self._dialect)

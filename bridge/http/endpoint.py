@@ -9,12 +9,12 @@ import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
 from typing import Any
 
 from aiohttp import web
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from appointments.sealing import derive_key
 from bots.i18n import Language, choose_language
@@ -177,7 +177,7 @@ async def _begin(request: web.Request, work: _Work) -> tuple[str, idempotency.Ru
             connection,
             sealer=services.sealer,
             scope=scope,
-            request_hmac=hmac.new(_key(services), said, sha256).digest(),
+            request_hmac=hmac.new(_key(services.settings.secret), said, sha256).digest(),
             instance_id=services.instance_id,
             now=services.now(),
         )
@@ -189,6 +189,7 @@ def _name(caller: Caller) -> str:
     return caller.key_id or caller.kind
 
 
-def _key(services: Services) -> bytes:
+@cache
+def _key(secret: SecretStr) -> bytes:
     # A plain hash of a short message could be guessed by whoever reads the table.
-    return derive_key(services.settings.secret.get_secret_value(), "idempotency")
+    return derive_key(secret.get_secret_value(), "idempotency")
