@@ -35,9 +35,17 @@ def test_settings_are_checked(config: Path, tmp_path: Path) -> None:
     assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
 
 
-def test_a_missing_settings_file_is_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(["registration"], ["serve"], ["migrate"], ["doctor"], ["apikey", "list"], ["care", "list"]),
+        *(["user", "list"], ["representative", "list"], ["identity", "list"]),
+    ],
+    ids=" ".join,
+)
+def test_a_missing_settings_file_is_one_line(tmp_path: Path, command: list[str]) -> None:
     """For every command; no traceback."""
-    assert "none.yaml" in fail(tmp_path / "none.yaml", "registration")
+    assert "none.yaml" in fail(tmp_path / "none.yaml", *command)
 
 
 def test_the_registration_is_printed(config: Path) -> None:

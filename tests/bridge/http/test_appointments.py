@@ -194,6 +194,7 @@ async def test_what_is_not_understood_books_nothing(open_clinic, body) -> None:
     """422; a time without an offset, too."""
     response = await open_clinic.call("POST", ALL, json=body)
     assert await problem(response) == (422, "/problems/validation")
+    assert (await (await open_clinic.call("GET", ALL)).json())["appointments"] == []
 
 
 async def test_another_choice_counts_for_what_is_booked(open_clinic) -> None:

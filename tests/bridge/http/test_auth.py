@@ -85,8 +85,12 @@ async def test_acting_needs_a_name(api, method, path) -> None:
 )
 async def test_nobody_else_can_be_acted_for(api, method, path, user) -> None:
     """403 for people with their own client, unknown ones and what is no user id, in the same words."""
-    response = await api.call(method, path, headers=api.headers(act_as=user), data=b"not json")
+    response, of_nobody = [
+        await api.call(method, path, headers=api.headers(act_as=one), data=b"not json")
+        for one in (user, "@nobody:nowhere.example")
+    ]
     assert await problem(response) == (403, "/problems/not-managed")
+    assert await response.text() == await of_nobody.text()
 
 
 async def test_the_order_of_refusals_of_sending(api) -> None:

@@ -70,3 +70,4 @@ async def test_what_is_not_understood_opens_nothing(api, body) -> None:
     token = await log_in(api)
     response = await api.call("POST", CONVERSATIONS, headers=bearer(token), json=body)
     assert await problem(response) == (422, "/problems/validation")
+    assert api.clinic.conversations == {}

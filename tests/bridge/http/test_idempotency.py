@@ -119,5 +119,6 @@ async def test_what_was_answered_is_sealed(api) -> None:
     """The stored answer is not plain text in the database."""
     await send(api)
     async with api.services.database.read() as connection:
-        rows = (await connection.exec_driver_sql("SELECT answer_sealed FROM idempotency")).all()
-    assert b"message_id" not in rows[0][0]
+        (row,) = (await connection.exec_driver_sql("SELECT answer_sealed FROM idempotency")).all()
+    assert row.answer_sealed
+    assert b"message_id" not in row.answer_sealed

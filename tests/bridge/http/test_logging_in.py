@@ -114,6 +114,8 @@ async def test_no_idempotency_key_keeps_a_token(api) -> None:
         response = await api.call("POST", SESSION, json=OPENID, headers={"Idempotency-Key": "k"})
         tokens.add((await response.json())["token"])
     assert len(tokens) == 2
+    async with api.services.database.read() as connection:
+        assert (await connection.exec_driver_sql("SELECT * FROM idempotency")).all() == []
 
 
 async def limited(open_api, sqlite_database, tokens, **settings: int) -> object:

@@ -99,6 +99,9 @@ async def test_a_subscription_that_is_gone_is_forgotten(world: World, status: in
     world.service.answer = web.Response(status=status)
     await world.courier.deliver_due("push")
     assert (await world.states(), await world.subscribed()) == (["cancelled"], 0)
+    world.now += timedelta(days=1)
+    await world.courier.deliver_due("push")
+    assert len(world.service.pushes) == 1
 
 
 @pytest.mark.parametrize(("answer", "state", "after_s"), [

@@ -20,14 +20,16 @@ SERVICES = {
 }
 
 
-async def destinations(name: str, *, delegated: str | None = None, srv=None) -> list[tuple]:
-    """Where to look for this server, as tuples."""
+async def destinations(name: str, *, delegated: str | None = None, srv=None, asked=None) -> list[tuple]:
+    """Where to look for this server, as tuples; all that was asked for goes into `asked`."""
     replies = {}
+    asked = [] if asked is None else asked
     if delegated is not None:
         body = json.dumps({"m.server": delegated}).encode()
         replies[f"{NAME}:443/.well-known/matrix/server"] = Reply(200, {}, body)
-    well_known = WellKnown(https=FakeHttps(replies), clock=lambda: 0.0)
-    found = await Discovery(dns=FakeDns(srv=srv or {}), well_known=well_known).destinations(name)
+    well_known = WellKnown(https=FakeHttps(replies, asked), clock=lambda: 0.0)
+    dns = FakeDns(srv=srv or {}, asked=asked)
+    found = await Discovery(dns=dns, well_known=well_known).destinations(name)
     assert all(isinstance(one, Destination) for one in found)
     return [(one.host, one.port, one.host_header, one.tls_name) for one in found]
 
@@ -44,7 +46,9 @@ async def destinations(name: str, *, delegated: str | None = None, srv=None) -> 
 )
 async def test_an_address_or_a_port_is_taken_at_its_word(name, wanted) -> None:
     """Steps 1 and 2: neither well-known nor SRV is asked."""
-    assert await destinations(name, delegated="evil.example:1", srv=SERVICES) == [wanted]
+    asked: list[object] = []
+    assert await destinations(name, delegated="evil.example:1", srv=SERVICES, asked=asked) == [wanted]
+    assert asked == []
 
 
 @pytest.mark.parametrize(

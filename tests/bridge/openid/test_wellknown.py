@@ -120,6 +120,7 @@ async def test_a_redirect_into_our_network_is_judged_like_any_other() -> None:
 
     https = FakeHttps({HERE: moved("https://10.0.0.1/admin"), "10.0.0.1:443/admin": refuse})
     assert await delegate(https) is None
+    assert [destination.host for destination, _, _ in https.asked] == ["hospital.example", "10.0.0.1"]
 
 
 @pytest.mark.parametrize(
