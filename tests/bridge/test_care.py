@@ -10,7 +10,7 @@ from appointments.storage.care import care_relationships
 from bridge.care import end_care, reason_of, start_care
 from bridge.database import Database
 from bridge.errors import ServerNotAllowedError
-from tests.bridge.recorded import recorded
+from tests.bridge.facts import recorded
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 SEALER = Sealer(b"k" * 32)

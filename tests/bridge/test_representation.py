@@ -17,7 +17,7 @@ from bridge.identities import IdentityWatch
 from bridge.representation import end_representation, start_representation
 from bridge.storage.e2ee import tracked_users
 from tests.bridge.clinic import GARCIA, LUCIA, Clinic
-from tests.bridge.recorded import recorded
+from tests.bridge.facts import recorded
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 SEALER = Sealer(b"k" * 32)

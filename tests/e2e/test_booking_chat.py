@@ -4,40 +4,27 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
 import aiohttp
 import pytest
 from icalendar import Calendar
 from prometheus_client import CollectorRegistry
 
-from appointments.schedule_services import put_schedule
-from appointments.schedules import Hours, Schedule, VisitType
 from bridge import app
 from bridge.demo.bridge_process import BridgeProcess
 from bridge.notifications.courier import Courier
 from bridge.reminding.opening import chat_sender, judging_of, planning_of
 from tests.e2e.clinic import PASSWORD, Clinic
 from tests.e2e.element import ElementClient, Message
+from tests.e2e.office_hours import MADRID, office_hours
 from tests.e2e.raw_client import logged_in
 from tests.e2e.world import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-MADRID = ZoneInfo("Europe/Madrid")
 Call = Callable[..., Awaitable[Any]]
-
-
-async def office_hours(clinic: Clinic, professional: str) -> None:
-    """From nine to nine, every day."""
-    hours = {day: (Hours(time(9), time(21)),) for day in range(7)}
-    visit = VisitType(name="visit", length=timedelta(minutes=20))
-    schedule = Schedule(zone=MADRID.key, weekly=hours, exceptions={}, visit_types=(visit,))
-    async with app.opened(clinic.platform.settings) as gateway, gateway.database.write() as connection:
-        await put_schedule(connection, professional=professional, schedule=schedule, now=gateway.now())
 
 
 async def beat(clinic: Clinic, now: datetime) -> None:

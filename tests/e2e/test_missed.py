@@ -11,7 +11,7 @@ from bridge.demo.platform import LocalPlatform
 from bridge.storage.state import get_state
 from tests.e2e.element import ElementClient
 from tests.e2e.fault_proxy import FaultProxy
-from tests.e2e.test_states import joined
+from tests.e2e.joining import joined
 from tests.e2e.world import Api, eventually, pair
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

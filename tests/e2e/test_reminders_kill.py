@@ -22,8 +22,8 @@ from bridge.storage.deliveries import deliveries
 from tests.e2e.clinic import PASSWORD, Clinic
 from tests.e2e.element import ElementClient
 from tests.e2e.free_ports import free_ports
+from tests.e2e.office_hours import office_hours
 from tests.e2e.patients import many_patients
-from tests.e2e.test_booking_chat import office_hours
 from tests.e2e.world import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

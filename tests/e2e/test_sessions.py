@@ -4,25 +4,20 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import closing
-from typing import Any
 
 import aiohttp
 import pytest
 import pytest_asyncio
 
-from bridge.demo.homeserver import Homeserver
 from bridge.demo.platform import LocalPlatform
 from bridge.openid.errors import ServerRefusedError, ServerUnreachableError
 from bridge.openid.https import other_servers_session
 from bridge.openid.opening import openid_verifier
 from bridge.settings import FederationSettings
-from tests.e2e.clinic import PASSWORD, Clinic
-from tests.e2e.raw_client import logged_in
+from tests.e2e.clinic import Clinic
+from tests.e2e.sessions import CONVERSATIONS, SESSION, call, log_in, openid_token
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-SESSION, CONVERSATIONS = "/api/session", "/api/conversations"
-Body = dict[str, Any]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -30,32 +25,6 @@ async def http(clinic: Clinic) -> AsyncGenerator[aiohttp.ClientSession]:
     """The REST API as a page or a widget sees it: without credentials, unless a test says so."""
     async with aiohttp.ClientSession(clinic.platform.bridge.api_url) as session:
         yield session
-
-
-async def openid_token(server: Homeserver, user_id: str) -> Body:
-    """What this person's homeserver gives a widget: an OpenID token object."""
-    async with logged_in(server, user_id, PASSWORD) as client:
-        reply = await client.request("POST", f"/user/{user_id}/openid/request_token", {})
-        assert reply.status == 200, reply
-        return reply.body
-
-
-async def call(
-    http: aiohttp.ClientSession, method: str, path: str, *, token: str | None = None, body: Any = None
-) -> tuple[int, Any]:
-    """Status and JSON of one request."""
-    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    options = {} if body is None else {"json": body}
-    async with http.request(method, path, headers=headers, **options) as response:
-        return response.status, await response.json(content_type=None) if response.content_length else None
-
-
-async def log_in(http: aiohttp.ClientSession, server: Homeserver, user_id: str) -> Body:
-    """The answer to this person's OpenID token."""
-    status, answer = await call(http, "POST", SESSION, body=await openid_token(server, user_id))
-    assert status == 201, answer
-    session: Body = answer
-    return session
 
 
 async def test_a_doctor_and_a_patient_log_in_and_meet(clinic: Clinic, http: aiohttp.ClientSession) -> None:

@@ -16,12 +16,12 @@ from bridge.demo.bridge_process import BridgeProcess
 from bridge.demo.platform import LocalPlatform
 from tests.e2e.clinic import Clinic
 from tests.e2e.element import ElementClient
+from tests.e2e.joining import joined
 from tests.e2e.place import ENCRYPTED
 from tests.e2e.raw_client import RawClient, logged_in
 from tests.e2e.world import PASSWORD, Pair, eventually, pair
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
 _NEW = itertools.count(1)
 ORDER = ["sent", "delivered", "read"]
 
@@ -51,13 +51,6 @@ async def watched(people: Pair, room: str, message_id: str) -> AsyncGenerator[li
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-
-
-async def joined(element: ElementClient, servers: LocalPlatform, people: Pair, room: str) -> None:
-    """The professional logs in for the first time and comes in."""
-    await element.login(servers.hospital.client_url, people.professional_name, PASSWORD)
-    await element.wait_for_invite(room_id=room)
-    await element.join(room)
 
 
 async def test_a_message_to_a_stopped_hospital_is_sent_then_delivered_then_read(

@@ -27,7 +27,7 @@ from tests.bridge.notifications.push_service import PushService, listening
 from tests.e2e.clinic import PASSWORD, Clinic
 from tests.e2e.place import ENCRYPTED, joined, made_room
 from tests.e2e.raw_client import RawClient, logged_in, masquerading
-from tests.e2e.test_sessions import log_in
+from tests.e2e.sessions import log_in
 from tests.e2e.world import Api, eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
