@@ -46,6 +46,8 @@ class UndeliveredGroups:
         self._database = database
         self._portal = portal_server
         self._now = now
+        self._newest_first = self._statement()  # built once: it is asked every second
+        self._newest = self._newest_first.limit(_NEWEST)
         self._older: Sequence[Group] = []
         self._older_at: datetime | None = None
 
@@ -55,13 +57,12 @@ class UndeliveredGroups:
         What needs no other server (no `arrivals`) is told once, and is to be settled then.
         """
         now = self._now()
-        newest_first = self._statement()
         async with self._database.read() as connection:
-            rows = (await connection.execute(newest_first.limit(_NEWEST))).all()
+            rows = (await connection.execute(self._newest)).all()
             newest = await self._groups(connection, rows)
             older = self._older if len(rows) == _NEWEST else []
             if len(rows) == _NEWEST and (self._older_at is None or now >= self._older_at + _OLDER_EVERY):
-                behind = (await connection.execute(newest_first.offset(_NEWEST))).all()
+                behind = (await connection.execute(self._newest_first.offset(_NEWEST))).all()
                 older, self._older_at = await self._groups(connection, behind), now
         self._older = [group for group in older if group.arrivals]
         return [*older, *newest]

@@ -7,7 +7,7 @@ application service out: BulkPushRuleEvaluator.)
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
@@ -25,6 +25,13 @@ from bridge.storage.state import get_state, move_state
 
 _CURSOR = "notifications.place"
 _AT_ONCE = 500
+_NEWS = (
+    select(live_events)
+    .where(live_events.c.place > bindparam("after"))
+    .order_by(live_events.c.place)
+    .limit(_AT_ONCE)
+)
+_IS_ANY = select(live_events.c.place).where(live_events.c.place > bindparam("after")).limit(1)
 
 
 class MessageNews:
@@ -43,19 +50,16 @@ class MessageNews:
             pass
 
     async def _look_at_some(self) -> int:
-        query = select(live_events).order_by(live_events.c.place).limit(_AT_ONCE)
         async with self._database.read() as connection:
             cursor = await get_state(connection, _CURSOR)
-            if cursor is not None:
-                news = query.where(live_events.c.place > int(cursor))
-                if (await connection.execute(news.limit(1))).first() is None:
-                    return 0
+            if cursor is not None and not await _is_any(connection, after=int(cursor)):
+                return 0
         async with self._database.write() as connection:
             cursor = await get_state(connection, _CURSOR)
             if cursor is None:  # what happened before is no news
                 await move_state(connection, _CURSOR, before=None, after=str(await last_place(connection)))
                 return 0
-            rows = (await connection.execute(query.where(live_events.c.place > int(cursor)))).all()
+            rows = (await connection.execute(_NEWS, {"after": int(cursor)})).all()
             if not rows or not await move_state(
                 connection, _CURSOR, before=cursor, after=str(rows[-1].place)
             ):
@@ -125,6 +129,10 @@ class MessageNews:
             due_at=row.placed_at + wanted.delay,
         )
         await ledger.enqueue(connection, delivery, sealer=self._sealer)
+
+
+async def _is_any(connection: AsyncConnection, *, after: int) -> bool:
+    return (await connection.execute(_IS_ANY, {"after": after})).first() is not None
 
 
 async def _known(connection: AsyncConnection, messages: Collection[str]) -> dict[str, Row[*tuple[Any, ...]]]:
