@@ -38,7 +38,7 @@ _POINTS = tuple(
 )
 _NOON = re.compile(r"\b(?:at\s+)?noon\b")
 _END = rf"(?:las?\s+)?(\d{{1,2}}|{_HOURS})(?:[:.]([0-5]\d))?(?:\s*h)?"
-_BETWEEN = re.compile(rf"\b(?:entre|between|de|from)\s+{_END}\s+(?:y|a|and|to)\s+{_END}\b")
+_BETWEEN = re.compile(rf"\b(?:entre|between|desde|de|from)\s+{_END}\s+(?:y|a|hasta|and|to|until)\s+{_END}\b")
 _MORNING = re.compile(r"\b(?:(?:por|en|de|a|durante)\s+la|esta)\s+manana\b")
 _OTHER_PARTS = "|".join(name for name in PARTS if name != "manana")
 _PART = re.compile(

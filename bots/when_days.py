@@ -23,6 +23,11 @@ _MONTH_DAY = re.compile(rf"\b({_MONTHS})\s+(?:the\s+)?(\d{{1,2}})(?:st|nd|rd|th)
 _DAY_OF_MONTH = re.compile(
     r"\b(?:el\s+(?:dia\s+)?|dia\s+|the\s+|on\s+the\s+)(\d{1,2})(?:st|nd|rd|th)?\b(?![:./])"
 )
+# Not «jueves 10:30», «jueves 9 y media», "Thursday 3 pm", which are times.
+_WEEKDAY_DAY = re.compile(
+    rf"\b({_NAMES})\s+(?:(?:dia|the)\s+)?(\d{{1,2}})(?:st|nd|rd|th)?\b"
+    r"(?!\s*(?:[:./-]|(?:[ap]m|hs?|horas|o\s+clock|y|menos)\b))"
+)
 _IN = re.compile(rf"\b(?:dentro\s+de|in|de\s+aqui\s+a|en)\s+{_COUNT}\s+(dias?|days?|semanas?|weeks?)\b")
 _WEEKDAY = re.compile(rf"\b(?:(next|proximo|este|this)\s+)?({_NAMES})\b(\s+(?:que\s+viene|proximo))?")
 _NEXT_WEEK = re.compile(
@@ -55,6 +60,8 @@ def take_date(text: Text, today: date) -> Days | None:
         return _one(_date(found[1], MONTHS[found[2]], found[3], today))
     if found := text.take(_MONTH_DAY):
         return _one(_date(found[2], MONTHS[found[1]], found[3], today))
+    if found := text.take(_WEEKDAY_DAY):
+        return _one(_day_of_month(int(found[2]), today, weekday=WEEKDAYS[found[1]]))
     return None
 
 
@@ -116,12 +123,14 @@ def _date(day: str, month: int, year: str | None, today: date) -> date:
     raise ValueError(day)
 
 
-def _day_of_month(number: int, today: date) -> date:
+def _day_of_month(number: int, today: date, *, weekday: int | None = None) -> date:
     if not 1 <= number <= _LONGEST_MONTH:
         raise ValueError(number)
     day = today
     while day.day != number:
         day += timedelta(days=1)
+    if weekday not in (None, day.weekday()):
+        raise ValueError(number)
     return day
 
 

@@ -73,6 +73,10 @@ SOONEST = (
     "cualquier momento",
     "cuando sea",
     "cuando haya",
+    "cuando pueda",
+    "cuando puedas",
+    "cuando puedan",
+    "lo primero que haya",
     "primer hueco",
     "primera disponible",
     "primera libre",
@@ -93,11 +97,11 @@ SOONEST = (
 _SPANISH_FILLERS = """
     el la los las lo un una al a de del en por para con que y o cita citas hora hueco visita consulta quiero quisiera
     querria necesito puede puedo podria ser me va bien mejor favor gracias hola si algo sobre dia tengo tienes tiene
-    hay libre proximo proxima este esta pedir reservar
+    hay libre huecos horas viene venga venir proximo proxima este esta pedir reservar
 """
 _ENGLISH_FILLERS = """
     on at in the for of to i d want would like need can could please thanks thank you hello hi an appointment slot
-    visit book some time around about next this day is there free have any me my yes
+    slots times come visit book some time around about next this day is there free have any me my yes
 """
 FILLERS = frozenset(f"{_SPANISH_FILLERS} {_ENGLISH_FILLERS}".split())
 """What may stand around a time without changing it. Anything else that is left over: not understood."""
