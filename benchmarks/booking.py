@@ -39,6 +39,8 @@ _DAYS_AHEAD, _TAKEN = 30, 0.7
 _AT_ONCE = 10_000
 _NEXT = 10
 _ASKED, _BOOKED = 300, 600
+_ROUNDS = 30
+"""Short ones: what else the machine does is to meet both alike."""
 _OF_SEVERAL = 50
 _ONE_BAR, _ANY_BAR, _BOOKING_BAR = at_most(5), at_most(50), at_least(0.5)
 _KIND = VisitType(name="visit", length=_LENGTH)
@@ -120,9 +122,9 @@ async def _book(database: Database, name: str, *, booked: int) -> Row:
                     now=_NOW,
                 )
     ratios, rates = [], []
-    for round_ in range(6):
-        ours = await _second(database, 0, booked // 6, round_, _by_us)
-        bare = await _second(database, 1, booked // 6, round_, _bare)
+    for round_ in range(_ROUNDS):
+        ours = await _second(database, 0, booked // _ROUNDS, round_, _by_us)
+        bare = await _second(database, 1, booked // _ROUNDS, round_, _bare)
         ratios.append(ours / bare)
         rates.append((ours, bare))
     ours, bare = (median(column) for column in zip(*rates, strict=True))
