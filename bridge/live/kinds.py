@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.access import speaking_for
@@ -45,6 +45,9 @@ FAMILIES: Mapping[str, Kind] = {
     "appointment": Kind("appointment", "named"),
     "visit": Kind("visit", "named"),
 }
+_PAIRS = select(conversations.c.room_id, conversations.c.patient, conversations.c.professional).where(
+    conversations.c.room_id.in_(bindparam("rooms", expanding=True))
+)
 _SHOWN = ("conversation_id", "call_id", "appointment_id", "status")
 
 
@@ -119,11 +122,8 @@ async def _rooms_of(
     ]
     if not of_rooms:
         return _Rooms({}, {}, portal_server)
-    c = conversations.c
-    pairs = await connection.execute(
-        select(c.room_id, c.patient, c.professional).where(c.room_id.in_({fact.subject for fact in of_rooms}))
-    )
-    found = pairs.all()
+    rooms = list({fact.subject for fact in of_rooms})
+    found = (await connection.execute(_PAIRS, {"rooms": rooms})).all()
     speaking = await speaking_for(connection, {row.patient for row in found}, now=now)
     people = {row.room_id: speaking[row.patient] | {row.patient, row.professional} for row in found}
     unsigned = {fact.data["event_id"] for fact in of_rooms if "sender" not in fact.data}

@@ -32,11 +32,7 @@ _FORGOTTEN = "live_events.forgotten"
 
 _UNPLACED = select(facts).where(facts.c.placed_at.is_(None)).order_by(facts.c.seq).limit(_AT_ONCE)
 _IS_UNPLACED = select(facts.c.seq).where(facts.c.placed_at.is_(None)).limit(1)
-_SET_PLACED = (
-    update(facts)
-    .where(facts.c.seq.in_(bindparam("seqs", expanding=True)))
-    .values(placed_at=bindparam("instant"))
-)
+_SET_PLACED = update(facts).where(facts.c.seq == bindparam("fact")).values(placed_at=bindparam("instant"))
 _LAST = select(func.max(live_events.c.place))
 
 
@@ -81,7 +77,8 @@ class Placing:
         told = await tell(connection, rows, portal_server=self._portal_server, now=now)
         await insert_each_once(connection, live_events, [_row(one, now) for one in told])
         await note_announced(connection, rows)
-        await connection.execute(_SET_PLACED, {"seqs": [row.seq for row in rows], "instant": now})
+        if rows:
+            await connection.execute(_SET_PLACED, [{"fact": row.seq, "instant": now} for row in rows])
         return Placed(len(rows), frozenset(one.person for one in told))
 
 
