@@ -6,11 +6,12 @@ the same exceptions.
 """
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Delete, Dialect, Insert, Select, Update
+from sqlalchemy import Delete, Dialect, Insert, Row, Select, Update
 from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -24,14 +25,43 @@ Parameters = dict[str, Any] | list[dict[str, Any]] | None
 _Convert = Callable[[Any], Any] | None
 
 
+_Row = Row[*tuple[Any, ...]]
+
+
 class Rows(IteratorResult[*tuple[Any, ...]]):
-    """What a statement gave: all its rows, and how many it changed."""
+    """What a statement gave: all its rows, and how many it changed. What is mostly asked is answered directly."""
 
     def __init__(
-        self, columns: SimpleResultMetaData, rows: Sequence[tuple[Any, ...]], *, rowcount: int
+        self,
+        columns: SimpleResultMetaData,
+        rows: Sequence[tuple[Any, ...]],
+        *,
+        made: Callable[[tuple[Any, ...]], _Row],
+        rowcount: int,
     ) -> None:
         super().__init__(columns, iter(rows))
+        self._rows = rows
+        self._made = made
         self.rowcount = rowcount
+
+    def __iter__(self) -> Iterator[_Row]:
+        return iter(self.all())
+
+    def all(self) -> Sequence[_Row]:
+        """As Result's."""
+        return [self._made(row) for row in self._rows]
+
+    def first(self) -> _Row | None:
+        """As Result's."""
+        return self._made(self._rows[0]) if self._rows else None
+
+    def one_or_none(self) -> _Row | None:
+        """As Result's."""
+        return self.first() if len(self._rows) <= 1 else super().one_or_none()
+
+    def one(self) -> _Row:
+        """As Result's."""
+        return self._made(self._rows[0]) if len(self._rows) == 1 else super().one()
 
 
 class _Value(NamedTuple):
@@ -54,6 +84,8 @@ class Prepared:
         self._sql = sql
         self._values = values
         self._columns = columns
+        index = columns._key_to_index  # noqa: SLF001 — a row wants its parent's
+        self._made = partial(Row, columns, columns._effective_processors, index)  # noqa: SLF001
 
     @property
     def gives_rows(self) -> bool:
@@ -71,7 +103,7 @@ class Prepared:
             rows = cursor.fetchall()
         except sqlite3.Error as error:
             raise as_sqlalchemy_raises(error, self._sql) from error
-        return Rows(self._columns, rows, rowcount=cursor.rowcount)
+        return Rows(self._columns, rows, made=self._made, rowcount=cursor.rowcount)
 
     def _bound(self, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
         return tuple([value.of(parameters) for value in self._values])

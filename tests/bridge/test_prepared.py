@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import bindparam, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, MultipleResultsFound, NoResultFound
 
 from bridge.database import Database
 from bridge.prepared import Rows
@@ -43,6 +43,26 @@ async def test_rows_are_the_same_each_time(database: Database) -> None:
             assert (row.id, row.moment) == ("a", AT)
             assert (await connection.execute(_OF_KIND, {"kind": "?"})).first() is None
             assert set(await connection.scalars(_OF_KINDS, {"kinds": ["k", "other"]})) == {*"abcd"}
+
+
+async def test_how_many_rows_there_must_be_is_seen_each_time(database: Database) -> None:
+    """`one` and `one_or_none` refuse too many, and `one` too few, as at first."""
+    async with database.write() as connection:
+        await connection.execute(_INSERT, [fact("a"), fact("b"), fact("c", kind="single")])
+        for _ in range(3):
+            single = {"kind": "single"}
+            assert (await connection.execute(_OF_KIND, single)).one().id == "c"
+            found = (await connection.execute(_OF_KIND, single)).one_or_none()
+            assert found is not None
+            assert found.id == "c"
+            assert (await connection.execute(_OF_KIND, {"kind": "none"})).one_or_none() is None
+            assert [row.id for row in await connection.execute(_OF_KIND, {"kind": "k"})] == ["a", "b"]
+            assert (await connection.execute(_FIRST)).scalar_one() == "a"
+            several, none = [await connection.execute(_OF_KIND, {"kind": kind}) for kind in ("k", "none")]
+            with pytest.raises(MultipleResultsFound):
+                several.one_or_none()
+            with pytest.raises(NoResultFound):
+                none.one()
 
 
 async def test_changes_are_counted_and_returned(database: Database) -> None:
