@@ -41,6 +41,7 @@ class DefaultSynapse:
         generating = await asyncio.create_subprocess_exec(
             *(*_PROGRAM, "--generate-config", "-c", str(self._config), "-H", self.server_name),
             *("--report-stats", "no", "--data-directory", str(self._directory)),
+            cwd=self._directory,  # where the log is to be
             stdout=asyncio.subprocess.DEVNULL,
         )
         assert await generating.wait() == 0
