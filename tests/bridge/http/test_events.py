@@ -184,7 +184,7 @@ async def test_trouble_delays_and_loses_nothing(ward, monkeypatch: pytest.Monkey
         await block(response)
         ward.words.failure = HomeserverUnreachableError()
         await say(ward, "1")
-        await asyncio.sleep(0.1)
+        await until(lambda: ward.words.failed > 1)
         ward.words.failure = None
         assert (await block(response)).data["message_id"] == "$1"
 

@@ -14,6 +14,7 @@ from bridge.openid.fakes import FakeDns, FakeHttps
 from bridge.openid.https import Reply
 from bridge.openid.verifier import OpenIdVerifier
 from bridge.openid.wellknown import WellKnown
+from tests.until import until
 
 USERINFO = "/_matrix/federation/v1/openid/userinfo"
 HERE = f"h:8448{USERINFO}"
@@ -175,7 +176,8 @@ async def test_a_slow_server_holds_up_only_itself(monkeypatch) -> None:
     https = SlowHttps({f"p:8448{USERINFO}": userinfo({"sub": "@maria:p"})})
     checker = checking(https)
     slow = [asyncio.ensure_future(checker.user_of(access_token="t", server_name="h:9448")) for _ in range(30)]
-    await asyncio.sleep(0.05)
+    await until(lambda: https.waiting >= 10)
+    await asyncio.sleep(0)
     assert https.waiting == 10
     assert await checker.user_of(access_token="t", server_name="p") == "@maria:p"
     outcomes = await asyncio.gather(*slow, return_exceptions=True)
