@@ -71,7 +71,7 @@ def items_of_transaction(body: JsonObject) -> list[InboxItem]:
 def event_item(raw: JsonObject) -> InboxItem | None:
     """A room event without people's words."""
     event = RoomEvent.model_validate(raw)
-    payload = event.model_dump(exclude={"content"})
+    payload = event.model_dump(exclude={"content", "is_late"})
     payload["content"] = _without_words(event.type, event.content)
     content_hash(payload)  # refuses what the database would
     return InboxItem(kind=EVENT, dedupe_key=event_key(event.event_id), payload=payload)

@@ -1,10 +1,9 @@
 """Events that got their places late, and so stand behind some that followed them in the room (bridge/missed.py)."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from itertools import takewhile
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.storage.conversations import timeline
@@ -24,17 +23,6 @@ _BEHIND = (
     .where(timeline.c.room_id == bindparam("room_id"), timeline.c.seq > bindparam("seq"))
     .order_by(timeline.c.seq)
 )
-_MARK = (
-    update(timeline)
-    .where(timeline.c.event_id.in_(bindparam("events", expanding=True)))
-    .values(is_late=True)
-    .returning(timeline.c.room_id)
-)
-
-
-async def mark_late(connection: AsyncConnection, event_ids: Sequence[str]) -> set[str]:
-    """Say so of these events (500 at most): the rooms of those that have a place."""
-    return set(await connection.scalars(_MARK, {"events": list(event_ids)}))
 
 
 async def reach(connection: AsyncConnection, *, room_id: str, seq: int, sent_at: datetime) -> int:

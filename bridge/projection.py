@@ -7,6 +7,7 @@ from bridge.e2ee.model import EncryptedEvent
 from bridge.facts import Fact, append
 from bridge.live.recent import RecentEvents
 from bridge.matrix.events import RoomEvent
+from bridge.receipts import reach_over_late
 from bridge.rooms import is_message, note_arrival, record_event, set_membership, set_rotation
 
 
@@ -21,6 +22,8 @@ class Projection:
         """Give the event its place in the room's order, with what follows from it. Once: again changes nothing."""
         if not await record_event(connection, event):
             return
+        if event.is_late:
+            await reach_over_late(connection, event.room_id)
         await self.follow_membership(connection, event)
         if event.type == "m.room.encryption" and event.state_key == "":  # any member may send it as no state
             await set_rotation(connection, event.room_id, event.content)

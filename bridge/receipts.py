@@ -1,6 +1,6 @@
 """Who has read up to where: public read receipts (Matrix client-server API, section 11.10)."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.attending import Marks, marks_of
 from bridge.database import Database
-from bridge.late_events import IS_BEFORE_LATE, mark_late, reach
+from bridge.late_events import IS_BEFORE_LATE, reach
 from bridge.matrix.events import Receipt
 from bridge.messages_model import AttendedBy, MessageStatus, ReadBy
 from bridge.statuses import mark_read
@@ -146,13 +146,12 @@ async def record_receipt(
     await upsert(connection, receipts, key=reader, values={"event_id": event_id, "seq": seq, "at": at})
 
 
-async def reach_over_late(connection: AsyncConnection, event_ids: Sequence[str]) -> None:
-    """These events have got their places late: the receipts that they stood before reach over them."""
-    for room_id in await mark_late(connection, event_ids):
-        for row in (await connection.execute(_OF_ROOM, {"room": room_id})).all():
-            await record_receipt(
-                connection, room_id=room_id, user_id=row.user_id, event_id=row.event_id, at=row.at
-            )
+async def reach_over_late(connection: AsyncConnection, room_id: str) -> None:
+    """An event has got its place late: the receipts that it should have stood before reach over it."""
+    for row in (await connection.execute(_OF_ROOM, {"room": room_id})).all():
+        await record_receipt(
+            connection, room_id=room_id, user_id=row.user_id, event_id=row.event_id, at=row.at
+        )
 
 
 async def settle_early_receipts(database: Database) -> None:

@@ -224,6 +224,7 @@ async def record_event(connection: AsyncConnection, event: RoomEvent) -> bool:
         sender=event.sender,
         sent_at=event.sent_at,
         is_message=is_message(event),
+        is_late=event.is_late,
     )
 
 

@@ -173,10 +173,10 @@ def _jobs_of_bots(platform: Platform, recovery: Recovery, transactions: Transact
             database=platform.database,
             witness=platform.module,
             client=platform.matrix,
-            dispatcher=platform.dispatcher,
             bots=[platform.settings.keeper_id, platform.settings.assistant_id],
             take=transactions.take,
             on_trouble=recovery.trouble,
+            now=platform.now,
         )
         jobs.append(Job("take what was never pushed", 10, missed.look))
     return jobs

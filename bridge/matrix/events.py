@@ -42,7 +42,10 @@ class _Accepted(BaseModel):
 
 
 class RoomEvent(_Accepted):
-    """An event of a room (client-server API, section 7.3). `content` is whatever its sender wrote."""
+    """An event of a room (client-server API, section 7.3). `content` is whatever its sender wrote.
+
+    `is_late` is not the homeserver's word: what followed this event may be there already (bridge/missed.py).
+    """
 
     event_id: EventId
     room_id: RoomId
@@ -51,6 +54,7 @@ class RoomEvent(_Accepted):
     state_key: StateKey | None = None
     origin_server_ts: Milliseconds
     content: JsonObject
+    is_late: bool = False
 
     @property
     def sent_at(self) -> datetime:

@@ -10,6 +10,9 @@ from bridge.matrix.transport import Transport, parse_answer
 MOST_EVENTS = 200
 """About so many events one question about deliveries may be."""
 
+MOST_HAPPENED = 500
+"""So many events one answer about what happened holds, and another follows."""
+
 _PATH = "/_synapse/client/videoconsulta/v1"
 
 

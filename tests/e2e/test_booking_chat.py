@@ -128,7 +128,7 @@ async def visiting(clinic: Clinic) -> AsyncGenerator[Visitor]:
 async def test_booked_both_ways_reminded_moved_by_answering_and_cancelled(
     clinic: Clinic, bridge: BridgeProcess
 ) -> None:
-    """The same appointments in the chat, over REST and in the calendar's feed, at every step."""
+    """The same appointments in the chat, over REST and in the calendar's feed, at every step, a kill among them."""
     assert bridge.is_running
     async with visiting(clinic) as patient:
         chat, http = patient.chat, patient.http
@@ -174,6 +174,9 @@ async def test_booked_both_ways_reminded_moved_by_answering_and_cancelled(
         assert not [one for one in await chat.said() if "Faltan 10 minutos" in str(one.body)]
         assert "¿Cuál?" in await patient.say("!cita cancelar")
         assert "No se puede deshacer" in await patient.say("1")
+        await bridge.kill9()
+        await bridge.start()
+        await bridge.wait_ready()
         assert "Cita cancelada" in await patient.say("sí")
         assert [one["id"] for one in await patient.listed()] == [second["id"]]
         assert await feed_times(http, feed) == [("CANCELLED", later), ("CONFIRMED", third)]
