@@ -27,7 +27,8 @@ from bridge.rooms import Reading, is_message, members_of
 from bridge.storage.inbox import mark_all_processed
 
 _ENCRYPTED = "m.room.encrypted"
-_TYPES = frozenset({_ENCRYPTED, "m.reaction", "m.room.redaction"})
+_REDACTION = "m.room.redaction"
+_TYPES = frozenset({_ENCRYPTED, "m.reaction", _REDACTION})
 _KINDS = frozenset({EVENT, EPHEMERAL, KEY_COUNTS})
 
 
@@ -128,6 +129,8 @@ class AtOnce:
         if event.type == _ENCRYPTED and not await self._is_readable(connection, event, members, opened):
             return False
         await self._projection.follow(connection, event)
+        if event.type == _REDACTION:  # what came in this very push is not with the recent ones yet
+            _take_back(opened, event.content.get("redacts"))
         return True
 
     async def _is_readable(
@@ -158,3 +161,8 @@ class AtOnce:
             return False
         await record_receipts(connection, room_id=read.room_id, pushed=read.receipts)
         return True
+
+
+def _take_back(opened: dict[tuple[str, str], Decrypted], event_id: object) -> None:
+    for key in [key for key in opened if key[1] == event_id]:
+        del opened[key]

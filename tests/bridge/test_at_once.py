@@ -11,8 +11,10 @@ from appointments.care import CareRelationship
 from bridge.e2ee.model import MEGOLM, Decrypted, EncryptedEvent
 from bridge.inbox import StoredItem, store
 from bridge.items import InboxItem, items_of_transaction
+from bridge.live.bodies import Bodies
 from bridge.live.placing import Placing
 from bridge.live.recent import RecentEvents
+from bridge.live.streams import Streams
 from bridge.matrix.json import JsonObject
 from bridge.storage.conversations import receipts, timeline
 from bridge.storage.inbox import inbox
@@ -32,6 +34,18 @@ async def room(clinic: Clinic) -> str:
 async def other_room(clinic: Clinic) -> str:
     """That of Juan and Garcia."""
     return await clinic.main.conversations.open(CareRelationship(JUAN, GARCIA, "gp", clinic.clock(), None))
+
+
+@pytest.fixture
+def opened(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> Decrypted:
+    """What everything decrypts to in this test."""
+    words = Decrypted("m.room.message", {"body": "hola"})
+
+    async def decrypt_within(*_: object) -> list[Decrypted]:
+        return [words]
+
+    monkeypatch.setattr(clinic.main.encryption, "decrypt_within", decrypt_within)
+    return words
 
 
 def event(room_id: str, event_type: str = "m.room.encrypted", **changes: Any) -> JsonObject:
@@ -184,15 +198,9 @@ async def test_who_listens_is_told_with_the_commit(clinic: Clinic, room: str) ->
 
 
 async def test_what_was_opened_is_at_hand_for_whom_it_is_told(
-    clinic: Clinic, room: str, monkeypatch: pytest.MonkeyPatch
+    clinic: Clinic, room: str, opened: Decrypted
 ) -> None:
     """Once; for nobody who doesn't listen, and no longer than until the next push."""
-    opened = Decrypted("m.room.message", {"body": "hola"})
-
-    async def decrypt_within(*_: object) -> list[Decrypted]:
-        return [opened]
-
-    monkeypatch.setattr(clinic.main.encryption, "decrypt_within", decrypt_within)
     messages = [event(room) for _ in range(4)]
     await push(clinic.main, messages[0])
     assert clinic.main.recent.take(LUCIA, messages[0]["event_id"]) is None
@@ -203,6 +211,21 @@ async def test_what_was_opened_is_at_hand_for_whom_it_is_told(
         await push(clinic.main, messages[2])
         await push(clinic.main, messages[3])
         assert clinic.main.recent.take(LUCIA, messages[2]["event_id"]) is None
+
+
+@pytest.mark.usefixtures("opened")
+async def test_what_the_same_push_takes_back_is_told_without_words(clinic: Clinic, room: str) -> None:
+    """They were opened by then; the other message keeps its own."""
+    main = clinic.main
+    first, second = event(room), event(room)
+    redaction = event(room, "m.room.redaction", content={"redacts": first["event_id"]})
+    bodies = Bodies(matrix=main.matrix, encryption=main.encryption, recent=main.recent)
+    streams = Streams(database=main.database, notifier=main.notifier, words=bodies, now=main.now)
+    with main.notifier.subscribe(LUCIA):
+        assert await push(main, first, second, redaction) == []
+        told, _, _ = await streams.read(LUCIA, after=0, with_bodies=True)
+    words = {one.data["message_id"]: one.data["body"] for one in told if one.name == "message"}
+    assert words == {first["event_id"]: None, second["event_id"]: "hola"}
 
 
 async def test_pushes_and_placing_get_on_with_each_other(clinic: Clinic, room: str, other_room: str) -> None:
