@@ -36,7 +36,7 @@ _KINDS = frozenset({EVENT, EPHEMERAL, KEY_COUNTS})
 class Handled:
     """The items that are left, and the people whose streams have something to tell with the commit.
 
-    `opened` has what some of them are told, decrypted, by reader and event id.
+    `opened` has what some of them are told in words, decrypted, by reader and event id.
     """
 
     left: list[StoredItem]
@@ -140,13 +140,13 @@ class AtOnce:
         members: frozenset[str],
         opened: dict[tuple[str, str], Decrypted],
     ) -> bool:
-        """Whether none of our people among these lacks the key; who reads it first is noted."""
+        """Whether none of our people among these lacks the key; what streams tell of it is noted."""
         message = encrypted(event)
         for reader in await self._ours(connection, members - {event.sender}):
             (read,) = await self._encryption.decrypt_within(connection, reader, [message])
             if read == Undecryptable("unknown-session"):
                 return False
-            if isinstance(read, Decrypted) and self._notifier.is_listening(reader):
+            if isinstance(read, Decrypted) and self._notifier.wants_bodies(reader):
                 opened[reader, event.event_id] = read
         if is_message(event):
             self._recent.keep(message)

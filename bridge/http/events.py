@@ -31,7 +31,9 @@ async def stream_events(context: Context) -> StreamAnswer:
 @asynccontextmanager
 async def _opened(context: Context) -> AsyncGenerator[Stream]:
     live = context.services.live
-    with live.notifier.subscribe(context.acting_for) as bell:
+    # Who has a Matrix session of her own has the words there.
+    with_bodies = context.caller.kind != "own"
+    with live.notifier.subscribe(context.acting_for, with_bodies=with_bodies) as bell:
         start = await live.start(context.last_event_id)
         yield Stream(pieces=_pieces(context, bell, start), size=None, headers=_HEADERS)
 
@@ -51,7 +53,7 @@ async def _pieces(context: Context, bell: Subscription, start: Start) -> AsyncGe
         try:
             await _readmit(context)
             events, cursor, is_more = await context.services.live.read(
-                context.acting_for, after=cursor, with_bodies=context.caller.kind != "own"
+                context.acting_for, after=cursor, with_bodies=bell.with_bodies
             )
             bell.seen = cursor
         except (ServiceError, ProblemError):

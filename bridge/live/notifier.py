@@ -33,9 +33,10 @@ _NEW = (
 
 @dataclass(eq=False, slots=True)
 class Subscription:
-    """An open stream's bell, and the place up to which it has read."""
+    """An open stream's bell, whether it tells what messages say, and the place up to which it has read."""
 
     person: str
+    with_bodies: bool
     seen: int = 0
     bell: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -68,9 +69,9 @@ class Notifier:
         """How many there are."""
         return sum(map(len, self._subscriptions.values()))
 
-    def is_listening(self, person: str) -> bool:
-        """Whether this person has a stream open here."""
-        return person in self._subscriptions
+    def wants_bodies(self, person: str) -> bool:
+        """Whether this person has a stream open here that tells what messages say."""
+        return any(one.with_bodies for one in self._subscriptions.get(person, ()))
 
     def start(self, *, registry: CollectorRegistry) -> None:
         """Begin to look."""
@@ -100,9 +101,9 @@ class Notifier:
                 one.bell.set()
 
     @contextmanager
-    def subscribe(self, person: str) -> Iterator[Subscription]:
-        """A bell for this person's events, from now on."""
-        one = Subscription(person)
+    def subscribe(self, person: str, *, with_bodies: bool) -> Iterator[Subscription]:
+        """A bell for this person's events, from now on. `with_bodies`: they are told with their words."""
+        one = Subscription(person, with_bodies)
         self._subscriptions.setdefault(person, set()).add(one)
         self._open.set()
         try:

@@ -4,6 +4,7 @@ Streams show the last of it without asking the homeserver again. Who reads a pag
 is asked what the page is: only what the homeserver then gives, the same in every part, is shown of that.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
 
@@ -12,6 +13,7 @@ from bridge.e2ee.model import Decrypted, EncryptedEvent
 _FOR_STREAMS = 256
 _A_ROOM = 100
 _MOST_BYTES, _EVENT_BYTES = 32 * 1024 * 1024, 1500
+_OPENED_S = 5.0
 
 
 class RecentEvents:
@@ -20,20 +22,27 @@ class RecentEvents:
     The rooms in which nothing came for the longest time are forgotten when all have more than `most_bytes`.
     """
 
-    def __init__(self, *, most_bytes: int = _MOST_BYTES) -> None:
+    def __init__(self, *, most_bytes: int = _MOST_BYTES, opened_s: float = _OPENED_S) -> None:
         self._most_bytes = most_bytes
+        self._opened_s = opened_s
         self._bytes = 0
         self._events: OrderedDict[str, EncryptedEvent] = OrderedDict()
         self._sent: set[str] = set()
         self._rooms: OrderedDict[str, OrderedDict[str, EncryptedEvent]] = OrderedDict()
         self._opened: dict[tuple[str, str], Decrypted] = {}
+        self._close: asyncio.TimerHandle | None = None
 
     def hand_over(self, opened: Mapping[tuple[str, str], Decrypted]) -> None:
         """What was just decrypted, by reader and event id, for streams that are about to tell it.
 
-        Words stay no longer than until they are taken, or the next are handed over.
+        Words stay no longer than until they are taken, or the next are handed over, and `opened_s` in any case.
         """
+        if self._close is not None:
+            self._close.cancel()
+            self._close = None
         self._opened = dict(opened)
+        if opened:
+            self._close = asyncio.get_running_loop().call_later(self._opened_s, self._forget_opened)
 
     def take(self, reader: str, event_id: str) -> Decrypted | None:
         """What was handed over for this reader; once."""
@@ -72,6 +81,9 @@ class RecentEvents:
     def is_sent(self, event_id: str) -> bool:
         """Whether we sent it a moment ago, so that people are told of it already."""
         return event_id in self._sent
+
+    def _forget_opened(self) -> None:
+        self._opened = {}
 
     def _keep_in_room(self, event: EncryptedEvent) -> None:
         room_id = event.room_id

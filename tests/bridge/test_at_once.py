@@ -187,8 +187,8 @@ async def test_who_listens_is_told_with_the_commit(clinic: Clinic, room: str) ->
     await push(clinic.main, event(room))
     assert await clinic.rows(live_events) == []
     with (
-        clinic.main.notifier.subscribe(LUCIA) as hers,
-        clinic.main.notifier.subscribe(JUAN) as anothers,
+        clinic.main.notifier.subscribe(LUCIA, with_bodies=False) as hers,
+        clinic.main.notifier.subscribe(JUAN, with_bodies=False) as anothers,
     ):
         message = event(room)
         await push(clinic.main, message)
@@ -200,11 +200,12 @@ async def test_who_listens_is_told_with_the_commit(clinic: Clinic, room: str) ->
 async def test_what_was_opened_is_at_hand_for_whom_it_is_told(
     clinic: Clinic, room: str, opened: Decrypted
 ) -> None:
-    """Once; for nobody who doesn't listen, and no longer than until the next push."""
+    """Once; for nobody who doesn't listen to words, and no longer than until the next push."""
     messages = [event(room) for _ in range(4)]
-    await push(clinic.main, messages[0])
-    assert clinic.main.recent.take(LUCIA, messages[0]["event_id"]) is None
-    with clinic.main.notifier.subscribe(LUCIA):
+    with clinic.main.notifier.subscribe(LUCIA, with_bodies=False):
+        await push(clinic.main, messages[0])
+        assert clinic.main.recent.take(LUCIA, messages[0]["event_id"]) is None
+    with clinic.main.notifier.subscribe(LUCIA, with_bodies=True):
         await push(clinic.main, messages[1])
         for expected in (opened, None):
             assert clinic.main.recent.take(LUCIA, messages[1]["event_id"]) is expected
@@ -221,7 +222,7 @@ async def test_what_the_same_push_takes_back_is_told_without_words(clinic: Clini
     redaction = event(room, "m.room.redaction", content={"redacts": first["event_id"]})
     bodies = Bodies(matrix=main.matrix, encryption=main.encryption, recent=main.recent)
     streams = Streams(database=main.database, notifier=main.notifier, words=bodies, now=main.now)
-    with main.notifier.subscribe(LUCIA):
+    with main.notifier.subscribe(LUCIA, with_bodies=True):
         assert await push(main, first, second, redaction) == []
         told, _, _ = await streams.read(LUCIA, after=0, with_bodies=True)
     words = {one.data["message_id"]: one.data["body"] for one in told if one.name == "message"}
@@ -234,7 +235,7 @@ async def test_pushes_and_placing_get_on_with_each_other(clinic: Clinic, room: s
     placing = Placing(database=clinic.database, portal_server=PORTAL, now=clinic.clock)
 
     async def write(process: Process, room_id: str) -> None:
-        with process.notifier.subscribe(LUCIA):
+        with process.notifier.subscribe(LUCIA, with_bodies=True):
             for _ in range(8):
                 assert await push(process, event(room_id), event(other_room)) == []
                 await placing.place()

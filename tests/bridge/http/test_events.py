@@ -91,6 +91,7 @@ async def test_an_event_on_the_wire(ward) -> None:
     async with stream(ward) as response:
         first = await block(response)
         assert (first.id is not None, first.event) == (True, None)
+        assert ward.services.live.notifier.wants_bodies(LUCIA)
         await say(ward, "1")
         told = await block(response)
         assert (told.event, told.data) == (
@@ -162,6 +163,7 @@ async def test_a_session_of_her_own_client_hears_no_words(ward) -> None:
         await say(ward, "1")
         told = await block(response)
         assert (told.event, told.data["message_id"], "body" in told.data) == ("message", "$1", False)
+        assert not ward.services.live.notifier.wants_bodies(GARCIA)
 
 
 async def test_a_revoked_key_ends_the_stream(ward) -> None:

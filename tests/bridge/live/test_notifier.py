@@ -33,7 +33,10 @@ async def happen(database: Database, name: str, *people: str) -> None:
 
 async def test_who_has_read_it_is_not_rung_for_it_again(database: Database, notifier: Notifier) -> None:
     """A stream that was rung at once has read on by the time the notifier looks."""
-    with notifier.subscribe(LUCIA) as behind, notifier.subscribe(LUCIA) as ahead:
+    with (
+        notifier.subscribe(LUCIA, with_bodies=False) as behind,
+        notifier.subscribe(LUCIA, with_bodies=False) as ahead,
+    ):
         for bell in (behind, ahead):
             assert await bell.rung(within_s=5)  # what was there before they came
         ahead.seen = await notifier.current() + 1
@@ -49,9 +52,9 @@ async def test_who_has_read_it_is_not_rung_for_it_again(database: Database, noti
 async def test_only_who_is_concerned_is_rung(notifier: Notifier) -> None:
     """Each of her streams."""
     with (
-        notifier.subscribe(LUCIA) as first,
-        notifier.subscribe(LUCIA) as second,
-        notifier.subscribe(JUAN) as anothers,
+        notifier.subscribe(LUCIA, with_bodies=False) as first,
+        notifier.subscribe(LUCIA, with_bodies=False) as second,
+        notifier.subscribe(JUAN, with_bodies=False) as anothers,
     ):
         for bell in (first, second, anothers):
             assert await bell.rung(within_s=5)
@@ -60,11 +63,23 @@ async def test_only_who_is_concerned_is_rung(notifier: Notifier) -> None:
         assert [bell.bell.is_set() for bell in (first, second, anothers)] == [True, True, False]
 
 
+async def test_words_are_for_who_has_a_stream_with_words(notifier: Notifier) -> None:
+    """One of several is enough, until it ends."""
+    with notifier.subscribe(LUCIA, with_bodies=False):
+        assert not notifier.wants_bodies(LUCIA)
+        with notifier.subscribe(LUCIA, with_bodies=True):
+            assert [notifier.wants_bodies(one) for one in (LUCIA, JUAN)] == [True, False]
+        assert not notifier.wants_bodies(LUCIA)
+
+
 async def test_the_bell_rings_for_whom_it_concerns(ward: Ward) -> None:
     """Within a moment of a commit here, of one elsewhere too; not for others; and for all at the end."""
     ward.notifier.start(registry=CollectorRegistry())
     try:
-        with ward.notifier.subscribe(LUCIA) as lucia, ward.notifier.subscribe(JUAN) as juan:
+        with (
+            ward.notifier.subscribe(LUCIA, with_bodies=False) as lucia,
+            ward.notifier.subscribe(JUAN, with_bodies=False) as juan,
+        ):
             for bell in (lucia, juan):  # opening counts as news
                 assert await bell.rung(within_s=5)
             await ward.say("1")

@@ -2,6 +2,7 @@
 
 from bridge.e2ee.model import Decrypted, EncryptedEvent
 from bridge.live.recent import RecentEvents
+from tests.until import until
 
 ROOM, OTHER = "!room:portal.example", "!other:portal.example"
 
@@ -18,7 +19,18 @@ def numbers(recent: RecentEvents, room_id: str = ROOM, *, limit: int = 1000) -> 
     return [int(one.event_id.removeprefix(f"${room_id}")) for one in found]
 
 
-def test_what_is_taken_back_is_told_to_nobody() -> None:
+async def test_what_was_opened_is_gone_after_its_time() -> None:
+    """Whoever took it or not; the last that was handed over has its own time (white-box: what is held)."""
+    recent = RecentEvents(opened_s=0.05)
+    words = Decrypted("m.room.message", {"body": "hola"})
+    for name in ("$1", "$2"):
+        recent.hand_over({("@maria:portal.example", name): words})
+        assert list(recent._opened) == [("@maria:portal.example", name)]
+    await until(lambda: not recent._opened)
+    assert recent.take("@maria:portal.example", "$2") is None
+
+
+async def test_what_is_taken_back_is_told_to_nobody() -> None:
     """Not even what was opened a moment ago."""
     recent = RecentEvents()
     words = Decrypted("m.room.message", {"body": "hola"})
