@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from bots.when_text import GAP, Text
-from bots.when_words import NUMBERS, PARTS
+from bots.when_words import NUMBERS, OF_PART, PARTS
 
 DAY = 24 * 60
 _NOON_HOUR = 12
@@ -34,6 +34,7 @@ _POINTS = tuple(
         rf"(?:\bat|\baround|\babout|{re.escape(GAP)})\s*{_HOUR}(?:[:.](?P<minutes>[0-5]\d))?{_TAIL}",
         rf"(?<![\d/:.-])(?P<hour>\d{{1,2}})[:.](?P<minutes>[0-5]\d)\b{_TAIL}",
         rf"(?<![\d/:.-])(?P<hour>\d{{1,2}})\s*(?:(?P<half>[ap]m)|hs?|horas|o clock)\b{_OF_DAY}",
+        rf"(?<![\d/:.-])(?<!\bel )(?<!\bdia )(?<!\bthe )(?P<hour>\d{{1,2}})\s+(?={OF_PART})",
     )
 )
 _NOON = re.compile(r"\b(?:at\s+)?noon\b")

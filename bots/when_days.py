@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from bots.when_text import Text
-from bots.when_words import MONTHS, NUMBERS, WEEKDAYS
+from bots.when_words import MONTHS, NUMBERS, OF_PART, WEEKDAYS
 
 _WEEK = 7
 _HUNDRED = 100
@@ -23,9 +23,11 @@ _MONTH_DAY = re.compile(rf"\b({_MONTHS})\s+(?:the\s+)?(\d{{1,2}})(?:st|nd|rd|th)
 _DAY_OF_MONTH = re.compile(
     r"\b(?:el\s+(?:dia\s+)?|dia\s+|the\s+|on\s+the\s+)(\d{1,2})(?:st|nd|rd|th)?\b(?![:./])"
 )
-# Not «jueves 10:30», «jueves 9 y media», "Thursday 3 pm", which are times.
+# Not «jueves 10:30», «jueves 9 y media», "Thursday 3 pm", «jueves 5 de la tarde», which are times; but «martes 1 por
+# la tarde» is a day, and so is "Thursday 26 in the morning".
+_HOUR_OF_PART = rf"(?:0?\d|1[0-2])\s+{OF_PART}"
 _WEEKDAY_DAY = re.compile(
-    rf"\b({_NAMES})\s+(?:(?:dia|the)\s+)?(\d{{1,2}})(?:st|nd|rd|th)?\b"
+    rf"\b({_NAMES})\s+(?:(?:dia|the)\s+|(?!{_HOUR_OF_PART}))(\d{{1,2}})(?:st|nd|rd|th)?\b"
     r"(?!\s*(?:[:./-]|(?:[ap]m|hs?|horas|o\s+clock|y|menos)\b))"
 )
 _IN = re.compile(rf"\b(?:dentro\s+de|in|de\s+aqui\s+a|en)\s+{_COUNT}\s+(dias?|days?|semanas?|weeks?)\b")

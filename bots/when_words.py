@@ -65,6 +65,9 @@ PARTS: Mapping[str, tuple[int, int]] = {
 }
 """The hours of each part of a day, from and until, as people where the word is spoken mean them."""
 
+OF_PART = r"(?:de\s+la\s+(?:manana|tarde|noche)|in\s+the\s+(?:morning|afternoon|evening))\b"
+"""The words, as a pattern, behind an hour that say in which part of the day it is."""
+
 SOONEST = (
     "lo antes posible",
     "lo mas pronto posible",
