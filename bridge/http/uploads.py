@@ -22,7 +22,15 @@ T = TypeVar("T")
 _ROOM_ID: TypeAdapter[str] = TypeAdapter(RoomId)
 _AROUND_THE_FILE = 64 * 1024
 _LONGEST_FIELD = 1024
-_MALFORMED = (ValueError, AssertionError, web.RequestPayloadError, HttpProcessingError, ConnectionError)
+# aiohttp raises RuntimeError for a `_charset_` that is too long.
+_MALFORMED = (
+    ValueError,
+    AssertionError,
+    RuntimeError,
+    web.RequestPayloadError,
+    HttpProcessingError,
+    ConnectionError,
+)
 
 
 @asynccontextmanager

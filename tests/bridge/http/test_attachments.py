@@ -92,7 +92,7 @@ async def test_too_large_for_the_scanner_is_no_matter_of_trying_again(api) -> No
 
 
 async def test_other_bodies_are_refused(api) -> None:
-    """JSON is 415; a form that ends in the middle is 400."""
+    """JSON is 415; a form that ends in the middle, or names no charset there is, is 400."""
     response = await api.call("POST", PATH, json={"conversation_id": "!r"})
     assert (response.status, (await response.json())["type"]) == (415, "/problems/unsupported-media-type")
     for broken in (
@@ -100,6 +100,7 @@ async def test_other_bodies_are_refused(api) -> None:
         b"--b\r\n",
         b"nonsense",
         b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\n%PDF-',
+        b'--b\r\nContent-Disposition: form-data; name="_charset_"\r\n\r\n' + b"x" * 32 + b"\r\n--b--\r\n",
     ):
         headers = api.headers(**{"Content-Type": "multipart/form-data; boundary=b"})
         response = await api.call("POST", PATH, data=broken, headers=headers)
