@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, Select, func, or_, select
+from sqlalchemy import Row, Select, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.access import speaking_for
@@ -117,9 +117,14 @@ async def messages_of(
 ) -> Sequence[Message]:
     """The first undelivered messages of these groups (room and sender) behind this place, at most so many."""
     found: list[Message] = []
-    for rooms in _in_parts(sorted({room_id for room_id, _ in groups})):
-        rows = await connection.execute(_MESSAGES.where(_t.room_id.in_(rooms), _t.seq > after))
-        found += [row for row in rows if (row.room_id, row.sender) in groups]
+    for some in _in_parts(sorted(groups)):
+        of_these = _MESSAGES.where(
+            # SQLite uses no index for a condition on two columns alone.
+            _t.room_id.in_(sorted({room_id for room_id, _ in some})),
+            tuple_(_t.room_id, _t.sender).in_(some),
+            _t.seq > after,
+        )
+        found += await connection.execute(of_these.order_by(_t.seq).limit(most))
     return sorted(found, key=lambda message: int(message.seq))[:most]
 
 
