@@ -1,17 +1,23 @@
 """The migrations build what the code expects."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
 import bridge.storage.all_tables
 from appointments.storage.schema import metadata
+from bridge import migrations
 from bridge.database import make_engine
 from bridge.migrations import is_current, upgrade_database
+from bridge.storage.deliveries import deliveries
+from bridge.storage.state import set_state
 
 assert bridge.storage.all_tables
 
@@ -51,3 +57,60 @@ async def test_an_upgrade_may_be_repeated(empty_url: str) -> None:
     assert await is_current(empty_url)
     await upgrade_database(empty_url)
     assert await is_current(empty_url)
+
+
+@pytest.mark.parametrize("cursor", [None, "2026-11-25T11:00:00+01:00"])
+async def test_what_the_clinic_has_not_heard_of_is_told_after_the_upgrade(
+    empty_url: str, cursor: str | None
+) -> None:
+    """0018 takes for told what was given up until the last look; without one, as before, everything."""
+    await _upgrade_to(empty_url, "0017")
+    looked = datetime(2026, 11, 25, 10, tzinfo=UTC)
+    done = {
+        "before": looked - timedelta(seconds=1),
+        "then": looked,
+        "after": looked + timedelta(microseconds=1),
+        "later": looked + timedelta(minutes=20),
+    }
+    rows = [_delivery(name, state="given_up", done_at=at) for name, at in done.items()]
+    engine = make_engine(empty_url)
+    async with engine.begin() as connection:
+        await connection.execute(
+            deliveries.insert(), [*rows, _delivery("sent", state="sent", done_at=looked)]
+        )
+        if cursor is not None:
+            await set_state(connection, "notifications.alerted", cursor)
+    await upgrade_database(empty_url)
+    async with engine.connect() as connection:
+        alerted = {row.id: row.alerted_at for row in await connection.execute(select(deliveries))}
+    await engine.dispose()
+    told = done if cursor is None else {"before": done["before"], "then": looked}
+    assert alerted == {"sent": None, **dict.fromkeys(done), **told}
+
+
+def _delivery(name: str, *, state: str, done_at: datetime) -> dict[str, object]:
+    return {
+        "id": name,
+        "person": "@lucia:portal.example",
+        "channel": "push",
+        "kind": "message",
+        "subject": "!room:portal.example",
+        "sealed": b"",
+        "state": state,
+        "due_at": done_at,
+        "attempts": 1,
+        "done_at": done_at,
+    }
+
+
+async def _upgrade_to(url: str, revision: str) -> None:
+    def run(connection: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+    engine = make_engine(url)
+    async with engine.begin() as connection:
+        await connection.run_sync(run)
+    await engine.dispose()
