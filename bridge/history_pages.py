@@ -2,7 +2,7 @@
 
 Callers ask for the newest page again and again. Whether what was read is still what the homeserver has is asked each
 time: a page changes with a message, an edit or a redaction, and each of them is an event in its room. Pages are in
-memory only, for a minute, and only so many bytes of ciphertext with their words (docs/adr/0012-pages-in-memory.md).
+memory only, for a minute, and only so many bytes of events with their words (docs/adr/0012-pages-in-memory.md).
 """
 
 import asyncio
@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from bridge.e2ee.machine import Encryption
 from bridge.e2ee.model import Undecryptable
-from bridge.history import ENCRYPTED, Fetched, Page, Plain, fetch_page, open_page, readable
+from bridge.history import ENCRYPTED, Fetched, Page, Plain, RawMessage, fetch_page, open_page, readable
 from bridge.live.recent import RecentEvents
 from bridge.matrix.client import MatrixClient
+from bridge.matrix.json import size_of
 
 _KEPT_S = 60.0
 _MOST_BYTES, _EMPTY_BYTES = 16 * 1024 * 1024, 4096
@@ -110,7 +111,7 @@ class HistoryPages:
 
     def _keep(self, key: _Key, page: Page, *, newest: str | None, until: float) -> None:
         self._drop(key)
-        size = _EMPTY_BYTES + sum(len(event.content["ciphertext"]) for event, _ in page.plain.values())
+        size = _EMPTY_BYTES + sum(map(_size, page.messages))
         end = asyncio.get_running_loop().call_at(until, self._drop, key)
         self._kept[key] = _Kept(page, newest, size, until, end)
         self._bytes += size
@@ -129,3 +130,8 @@ def _may_open(page: Page) -> bool:
     return any(
         isinstance(result, Undecryptable) for one in page.messages for result in (one.plain, one.edited)
     )
+
+
+def _size(message: RawMessage) -> int:
+    events = [event for event in (message.event, message.edit) if event is not None]
+    return sum(size_of(event.content) + size_of(event.unsigned) for event in events)

@@ -7,13 +7,18 @@ is asked what the page is: only what the homeserver then gives, the same in ever
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
+from itertools import islice
 
 from bridge.e2ee.model import Decrypted, EncryptedEvent
+from bridge.matrix.json import size_of
 
 _FOR_STREAMS = 256
 _A_ROOM = 100
 _MOST_BYTES, _EVENT_BYTES = 32 * 1024 * 1024, 1500
 _OPENED_S = 5.0
+
+_Kept = tuple[EncryptedEvent, int]
+"""With its size, counted once."""
 
 
 class RecentEvents:
@@ -28,7 +33,7 @@ class RecentEvents:
         self._bytes = 0
         self._events: OrderedDict[str, EncryptedEvent] = OrderedDict()
         self._sent: set[str] = set()
-        self._rooms: OrderedDict[str, OrderedDict[str, EncryptedEvent]] = OrderedDict()
+        self._rooms: OrderedDict[str, OrderedDict[str, _Kept]] = OrderedDict()
         self._opened: dict[tuple[str, str], Decrypted] = {}
         self._close: asyncio.TimerHandle | None = None
 
@@ -76,7 +81,7 @@ class RecentEvents:
     def newest(self, room_id: str, *, limit: int) -> list[EncryptedEvent]:
         """At most so many of a room's last messages, newest first; some may be missing, or taken back since."""
         room = self._rooms.get(room_id)
-        return [] if room is None else list(reversed(room.values()))[:limit]
+        return [] if room is None else [event for event, _ in islice(reversed(room.values()), limit)]
 
     def is_sent(self, event_id: str) -> bool:
         """Whether we sent it a moment ago, so that people are told of it already."""
@@ -90,21 +95,17 @@ class RecentEvents:
         self._drop(room_id, event.event_id)
         room = self._rooms.setdefault(room_id, OrderedDict())
         self._rooms.move_to_end(room_id)
-        room[event.event_id] = event
-        self._bytes += _size(event)
+        size = _EVENT_BYTES + size_of(event.content)
+        room[event.event_id] = event, size
+        self._bytes += size
         if len(room) > _A_ROOM:
             self._drop(room_id, next(iter(room)))
         while self._bytes > self._most_bytes:
             _, forgotten = self._rooms.popitem(last=False)
-            self._bytes -= sum(map(_size, forgotten.values()))
+            self._bytes -= sum(size for _, size in forgotten.values())
 
     def _drop(self, room_id: str, event_id: str) -> None:
         room = self._rooms.get(room_id)
-        event = None if room is None else room.pop(event_id, None)
-        if event is not None:
-            self._bytes -= _size(event)
-
-
-def _size(event: EncryptedEvent) -> int:
-    ciphertext = event.content.get("ciphertext")
-    return _EVENT_BYTES + (len(ciphertext) if isinstance(ciphertext, str) else 0)
+        kept = None if room is None else room.pop(event_id, None)
+        if kept is not None:
+            self._bytes -= kept[1]

@@ -177,3 +177,18 @@ async def test_pages_are_let_go(clinic: Clinic, room: str) -> None:
         await small.read(reader=LUCIA, room_id=room, limit=limit, before=None)
     assert [limit for _, _, limit in small._kept] == [2, 3]
     assert small._bytes <= 10_000
+
+
+async def test_all_that_is_on_a_page_counts(clinic: Clinic, room: str) -> None:
+    """What can't be read, what the homeserver added, and any key beside the ciphertext."""
+    content = {
+        "algorithm": "m.megolm.v1.aes-sha2",
+        "session_id": "S",
+        "ciphertext": "AAAA",
+        "x": "B" * 20_000,
+    }
+    await send(clinic, room, content, sender=JUAN)
+    clinic.homeserver.rooms[room].events[-1]["unsigned"] = {"y": "C" * 20_000}
+    pages = HistoryPages(**parts(clinic))
+    await pages.read(reader=LUCIA, room_id=room, limit=1, before=None)
+    assert pages._bytes >= 40_000

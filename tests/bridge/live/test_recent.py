@@ -2,6 +2,7 @@
 
 from bridge.e2ee.model import Decrypted, EncryptedEvent
 from bridge.live.recent import RecentEvents
+from bridge.matrix.json import JsonObject
 from tests.until import until
 
 ROOM, OTHER = "!room:portal.example", "!other:portal.example"
@@ -88,3 +89,28 @@ def test_the_quietest_rooms_make_way() -> None:
     assert numbers(recent) == []
     recent.keep(event(10))
     assert numbers(recent) == [10]
+
+
+def test_all_that_is_in_an_event_counts() -> None:
+    """Its sender may put any keys beside the ciphertext; what is let go is counted as it was when it came."""
+    recent = RecentEvents(most_bytes=60_000)
+    for number in range(10):
+        content = {"ciphertext": "A", "more": {"keys": ["B" * 10_000]}}
+        recent.keep(EncryptedEvent(f"${ROOM}{number}", ROOM, "@lucia:portal.example", content))
+    assert len(numbers(recent)) <= 5
+    for one in recent.newest(ROOM, limit=10):
+        recent.forget(one.event_id, room_id=ROOM)
+    for number in range(5):
+        recent.keep(event(number, size=8500))
+    assert numbers(recent) == [4, 3, 2, 1, 0]
+
+
+def test_an_event_however_deep_is_kept() -> None:
+    """What nests too deep to be spelled counts as the largest event there is: no sender stops a push by it."""
+    content: JsonObject = {}
+    for _ in range(100_000):
+        content = {"a": content}
+    recent = RecentEvents(most_bytes=150_000)
+    for number in range(3):
+        recent.keep(EncryptedEvent(f"${ROOM}{number}", ROOM, "@lucia:portal.example", content))
+        assert len(numbers(recent)) == (number + 1) % 3
