@@ -147,11 +147,12 @@ class KeyUpload:
         await self._key_server.register(user_id=user_id)
         name = self._options.device_display_name
         await self._key_server.put_device(user_id=user_id, device_id=device_id, display_name=name)
-        keys = device_keys(account, user_id=user_id, device_id=device_id)
-        body = {"device_keys": keys} | unpublished_keys(account, user_id=user_id, device_id=device_id)
-        await self._key_server.keys_upload(user_id=user_id, device_id=device_id, body=body)
         signing = identity.upload_body(user_id=user_id, device_id=device_id, sign_as_device=signer(account))
         await self._publish_identity(user_id, signing)
+        # Signed from the first moment: a server that asks in between would show the device as nobody's for a while.
+        body = {"device_keys": row.device_keys}
+        body |= unpublished_keys(account, user_id=user_id, device_id=device_id)
+        await self._key_server.keys_upload(user_id=user_id, device_id=device_id, body=body)
         answer = await self._key_server.signatures_upload(
             user_id=user_id, body={user_id: {device_id: row.device_keys}}
         )

@@ -14,9 +14,9 @@ from tests.bridge.trouble import UNREACHABLE, failing_keys, works
 _STEPS = [
     "register",
     "put_device",
-    "keys_upload",
     "keys_query",
     "device_signing_upload",
+    "keys_upload",
     "signatures_upload",
 ]
 
@@ -44,6 +44,15 @@ async def test_the_device_is_cross_signed(world: World):
         assert is_signed_by(keys[name], user_id=LUCIA, key_id=found.master_key, public_key=found.master_key)
     (device,) = found.devices
     assert is_signed_by(keys["master_key"], user_id=LUCIA, key_id=device.device_id, public_key=device.ed25519)
+
+
+async def test_nobody_ever_sees_the_device_unsigned(world: World):
+    """Its keys come signed, and after those that they are signed with: a server may ask at any moment."""
+    world.server.before = failing_keys(UNREACHABLE, "signatures_upload")
+    with pytest.raises(HomeserverUnreachableError):
+        await world.encryption.provision(JUAN)
+    world.server.before = works
+    assert [device.signed for device in (await _identity(world, JUAN)).devices] == [True]
 
 
 async def test_members_see_that_a_gateway_reads_along(world: World):

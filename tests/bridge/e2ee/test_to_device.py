@@ -108,7 +108,7 @@ async def test_messages_to_other_devices_are_just_done(world: World, garcia: Cli
 
 async def test_a_key_for_a_device_that_is_still_being_made_is_kept(world: World, garcia: Client):
     """Its keys are at the homeserver before its provisioning ends, which may be interrupted in between."""
-    world.server.before = failing_keys(UNREACHABLE, "device_signing_upload")
+    world.server.before = failing_keys(UNREACHABLE, "signatures_upload")
     with pytest.raises(HomeserverUnreachableError):
         await world.encryption.provision(JUAN)
     world.server.before = works
