@@ -14,6 +14,8 @@ from bridge.matrix.module import Deliveries
 from bridge.storage.conversations import timeline
 from tests.bridge.clinic import GARCIA, LUCIA, PORTAL, Clinic
 
+CLINIC2 = "other.example:7448"
+
 
 @dataclass
 class FakeSender:

@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 
 from tests.appointments.relationships import enter_representation
 from tests.bridge.clinic import ASSISTANT, GARCIA, HOSPITAL, LUCIA
-from tests.bridge.delivery.sender import Ward
+from tests.bridge.delivery.sender import CLINIC2, Ward
 
-CLINIC2 = "other.example:7448"
 CARER = f"@madre:{CLINIC2}"
 
 

@@ -5,8 +5,7 @@ from sqlalchemy import insert
 from bridge.matrix.module import MOST_EVENTS
 from bridge.storage.conversations import conversations, room_members, timeline
 from tests.bridge.clinic import GARCIA, HOSPITAL, PORTAL
-from tests.bridge.delivery.sender import Ward
-from tests.bridge.delivery.test_delivery import CLINIC2
+from tests.bridge.delivery.sender import CLINIC2, Ward
 
 
 async def test_a_portal_that_does_not_answer_is_asked_again(ward: Ward) -> None:

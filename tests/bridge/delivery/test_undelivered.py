@@ -57,8 +57,8 @@ async def test_no_more_is_read_than_is_asked_for(database: Database, monkeypatch
         for after in (0, written[40][0]):
             wanted = [one for one in written if one[0] > after and one[1:] in groups][:7]
             async with database.read() as connection:
-                counting = CountingConnection(connection)
-                found = await messages_of(counting, groups, after=after, most=7)  # type: ignore[arg-type]
+                counting: Any = CountingConnection(connection)
+                found = await messages_of(counting, groups, after=after, most=7)
             assert [(row.seq, row.room_id, row.sender) for row in found] == wanted
             assert len(counting.read) == -(-len(groups) // 3)
             assert all(count <= 7 for count in counting.read)
