@@ -3,7 +3,9 @@
 The announcement follows from its join (bridge/assistant.py), so it is never there untold.
 """
 
+import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Iterable
 
 from sqlalchemy import and_, bindparam, func, select
 
@@ -50,6 +52,7 @@ class Attendance:
         self._settings = settings
         self._keeper = settings.keeper_id
         self._assistant = settings.assistant_id
+        self._introduction_s = settings.encryption.introduction_s
         self._now = now
 
     async def complete(self) -> None:
@@ -59,13 +62,16 @@ class Attendance:
         async with self._database.read() as connection:
             found = await connection.scalars(query, {"assistant": self._assistant, **parameters})
             room_ids = found.all()
-        for room_id in room_ids:
-            try:
-                await (self._enter(room_id) if attends else self._leave(room_id))
-            except (MatrixError, HomeserverUnreachableError) as error:
-                log.warning("the assistant's place in %s waits: %s", room_id, type(error).__name__)
+        if attends:
+            # In all of them at once, the time that others need to get to know it (bridge/membership.py).
+            invited = await _in_each(self._be_invited, room_ids)
+            if invited:
+                await asyncio.sleep(self._introduction_s)
+            await _in_each(self._join, invited)
+        else:
+            await _in_each(self._leave, room_ids)
 
-    async def _enter(self, room_id: str) -> None:
+    async def _be_invited(self, room_id: str) -> None:
         there = await self._matrix.state_event(
             user_id=self._keeper, room_id=room_id, event_type="m.room.member", state_key=self._assistant
         )
@@ -75,6 +81,8 @@ class Attendance:
         await self._show_as_service(room_id, [self._keeper, self._assistant])
         if membership != "invite":
             await self._matrix.invite(user_id=self._keeper, room_id=room_id, invitee=self._assistant)
+
+    async def _join(self, room_id: str) -> None:
         await self._matrix.join(user_id=self._assistant, room_id=room_id)
 
     async def _leave(self, room_id: str) -> None:
@@ -91,3 +99,16 @@ class Attendance:
             state_key="",
             content=service_members(members),
         )
+
+
+async def _in_each(step: Callable[[str], Awaitable[None]], room_ids: Iterable[str]) -> list[str]:
+    """The rooms in which this step went well. One room's trouble is not another's: it is made up for later."""
+    taken = []
+    for room_id in room_ids:
+        try:
+            await step(room_id)
+        except (MatrixError, HomeserverUnreachableError) as error:
+            log.warning("the assistant's place in %s waits: %s", room_id, type(error).__name__)
+        else:
+            taken.append(room_id)
+    return taken

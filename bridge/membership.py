@@ -6,6 +6,10 @@
 Network first, noted last: a crash in between repeats only what the room already shows. Nobody is brought in once
 care has ended, but whoever is in the room stays and reads what was written; nobody writes. Who represents the
 patient no more, or has left, is taken out.
+
+Who joins a room that others are in stands invited for a while first (`encryption.introduction_s`): a client that gets
+a message together with its sender, of whose keys it knows nothing, may refuse to show it and never try again
+(element-hq/element-meta#2697).
 """
 
 import asyncio
@@ -56,6 +60,7 @@ class Membership:
         self._matrix = matrix
         self._keeper = settings.keeper_id
         self._bots = frozenset({settings.keeper_id, settings.assistant_id})
+        self._introduction_s = settings.encryption.introduction_s
         self._now = now
 
     async def reconcile(self, row: Row[Any], *, patience_s: float) -> None:
@@ -124,7 +129,7 @@ class Membership:
         self, row: Row[Any], parties: Parties, managed: list[str], content: _Content, patience_s: float
     ) -> _Waiting:
         for person in managed:
-            await self._join(row.room_id, person, content)
+            await self._join(row, person, content)
         await self._note(row, "opened")
         absent = [one for one in sorted(parties.members) if one not in managed and not _is_in(content, one)]
         waits = [await self._invite(row.room_id, person, patience_s) for person in absent]
@@ -133,13 +138,15 @@ class Membership:
             await self._note(row, "invited")
         return _Waiting(people=len(waiting), at_least_s=max(waiting, default=0.0))
 
-    async def _join(self, room_id: str, person: str, content: _Content) -> None:
+    async def _join(self, row: Row[Any], person: str, content: _Content) -> None:
         membership = content.get(("m.room.member", person), {}).get("membership")
         if membership != "join":
             if membership != "invite":
-                await self._invite_once(room_id, person)
-            await self._matrix.join(user_id=person, room_id=room_id)
-        await self._note_membership(room_id, person, "join")
+                await self._invite_once(row.room_id, person)
+            if row.opened_at is not None:
+                await asyncio.sleep(self._introduction_s)
+            await self._matrix.join(user_id=person, room_id=row.room_id)
+        await self._note_membership(row.room_id, person, "join")
 
     async def _invite(self, room_id: str, person: str, patience_s: float) -> float | None:
         """None when the invitation was taken; else it has to wait, for so many seconds at least."""

@@ -17,4 +17,11 @@ class EncryptionSettings(BaseModel):
     one_time_keys: int = Field(default=50, ge=10, le=100)
     rotation_period_msgs: int = Field(default=100, ge=1, le=10_000)
     rotation_period_ms: int = Field(default=604_800_000, ge=60_000)
+    introduction_s: float = Field(
+        default=2.0,
+        ge=0,
+        le=60,
+        description="How long somebody stands invited in a room that others are in before she joins it: their "
+        "clients fetch her keys meanwhile. Some never show what came from a device that they did not know yet.",
+    )
     idle_unload_s: int = Field(default=900, ge=1)

@@ -14,6 +14,7 @@ from bridge import care
 from bridge.database import Database
 from bridge.e2ee.fake_key_server import FakeKeyServer
 from bridge.e2ee.model import Decrypted, EncryptedEvent
+from bridge.e2ee.settings import EncryptionSettings
 from bridge.matrix.events import RoomEvent, ToDeviceEvent
 from bridge.matrix.fake import FakeHomeserver
 from bridge.matrix.fake_media import FakeMedia
@@ -37,6 +38,7 @@ SETTINGS = Settings(
     secret="s" * 32,
     homeserver=HomeserverSettings(server_name=PORTAL, url="http://127.0.0.1:1", allowed_servers=[HOSPITAL]),
     appservice=AppserviceSettings(url="http://127.0.0.1:1", as_token="a" * 20, hs_token="h" * 20),
+    encryption=EncryptionSettings(introduction_s=0),
 )
 
 

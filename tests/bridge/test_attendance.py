@@ -1,13 +1,17 @@
 """bridge/attendance.py: the assistant in consult rooms, where the clinic wants it, and out of them again."""
 
+import asyncio
+
 import pytest
 
 from appointments.care import CareRelationship
 from bridge.attendance import Attendance
 from bridge.database import Database
+from bridge.e2ee.settings import EncryptionSettings
 from bridge.matrix.errors import HomeserverUnreachableError
 from bridge.settings import AssistantSettings
 from tests.bridge.clinic import ASSISTANT, GARCIA, KEEPER, LUCIA, SETTINGS, Clinic
+from tests.bridge.membership.changes import ended, stands_invited
 from tests.bridge.mortality import Killed
 
 ATTENDING = SETTINGS.model_copy(update={"assistant": AssistantSettings(in_consult_rooms=True)})
@@ -55,6 +59,20 @@ async def test_it_sits_in_open_rooms(clinic: Clinic, room: str) -> None:
     assert clinic.homeserver.calls == []
     assert clinic.homeserver.rooms[room].membership(ASSISTANT) == "join"
     assert service_members(clinic, room) == [KEEPER, ASSISTANT]
+
+
+async def test_it_stands_invited_before_it_joins(clinic: Clinic, room: str) -> None:
+    """So that the clients of those who are there know its keys when it tells that it is there."""
+    slow = ATTENDING.model_copy(update={"encryption": EncryptionSettings(introduction_s=60)})
+    seating = asyncio.create_task(
+        Attendance(
+            database=clinic.database, matrix=clinic.main.matrix, settings=slow, now=clinic.clock
+        ).complete()
+    )
+    await stands_invited(clinic, room, ASSISTANT)
+    await ended(seating)
+    await clinic.main.attendance.complete()
+    assert clinic.homeserver.rooms[room].membership(ASSISTANT) == "join"
 
 
 async def test_it_stays_out_of_ended_conversations(clinic: Clinic, room: str) -> None:

@@ -1,13 +1,18 @@
 """What changes who belongs into a room, and how the room should be then."""
 
+import asyncio
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 from appointments.access import parties_of
 from bridge import departures, representation
+from bridge.e2ee.settings import EncryptionSettings
 from bridge.messages_model import SentMessage
+from bridge.settings import Settings
 from bridge.storage.conversations import conversations
-from tests.bridge.clinic import GARCIA, HOSPITAL, LUCIA, PORTAL, Clinic
+from tests.bridge.clinic import GARCIA, HOSPITAL, LUCIA, PORTAL, SETTINGS, Clinic
+from tests.until import until
 
 HOUR = timedelta(hours=1)
 OTHER_SERVER = "@abuela:elsewhere.example"
@@ -62,6 +67,26 @@ def may_write(clinic: Clinic, room_id: str, person: str = GARCIA) -> bool:
 async def job(clinic: Clinic) -> None:
     """The job comes by, in another process."""
     await clinic.process().conversations.reconcile_due()
+
+
+def introducing(*, within_s: float) -> Settings:
+    """Whoever joins a room that others are in stands invited for so long first."""
+    return SETTINGS.model_copy(update={"encryption": EncryptionSettings(introduction_s=within_s)})
+
+
+async def stands_invited(clinic: Clinic, room_id: str, person: str) -> None:
+    """This person comes to be invited, and whoever would join does not do so at once."""
+    await until(lambda: clinic.members(room_id).get(person) == "invite")
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert clinic.members(room_id)[person] == "invite"
+
+
+async def ended(task: asyncio.Task[None]) -> None:
+    """Cancel it, as a process that ends does."""
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 async def is_as_it_should_be(clinic: Clinic, room_id: str) -> None:

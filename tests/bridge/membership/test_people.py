@@ -1,7 +1,10 @@
 """bridge/membership.py: representatives come and go, who left is out, and so is who never belonged."""
 
+import asyncio
+
 import pytest
 
+from bridge.database import Database
 from bridge.errors import ConversationNotFoundError
 from bridge.rooms import room_encryption
 from tests.bridge.clinic import GARCIA, JUAN, KEEPER, LUCIA, Clinic
@@ -10,10 +13,13 @@ from tests.bridge.membership.changes import (
     OTHER_SERVER,
     acts,
     acts_no_more,
+    ended,
+    introducing,
     job,
     leaves,
     may_write,
     send,
+    stands_invited,
 )
 
 
@@ -43,6 +49,22 @@ async def test_a_representative_takes_part_from_then_on(clinic: Clinic) -> None:
     with pytest.raises(ConversationNotFoundError):
         await send(clinic, sender=JUAN, conversation_id=room_id, operation_id="four")
     assert await clinic.main.conversations.list(user_id=JUAN) == []  # his own was never opened
+
+
+async def test_a_newcomer_stands_invited_before_she_joins(database: Database) -> None:
+    """So that the clients of those who are there know her keys when she speaks; a new room is nobody's yet."""
+    clinic = Clinic(database, settings=introducing(within_s=60))
+    for person in (LUCIA, JUAN):
+        await clinic.manage(person)
+    await clinic.start_care(LUCIA, GARCIA)
+    room_id = (await send(clinic)).conversation_id
+    await acts(clinic, JUAN)
+    bringing_in = asyncio.create_task(clinic.main.conversations.reconcile_due())
+    await stands_invited(clinic, room_id, JUAN)
+    await ended(bringing_in)
+    clinic.settings = introducing(within_s=0)
+    await job(clinic)
+    assert clinic.members(room_id)[JUAN] == "join"
 
 
 async def test_a_representative_on_another_server_is_let_in(clinic: Clinic) -> None:
