@@ -7,22 +7,13 @@ from types import MappingProxyType
 from typing import Any
 
 from bots.consult import server_of
-from bridge.attachments.content import MESSAGE_TYPES, SharedFile, shared_file
+from bridge.attachments.content import SharedFile
 from bridge.attachments.ids import Shared
 from bridge.e2ee.model import Decrypted, Undecryptable
 from bridge.history import RawMessage, StoredEvent
 from bridge.messages_model import Attachment, Message, MessageStatus, MessageType, SenderRole
 from bridge.receipts import ReadStates
-
-_TYPES: Mapping[str, MessageType] = {
-    "m.text": "text",
-    "m.notice": "text",
-    "m.emote": "text",
-    "m.file": "file",
-    "m.image": "image",
-    "m.audio": "audio",
-    "m.video": "video",
-}
+from bridge.words import edited_words, said
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +93,13 @@ def _shown(raw: RawMessage) -> _Shown | None:
         return _Shown("text")
     if isinstance(raw.plain, Undecryptable):
         return _Shown("undecryptable", reason=raw.plain.reason)
-    message_type = _TYPES.get(str(raw.plain.content.get("msgtype")))
-    body = raw.plain.content.get("body")
-    if raw.plain.event_type != "m.room.message" or message_type is None or not isinstance(body, str):
+    told = said(raw.plain)
+    if told is None:
         return None
-    if raw.plain.content["msgtype"] in MESSAGE_TYPES:
-        file = shared_file(raw.plain.content)
-        return _Shown(message_type, body if file is None else file.caption, file=file)
-    new_body = _new_body(raw.edited)
-    if raw.edit is not None and new_body is not None:
-        return _Shown(message_type, new_body, edited_at=raw.edit.sent_at)
-    return _Shown(message_type, body)
+    new_words = edited_words(told, raw.edited) if isinstance(raw.edited, Decrypted) else None
+    if raw.edit is None or new_words is None:
+        return _Shown(told.type, told.words, file=told.file)
+    return _Shown(told.type, new_words, edited_at=raw.edit.sent_at, file=told.file)
 
 
 def _attachments(
@@ -132,14 +119,6 @@ def _attachments(
             thumbnail=None if file.thumbnail is None else replace(place, kind="thumbnail").id,
         ),
     )
-
-
-def _new_body(edited: Decrypted | Undecryptable | None) -> str | None:
-    if not isinstance(edited, Decrypted) or edited.event_type != "m.room.message":
-        return None
-    content = edited.content.get("m.new_content")
-    body = content.get("body") if isinstance(content, dict) else None
-    return body if isinstance(body, str) else None
 
 
 def _reply_to(content: dict[str, Any]) -> str | None:

@@ -12,6 +12,7 @@ from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import MatrixError
 from bridge.matrix.events import RoomEvent
 from bridge.matrix.json import JsonObject
+from bridge.words import said
 
 _ENCRYPTED = "m.room.encrypted"
 
@@ -83,7 +84,5 @@ def _encrypted(raw: JsonObject, room_id: str) -> EncryptedEvent | None:
 def _body(plain: Decrypted | Undecryptable) -> Body:
     if isinstance(plain, Undecryptable):
         return Body()
-    body = plain.content.get("body")
-    if plain.event_type != "m.room.message" or not isinstance(body, str):
-        return Body(is_message=False)
-    return Body(text=body)
+    told = said(plain)
+    return Body(is_message=False) if told is None else Body(text=told.words)

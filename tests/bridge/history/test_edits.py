@@ -1,5 +1,6 @@
 """bridge/history.py: messages that were edited or taken back, and who may do so."""
 
+from bridge.attachments.encrypted_file import Encryptor
 from tests.bridge.clinic import JUAN, LUCIA, Clinic
 from tests.bridge.history.talking import bodies, edit, redact, say, send, shown
 
@@ -15,6 +16,19 @@ async def test_an_edit_changes_the_body_only(clinic: Clinic, room: str) -> None:
     message, _ = await shown(clinic, room)
     assert (message.message_id, message.body) == (event_id, "mañana")
     assert (message.sent_at, message.edited_at) == (sent_at, edited_at)
+
+
+async def test_a_files_caption_is_edited(clinic: Clinic, room: str) -> None:
+    """What the doctor corrects beside a file is corrected for the patient, and the file stays."""
+    file = Encryptor().described("mxc://hospital.example/abc").model_dump()
+    content = {"msgtype": "m.file", "filename": "receta.pdf", "file": file}
+    event_id = await say(clinic, room, content | {"body": "tome 2"}, sender=JUAN)
+    (before,) = await shown(clinic, room)
+    new = {"m.new_content": content | {"body": "tome 1"}}
+    await say(clinic, room, edit(event_id, "") | new, sender=JUAN)
+    (after,) = await shown(clinic, room)
+    assert (before.body, before.edited_at) == ("tome 2", None)
+    assert (after.body, after.edited_at, after.attachments) == ("tome 1", clinic.clock(), before.attachments)
 
 
 async def test_nobody_edits_anothers_message(clinic: Clinic, room: str) -> None:

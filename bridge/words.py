@@ -1,0 +1,59 @@
+"""What a decrypted event says to people: the same in the history and in live events."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bridge.attachments.content import SharedFile, shared_file
+from bridge.attachments.names import clean_name
+from bridge.e2ee.model import Decrypted
+from bridge.messages_model import MessageType
+
+_MESSAGE = "m.room.message"
+_TYPES: Mapping[str, MessageType] = {
+    "m.file": "file",
+    "m.image": "image",
+    "m.audio": "audio",
+    "m.video": "video",
+}
+_FOR_CLIENTS = "m.key.verification.request"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message; `words` of one with a file are its caption, empty when it has none."""
+
+    type: MessageType
+    words: str
+    file: SharedFile | None
+
+
+def said(plain: Decrypted) -> Said | None:
+    """What this event says; None for what is no message (a call's signalling, a verification).
+
+    A kind of message that we don't know, a location say, is the text that every message has (client-server API,
+    "m.room.message": `body` is the fallback).
+    """
+    content = plain.content
+    kind, body = content.get("msgtype"), content.get("body")
+    if plain.event_type != _MESSAGE or not isinstance(kind, str) or not isinstance(body, str):
+        return None
+    if kind == _FOR_CLIENTS:
+        return None
+    file = shared_file(content)
+    return Said(_TYPES.get(kind, "text"), body if file is None else file.caption, file)
+
+
+def edited_words(before: Said, edit: Decrypted) -> str | None:
+    """What the message says after this edit; None when the edit says nothing. A file stays what it was."""
+    new = edit.content.get("m.new_content")
+    if edit.event_type != _MESSAGE or not isinstance(new, dict):
+        return None
+    body = new.get("body")
+    if not isinstance(body, str) or before.file is None:
+        return body if isinstance(body, str) else None
+    return "" if _is_name(body, new, before.file) else body
+
+
+def _is_name(body: str, new: Mapping[str, Any], file: SharedFile) -> bool:
+    return body == new.get("filename") or clean_name(body, fallback="") == file.name
