@@ -1,5 +1,6 @@
 """Reading what a caller sends: untrusted bytes become models, or a problem that says what to mend."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +13,9 @@ from pydantic_core import ErrorDetails
 
 from bridge.http.fields import MAX_MESSAGE_BYTES
 from bridge.http.problems import FieldError, Problem, ProblemError
+
+PATIENCE_S = 60.0
+"""Who sends nothing for so long is gone, though her connection may not know it for hours: she must hold no place."""
 
 # pydantic's error types -> our texts, with the name of the limit in pydantic's context.
 _TEXTS = {
@@ -63,11 +67,12 @@ async def _read_body(request: web.Request, *, limit: int) -> bytes:
         raise ProblemError(Problem.BODY_TOO_LARGE)
     read = bytearray()
     try:
-        async for chunk in request.content.iter_any():
-            read += chunk
-            if len(read) > limit:
-                raise ProblemError(Problem.BODY_TOO_LARGE)
-    except (web.RequestPayloadError, HttpProcessingError) as error:
+        async with asyncio.timeout(PATIENCE_S):
+            async for chunk in request.content.iter_any():
+                read += chunk
+                if len(read) > limit:
+                    raise ProblemError(Problem.BODY_TOO_LARGE)
+    except (web.RequestPayloadError, HttpProcessingError, TimeoutError) as error:
         raise ProblemError(Problem.BAD_REQUEST) from error
     return bytes(read)
 

@@ -1,5 +1,6 @@
 """Reading an upload: a form of two fields, of which the file goes through piece by piece."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeVar
@@ -15,6 +16,7 @@ from bridge.http.attachment_models import Upload
 from bridge.http.fields import RoomId
 from bridge.http.form_content import FormContent
 from bridge.http.problems import FieldError, Problem, ProblemError
+from bridge.http.requests import PATIENCE_S
 from bridge.http.routing import Context
 
 T = TypeVar("T")
@@ -30,6 +32,7 @@ _MALFORMED = (
     web.RequestPayloadError,
     HttpProcessingError,
     ConnectionError,
+    TimeoutError,
 )
 
 
@@ -115,7 +118,8 @@ async def _conversation_id(part: BodyPartReader) -> str:
 
 async def _well_formed(reading: Awaitable[T]) -> T:
     try:
-        return await reading
+        async with asyncio.timeout(PATIENCE_S):
+            return await reading
     except _MALFORMED as error:
         raise ProblemError(Problem.BAD_REQUEST) from error
 

@@ -138,6 +138,49 @@ async def test_the_same_upload_again_is_the_same_attachment(api_on_each) -> None
     assert len(api.attachments.files) == 1
 
 
+async def test_who_is_gone_holds_no_place(api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A phone in a tunnel neither sends nor hangs up: after a minute of nothing its upload is over, with 400."""
+    monkeypatch.setattr("bridge.http.uploads.PATIENCE_S", 0.3)
+    room = room_of(api)
+
+    async def one(pause_s: float, pieces: int) -> int:
+        async def slow():
+            yield b"%PDF-"
+            for _ in range(pieces):
+                await asyncio.sleep(pause_s)
+                yield b"x" * 5000
+
+        with aiohttp.MultipartWriter("form-data") as writer:
+            writer.append(room).set_content_disposition("form-data", name="conversation_id")
+            writer.append(slow()).set_content_disposition("form-data", name="file", filename="a.pdf")
+        return (await api.call("POST", PATH, data=writer)).status
+
+    assert await one(0.05, 10) == 201  # slow is not gone
+    stuck = [asyncio.create_task(one(10, 1)) for _ in range(4)]
+    assert await asyncio.gather(*stuck) == [400] * 4
+    assert (await upload(api, form(room)))[0] == 201
+
+
+async def test_who_hangs_up_holds_no_place(api) -> None:
+    """Nothing is kept of what came, and the place is free at once."""
+    room, started = room_of(api), asyncio.Event()
+
+    async def cut_off():
+        yield b"%PDF-" + b"x" * 300_000
+        started.set()
+        await asyncio.sleep(30)
+
+    with aiohttp.MultipartWriter("form-data") as writer:
+        writer.append(room).set_content_disposition("form-data", name="conversation_id")
+        writer.append(cut_off()).set_content_disposition("form-data", name="file", filename="a.pdf")
+    sending = asyncio.create_task(api.call("POST", PATH, data=writer))
+    await until(lambda: api.attachments._slots._taken.get(LUCIA) == 1)
+    sending.cancel()
+    await until(lambda: not api.attachments._slots._taken)
+    assert started.is_set()
+    assert api.attachments.files == {}
+
+
 async def test_too_many_at_once(api) -> None:
     """429 with Retry-After; each that ends makes room."""
     room, going = room_of(api), asyncio.Event()

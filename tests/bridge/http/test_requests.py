@@ -1,5 +1,6 @@
 """bridge/http/requests.py: whatever a caller sends is read, or a refusal names what to mend."""
 
+import asyncio
 import io
 
 import pytest
@@ -134,3 +135,16 @@ async def test_no_body_breaks_the_api(api, body) -> None:
     """Any JSON object is answered with a 201 or a refusal of the caller's kind."""
     response = await api.call("POST", SEND, json=body)
     assert response.status in {201, 403, 413, 422}
+
+
+async def test_who_is_gone_in_the_midst_is_let_go(api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body that doesn't end in time is 400, and the connection is closed."""
+    monkeypatch.setattr("bridge.http.requests.PATIENCE_S", 0.1)
+
+    async def stuck():
+        yield b'{"recipient": '
+        await asyncio.sleep(10)
+
+    response = await api.call("POST", SEND, data=stuck(), headers=api.headers(**JSON))
+    assert await refused(response) == (400, "bad-request", [])
+    assert response.headers["Connection"] == "close"
