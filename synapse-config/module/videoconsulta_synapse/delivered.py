@@ -3,7 +3,7 @@
 Without this, only server admins could know; and the bots are none.
 """
 
-from synapse.http.servlet import parse_json_object_from_request, parse_string
+from synapse.http.servlet import parse_json_object_from_request
 from synapse.module_api import (
     DirectServeJsonResource,
     JsonDict,
@@ -26,7 +26,6 @@ _SENT = "SELECT last_successful_stream_ordering FROM destinations WHERE destinat
 class Delivered(DirectServeJsonResource):
     """Places in the stream of events: of what was sent here, and of the last that another server took.
 
-    `GET` with the query `server`, a server name, and `event_id`: `{event, sent}`; an unknown event is 404.
     `POST {server, event_ids}`, 200 of them at most: `{events: {event_id: place}, sent}`; unknown ones are left out.
     The server has been sent an event once `sent` is its place or a later one; `sent` is null while it was never sent
     anything. Without the secret all is 401.
@@ -36,15 +35,6 @@ class Delivered(DirectServeJsonResource):
         super().__init__()
         self._api = api
         self._secret = secret
-
-    async def _async_render_GET(self, request: SynapseRequest) -> tuple[int, JsonDict]:  # noqa: N802 Synapse's name
-        self._secret.admit(request)
-        server = parse_string(request, "server", required=True)
-        event_id = parse_string(request, "event_id", required=True)
-        places, sent = await self._look(server, [event_id])
-        if event_id not in places:
-            raise SynapseError(404, "There is no such event here", Codes.NOT_FOUND)
-        return 200, {"event": places[event_id], "sent": sent}
 
     async def _async_render_POST(self, request: SynapseRequest) -> tuple[int, JsonDict]:  # noqa: N802 Synapse's name
         self._secret.admit(request)
