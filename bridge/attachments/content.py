@@ -74,6 +74,14 @@ def _file_or_none(value: Any) -> EncryptedFile | None:
         return None
 
 
+def _object(value: Any) -> Any:
+    return value if isinstance(value, dict) else {}
+
+
+def _text_or_none(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
 def _type(value: Any) -> str:
     return value if isinstance(value, str) and 0 < len(value) <= _LONGEST_TYPE else "application/octet-stream"
 
@@ -93,14 +101,14 @@ class _Info(BaseModel):
     w: _Count = None
     h: _Count = None
     thumbnail_file: _File = None
-    thumbnail_info: _ThumbnailInfo = _ThumbnailInfo()
+    thumbnail_info: Annotated[_ThumbnailInfo, BeforeValidator(_object)] = _ThumbnailInfo()
 
 
 class _MediaContent(BaseModel):
     body: str
-    filename: str | None = None
+    filename: Annotated[str | None, BeforeValidator(_text_or_none)] = None
     file: EncryptedFile
-    info: _Info = Field(default_factory=_Info)
+    info: Annotated[_Info, BeforeValidator(_object)] = Field(default_factory=_Info)
 
 
 class SharedFile(BaseModel):

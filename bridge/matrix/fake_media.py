@@ -1,4 +1,7 @@
-"""A media repository in memory, beside MediaClient; `before` sees every upload and may raise, as a lost request."""
+"""A media repository in memory, beside MediaClient.
+
+`before` sees every upload and `before_download` every download; they may raise, as a lost request.
+"""
 
 import itertools
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
@@ -14,6 +17,7 @@ class FakeMedia:
     def __init__(self, *, piece_bytes: int = 1 << 16) -> None:
         self.files: dict[str, bytes] = {}
         self.before: Callable[[str], None] = lambda _user_id: None
+        self.before_download: Callable[[str], None] = lambda _url: None
         self._piece_bytes = piece_bytes
         self.readers: list[str] = []
         self._numbers = itertools.count(1)
@@ -32,6 +36,7 @@ class FakeMedia:
     async def download(self, *, user_id: str, url: str) -> AsyncGenerator[Media]:
         """The file at this address."""
         self.readers.append(user_id)
+        self.before_download(url)
         if url not in self.files:
             raise MatrixError(status=404, errcode="M_NOT_FOUND", message="Not found")
         file = self.files[url]

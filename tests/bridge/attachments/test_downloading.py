@@ -5,9 +5,13 @@ from hashlib import sha256
 import pytest
 
 from bridge.attachments.errors import AttachmentBrokenError, AttachmentNotFoundError, AttachmentUnusableError
-from bridge.errors import ConversationNotFoundError
+from bridge.attachments.ids import Shared
+from bridge.errors import ConversationNotFoundError, HomeserverUnavailableError
+from bridge.matrix.errors import MatrixError
 from tests.bridge.attachments.files import PDF, download, history, picture, room_of, send, upload
 from tests.bridge.clinic import GARCIA, JUAN, LUCIA, Clinic
+from tests.bridge.history.talking import redact
+from tests.bridge.trouble import TOO_MANY, UNREACHABLE
 
 
 async def test_a_file_goes_out_and_comes_back(clinic: Clinic) -> None:
@@ -69,3 +73,42 @@ async def test_a_flipped_bit_is_never_presented_as_good(clinic: Clinic) -> None:
         async with clinic.main.downloading.opened(reader=LUCIA, attachment_id=kept.attachment_id) as file:
             got += [piece async for piece in file.pieces]
     assert sum(map(len, got)) < len(PDF)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "expected"),
+    [
+        (UNREACHABLE, HomeserverUnavailableError),
+        (TOO_MANY, HomeserverUnavailableError),
+        (MatrixError(status=502, errcode="M_UNKNOWN", message=""), HomeserverUnavailableError),
+        (MatrixError(status=404, errcode="M_NOT_FOUND", message=""), AttachmentNotFoundError),
+    ],
+)
+async def test_a_file_that_cannot_be_fetched_now_is_no_lost_file(
+    clinic: Clinic, trouble: Exception, expected: type[Exception]
+) -> None:
+    """The hospital's server is down, or asks for patience: later. It has no such file any more: not found."""
+    kept = await upload(clinic, await room_of(clinic))
+
+    def fail(_url: str) -> None:
+        raise trouble
+
+    clinic.media.before_download = fail
+    with pytest.raises(expected) as refused:
+        await download(clinic, kept.attachment_id)
+    if trouble is TOO_MANY:
+        assert vars(refused.value)["retry_after_s"] == TOO_MANY.retry_after_s
+    clinic.media.before_download = lambda _url: None
+    assert await download(clinic, kept.attachment_id) == PDF
+
+
+async def test_a_message_that_was_taken_back_takes_its_file_along(clinic: Clinic) -> None:
+    """By the id of the upload, too."""
+    room = await room_of(clinic)
+    kept = await upload(clinic, room)
+    sent = await send(clinic, room, [kept.attachment_id])
+    await clinic.push()
+    await redact(clinic, room, sent.message_id)
+    for attachment_id in (kept.attachment_id, Shared(room, sent.message_id).id):
+        with pytest.raises(AttachmentNotFoundError):
+            await download(clinic, attachment_id)

@@ -31,6 +31,22 @@ async def test_too_much_is_noticed_as_it_comes(clinic: Clinic) -> None:
     assert clinic.media.files == {}
 
 
+@pytest.mark.parametrize("piece_bytes", [1000, 4096, 100_000, 200_000])
+async def test_the_limit_itself_may_be_sent(piece_bytes: int) -> None:
+    """A file of exactly so many bytes is taken, one byte more is not; however it comes."""
+    receiving = Receiving(settings=AttachmentSettings(max_bytes=100_000), pictures=Pictures())
+    largest = b"%PDF-".ljust(100_000, b"x")
+    async with receiving.received(
+        in_pieces(largest, size=piece_bytes), name="a.pdf", declared=None
+    ) as received:
+        assert received.size == 100_000
+    with pytest.raises(TooLargeError):
+        async with receiving.received(
+            in_pieces(largest + b"x", size=piece_bytes), name="a.pdf", declared=None
+        ):
+            pass
+
+
 async def test_a_virus_scanner_sees_everything_first() -> None:
     """Found: refused. Not there: refused."""
     async with FakeClamd() as clamd:

@@ -3,6 +3,8 @@
 import pytest
 
 from bridge.receipts import record_receipt
+from bridge.summaries import summary_of
+from tests.appointments.relationships import enter_representation
 from tests.bridge.clinic import ASSISTANT, GARCIA, HOSPITAL, JUAN, LOPEZ, LUCIA
 from tests.bridge.delivery.sender import Ward
 
@@ -32,3 +34,21 @@ async def test_only_the_other_side_makes_a_message_read(ward: Ward, reader: str)
         )
     assert await ward.statuses() == ["sent"]
     assert not await ward.clinic.facts("message.read")
+
+
+async def test_a_representative_reads_for_the_patients_side(ward: Ward) -> None:
+    """What the doctor wrote is read by whichever of them reads first, the patient's words by the doctor alone."""
+    now = ward.clinic.clock()
+    async with ward.clinic.database.write() as connection:
+        await enter_representation(connection, LUCIA, JUAN, "messages", now=now)
+    of_doctor = [await ward.say(sender) for sender in (LUCIA, GARCIA)][1]
+    async with ward.clinic.database.write() as connection:
+        await record_receipt(connection, room_id=ward.room, user_id=JUAN, event_id=of_doctor, at=now)
+    assert await ward.statuses() == ["sent", "read"]
+    assert [fact.data for fact in await ward.clinic.facts("message.read")] == [{"event_id": of_doctor}]
+    async with ward.clinic.database.read() as connection:
+        unread = {
+            reader: (await summary_of(connection, room_id=ward.room, reader=reader, now=now)).unread_count
+            for reader in (LUCIA, JUAN)
+        }
+    assert unread == {LUCIA: 1, JUAN: 0}  # each has her own count

@@ -108,6 +108,41 @@ async def test_other_bodies_are_refused(api) -> None:
     assert api.attachments.files == {}
 
 
+@pytest.mark.parametrize(
+    ("disposition", "name"),
+    [
+        ("", "file"),
+        ('; filename=""', "file"),
+        ('; filename="informe señal.pdf"', "informe señal.pdf"),
+        ('; filename="se%C3%B1al 100%.pdf"', "señal 100%.pdf"),
+        ("; filename=\"x.pdf\"; filename*=UTF-8''se%C3%B1al.pdf", "señal.pdf"),
+        ('; filename="C:\\\\Users\\\\ana\\\\a.pdf"', "a.pdf"),
+        ('; filename="a \\"b\\".pdf"', "a _b_.pdf"),
+    ],
+)
+async def test_names_as_clients_spell_them(api, disposition, name) -> None:
+    """None at all, in UTF-8, percent-encoded, in both forms, with a path."""
+    field = '--b\r\nContent-Disposition: form-data; name="{}"{}\r\n\r\n'
+    body = field.format("conversation_id", "") + room_of(api) + "\r\n"
+    body += field.format("file", disposition) + "%PDF-1.7\r\n--b--\r\n"
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    response = await api.call("POST", PATH, data=body.encode(), headers=api.headers(**headers))
+    assert (response.status, (await response.json())["name"]) == (201, name)
+
+
+async def test_one_form_one_file(api) -> None:
+    """Two of a field are 422, whichever it is."""
+    for field in ("file", "conversation_id"):
+        data = form(room_of(api))
+        if field == "file":
+            data.add_field("file", PDF, filename="otro.pdf")
+        else:
+            data.add_field("conversation_id", "!room0")
+        status, answer, _ = await upload(api, data)
+        assert (status, [one["pointer"] for one in answer["errors"]]) == (422, [f"#/{field}"])
+    assert api.attachments.files == {}
+
+
 async def test_no_credentials_no_reading(api) -> None:
     """401 before anything else."""
     response = await api.call("POST", PATH, data=form("!room0"), headers={})
