@@ -9,12 +9,13 @@ from typing import Any
 import yaml
 
 from bridge.demo.process import ChildProcess
+from bridge.demo.server import Server
 
 _PROGRAM = (sys.executable, "-m", "synapse.app.homeserver")
 _READY_S = 90.0
 
 
-class DefaultSynapse:
+class DefaultSynapse(Server):
     """Changed is only its port, and that it has this application service."""
 
     def __init__(self, *, directory: Path, client_port: int, registration: Mapping[str, Any]) -> None:
@@ -24,16 +25,14 @@ class DefaultSynapse:
         self._client_port = client_port
         self._registration = registration
         self._config = directory / "homeserver.yaml"
-        self._process = ChildProcess(
-            command=(*_PROGRAM, "-c", str(self._config)),
-            directory=directory,
-            output=directory / "homeserver.out",
+        output = directory / "homeserver.out"
+        super().__init__(
+            ChildProcess(command=(*_PROGRAM, "-c", str(self._config)), directory=directory, output=output),
+            name="the homeserver",
+            ready_url=f"{self.client_url}/_matrix/client/versions",
+            ready_s=_READY_S,
+            log_path=output,
         )
-
-    @property
-    def pid(self) -> int:
-        """The process id. Raises RuntimeError before the start."""
-        return self._process.pid
 
     async def start(self) -> None:
         """Have the configuration made and start the process."""
@@ -46,15 +45,7 @@ class DefaultSynapse:
         )
         assert await generating.wait() == 0
         await asyncio.to_thread(self._adapt)
-        await self._process.start()
-
-    async def wait_ready(self) -> None:
-        """Returns once the client API answers."""
-        await self._process.wait_answering(f"{self.client_url}/_matrix/client/versions", within_s=_READY_S)
-
-    async def stop(self) -> None:
-        """Stop the process."""
-        await self._process.stop()
+        await super().start()
 
     def _adapt(self) -> None:
         config = yaml.safe_load(self._config.read_text(encoding="utf-8"))

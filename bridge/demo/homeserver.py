@@ -11,18 +11,14 @@ import yaml
 from unpaddedbase64 import encode_base64
 
 from bridge.demo.certificates import Certificates
-from bridge.demo.errors import DemoError
-from bridge.demo.process import ChildProcess, ProcessEndedError
+from bridge.demo.process import ChildProcess
+from bridge.demo.server import Server
 from bridge.demo.templates import Role, render
 
 _READY_S = 90.0
 
 
-class HomeserverError(DemoError):
-    """The homeserver did not come up; the message says why and where its log is."""
-
-
-class Homeserver:
+class Homeserver(Server):
     """One Synapse in `directory`, which keeps its data and secrets from start to start.
 
     Its name is `localhost:{federation_port}`. `federation_servers` are the names of the servers it talks to;
@@ -50,38 +46,29 @@ class Homeserver:
         self.federation_port = federation_port
         self.server_name = f"localhost:{federation_port}"
         self.client_url = f"http://127.0.0.1:{client_port}"
-        self.log_path = directory / "homeserver.log"
         self._federation_servers = federation_servers
         self._certificates = certificates
         self._registration = registration
         self._module = module
         self._database = database or {"name": "sqlite3", "path": str(directory / "homeserver.db")}
-        self._process = ChildProcess(
-            command=(
-                sys.executable,
-                "-m",
-                "synapse.app.homeserver",
-                "-c",
-                str(directory / "homeserver.yaml"),
-            ),
+        config = str(directory / "homeserver.yaml")
+        process = ChildProcess(
+            command=(sys.executable, "-m", "synapse.app.homeserver", "-c", config),
             directory=directory,
             output=directory / "homeserver.out",
+        )
+        super().__init__(
+            process,
+            name=f"the {role} homeserver ({self.server_name})",
+            ready_url=f"{self.client_url}/_matrix/client/versions",
+            ready_s=_READY_S,
+            log_path=directory / "homeserver.log",
         )
 
     @property
     def registration_secret(self) -> str:
         """The shared secret that makes accounts."""
         return self._secrets()["registration_shared_secret"]
-
-    @property
-    def is_running(self) -> bool:
-        """Whether the process is there."""
-        return self._process.is_running
-
-    @property
-    def pid(self) -> int:
-        """The process id. Raises RuntimeError before the first start."""
-        return self._process.pid
 
     def render(self) -> None:
         """Write the configuration; secrets and keys that are there stay."""
@@ -98,43 +85,7 @@ class Homeserver:
     async def start(self) -> None:
         """Write the configuration and start the process; `wait_ready` says when it answers."""
         await asyncio.to_thread(self.render)
-        await self._process.start()
-
-    async def wait_ready(self) -> None:
-        """Returns once the client API answers.
-
-        Raises HomeserverError when the process ends or takes longer than 90 s.
-        """
-        try:
-            url = f"{self.client_url}/_matrix/client/versions"
-            await self._process.wait_answering(url, within_s=_READY_S)
-        except ProcessEndedError as error:
-            raise HomeserverError(f"{self._label()} ended at its start: {error}") from None
-        except TimeoutError:
-            raise HomeserverError(
-                f"{self._label()} did not answer in {_READY_S:.0f} s; see {self.log_path}"
-            ) from None
-
-    async def stop(self) -> None:
-        """Stop the process cleanly; it is killed when it does not."""
-        await self._process.stop()
-
-    async def kill(self) -> None:
-        """SIGKILL, as a power cut would."""
-        await self._process.kill()
-
-    async def restart(self) -> None:
-        """Stop, start, and wait until it answers."""
-        await self.stop()
-        await self.start()
-        await self.wait_ready()
-
-    async def wait_ended(self) -> int:
-        """The exit code, once the process ends, for whatever reason."""
-        return await self._process.wait()
-
-    def _label(self) -> str:
-        return f"the {self.role} homeserver ({self.server_name})"
+        await super().start()
 
     def _values(self) -> dict[str, Any]:
         return {

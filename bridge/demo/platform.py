@@ -32,7 +32,7 @@ class LocalPlatform:
         return self.portal if role == "portal" else self.hospital
 
     async def start_homeservers(self) -> None:
-        """Start both at the same time; returns once both answer. Raises HomeserverError."""
+        """Start both at the same time; returns once both answer. Raises ServerError."""
         await asyncio.gather(self.portal.start(), self.hospital.start())
         await asyncio.gather(self.portal.wait_ready(), self.hospital.wait_ready())
 

@@ -63,7 +63,7 @@ class Storm:
             if number % 4 == 3:
                 await self._a_mail()
                 await asyncio.sleep(self.chance.uniform(0, 0.01))
-            await self.servers.bridge.kill9()
+            await self.servers.bridge.kill()
             if number % 5 == 2:
                 await self._another_homeserver()
             await self.servers.bridge.start()

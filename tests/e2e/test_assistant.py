@@ -146,7 +146,7 @@ async def test_a_kill_while_it_answers_repeats_nothing_and_loses_nothing(
             await element.send_text(room, f"pregunta {number}")
             if number == 2:
                 await asyncio.sleep(delay_s)
-                await bridge.kill9()
+                await bridge.kill()
         await bridge.start()
         await bridge.wait_ready()
         assert len(await answers(element, clinic, room, 6)) == 6

@@ -185,7 +185,7 @@ async def test_a_kill_during_upload_and_send_repeats_nothing(
 
     trying = asyncio.create_task(both())
     await asyncio.sleep(delay_s)
-    await bridge.kill9()
+    await bridge.kill()
     with suppress(aiohttp.ClientError):
         await trying
     await bridge.start()

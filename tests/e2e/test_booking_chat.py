@@ -174,7 +174,7 @@ async def test_booked_both_ways_reminded_moved_by_answering_and_cancelled(
         assert not [one for one in await chat.said() if "Faltan 10 minutos" in str(one.body)]
         assert "¿Cuál?" in await patient.say("!cita cancelar")
         assert "No se puede deshacer" in await patient.say("1")
-        await bridge.kill9()
+        await bridge.kill()
         await bridge.start()
         await bridge.wait_ready()
         assert "Cita cancelada" in await patient.say("sí")

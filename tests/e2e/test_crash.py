@@ -111,7 +111,7 @@ async def test_a_kill_while_the_first_message_opens_the_room_never_makes_two(
             )
         )
         await asyncio.sleep(delay_s)
-        await bridge.kill9()
+        await bridge.kill()
         with suppress(aiohttp.ClientError):
             await request
         await bridge.start()

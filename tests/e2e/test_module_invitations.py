@@ -143,7 +143,7 @@ async def test_a_bridge_that_hangs(place: Place, clinic: Clinic) -> None:
 async def test_a_bridge_that_is_down(place: Place, clinic: Clinic) -> None:
     """As if it hung, only sooner."""
     bridge = clinic.platform.bridge
-    await bridge.kill9()
+    await bridge.kill()
     try:
         await _invitations_without_the_bridge(place, clinic)
     finally:

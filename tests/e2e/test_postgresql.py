@@ -70,7 +70,7 @@ async def test_the_main_job_on_postgresql(on_postgresql: LocalPlatform) -> None:
         await element.wait_for_invite(room_id=room)
         await element.join(room)
         assert (await element.wait_for_message(room, body="¿Hola?")).is_trusted
-        await on_postgresql.bridge.kill9()
+        await on_postgresql.bridge.kill()
         await element.send_text(room, "Hola.")
         await on_postgresql.bridge.start()
         await on_postgresql.bridge.wait_ready()
