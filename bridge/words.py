@@ -17,6 +17,8 @@ _TYPES: Mapping[str, MessageType] = {
     "m.video": "video",
 }
 _FOR_CLIENTS = "m.key.verification.request"
+_WITH_A_TEXT = ("m.poll.start", "org.matrix.msc3381.poll.start", "m.sticker")
+_UNSTABLE_TEXT = "org.matrix.msc1767.text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +34,12 @@ def said(plain: Decrypted) -> Said | None:
     """What this event says; None for what is no message (a call's signalling, a verification).
 
     A kind of message that we don't know, a location say, is the text that every message has (client-server API,
-    "m.room.message": `body` is the fallback).
+    "m.room.message": `body` is the fallback); so is a poll.
     """
     content = plain.content
+    if plain.event_type in _WITH_A_TEXT:
+        text = _text(content)
+        return None if text is None else Said("text", text, None)
     kind, body = content.get("msgtype"), content.get("body")
     if plain.event_type != _MESSAGE or not isinstance(kind, str) or not isinstance(body, str):
         return None
@@ -53,6 +58,18 @@ def edited_words(before: Said, edit: Decrypted) -> str | None:
     if not isinstance(body, str) or before.file is None:
         return body if isinstance(body, str) else None
     return "" if _is_name(body, new, before.file) else body
+
+
+def _text(content: Mapping[str, Any]) -> str | None:
+    """What stands in for an event of another type (MSC1767, in both its spellings), or a sticker's description."""
+    versions = content.get("m.text")
+    plain = [
+        one.get("body")
+        for one in (versions if isinstance(versions, list) else [])
+        if isinstance(one, dict) and one.get("mimetype", "text/plain") == "text/plain"
+    ]
+    candidates = (*plain, content.get(_UNSTABLE_TEXT), content.get("body"))
+    return next((text for text in candidates if isinstance(text, str)), None)
 
 
 def _is_name(body: str, new: Mapping[str, Any], file: SharedFile) -> bool:

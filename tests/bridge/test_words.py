@@ -49,9 +49,38 @@ def test_a_kind_that_we_dont_know_is_its_text(content: dict[str, Any]) -> None:
     assert told == Said("text", content["body"], None)
 
 
+POLL = "¿Qué día le va bien?\n1. Lunes\n2. Martes"
+
+
 @pytest.mark.parametrize(
     ("event_type", "content"),
     [
+        (
+            "org.matrix.msc3381.poll.start",
+            {"org.matrix.msc1767.text": POLL, "org.matrix.msc3381.poll.start": {}},
+        ),
+        ("m.poll.start", {"m.text": [{"body": POLL}], "m.poll": {}}),
+        ("m.poll.start", {"m.text": [{"body": "<b>", "mimetype": "text/html"}, {"body": POLL}]}),
+        ("m.sticker", {"body": POLL, "url": "mxc://hospital.example/abc", "info": {}}),
+    ],
+)
+def test_a_poll_is_its_text(event_type: str, content: dict[str, Any]) -> None:
+    """So is a sticker. Who has no buttons for it can answer in words."""
+    assert of(content, event_type) == Said("text", POLL, None)
+
+
+@pytest.mark.parametrize(
+    "content", [{}, {"m.text": "x"}, {"m.text": [5, {}, {"body": 5}]}, {"org.matrix.msc1767.text": 5}]
+)
+def test_a_poll_without_a_text_says_nothing(content: dict[str, Any]) -> None:
+    """Whatever else is in it."""
+    assert of(content, "m.poll.start") is None
+
+
+@pytest.mark.parametrize(
+    ("event_type", "content"),
+    [
+        ("org.matrix.msc3381.poll.response", {"org.matrix.msc1767.text": "no"}),
         ("m.call.invite", {"msgtype": "m.text", "body": "no"}),
         ("m.room.message", {"msgtype": "m.key.verification.request", "body": "no"}),
         ("m.room.message", {"msgtype": "m.text", "body": 5}),
