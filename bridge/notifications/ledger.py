@@ -112,6 +112,12 @@ async def enqueue(connection: AsyncConnection, delivery: Delivery, *, sealer: Se
     )
 
 
+async def ended_untold(connection: AsyncConnection, delivery_id: str) -> bool:
+    """Whether it was taken in and is over, and nobody was told."""
+    ended = _ONE.where(_c.state.in_(["given_up", "cancelled"]))
+    return (await connection.execute(ended, {"one": delivery_id})).first() is not None
+
+
 async def cancel(
     connection: AsyncConnection,
     *,

@@ -17,7 +17,7 @@ from bridge.database import Database
 from bridge.live.placing import Placing, last_place
 from bridge.notifications import ledger, preferences, subscriptions
 from bridge.notifications.ledger import Delivery
-from bridge.notifications.news import enqueue_rest, mail_of, push_of, read_up_to
+from bridge.notifications.news import enqueue_mail, enqueue_rest, mail_of, push_of, read_up_to
 from bridge.notifications.preferences import Preferences
 from bridge.storage.conversations import timeline
 from bridge.storage.live_events import live_events
@@ -128,7 +128,7 @@ class MessageNews:
             read_up_to=has_read,
             due_at=row.placed_at + wanted.delay,
         )
-        await ledger.enqueue(connection, delivery, sealer=self._sealer)
+        await enqueue_mail(connection, delivery, sealer=self._sealer)
 
 
 async def _is_any(connection: AsyncConnection, *, after: int) -> bool:

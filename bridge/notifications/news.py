@@ -1,13 +1,15 @@
 """What is news to somebody in a conversation: what she may read and has not; and the deliveries that tell of it."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import count
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
 from bridge.notifications.errors import NotWantedError
-from bridge.notifications.ledger import Delivery, enqueue
+from bridge.notifications.ledger import Delivery, ended_untold, enqueue
 from bridge.reading_rights import may_read
 from bridge.storage.conversations import receipts, timeline
 from bridge.storage.direct_chats import direct_chats
@@ -39,6 +41,17 @@ def mail_of(*, person: str, conversation_id: str, read_up_to: int, due_at: datet
         due_at=due_at,
         data={"read_up_to": read_up_to},
     )
+
+
+async def enqueue_mail(connection: AsyncConnection, mail: Delivery, *, sealer: Sealer) -> None:
+    """A message has come: she is told of it, unless she was told since she read last, or is about to be.
+
+    A mail that was given up, or that she did not want then, told her nothing.
+    """
+    for number in count(1):
+        this = mail if number == 1 else replace(mail, id=f"{mail.id}#{number}")
+        if await enqueue(connection, this, sealer=sealer) or not await ended_untold(connection, this.id):
+            return
 
 
 async def require_reader(connection: AsyncConnection, person: str, room_id: str, *, now: datetime) -> None:

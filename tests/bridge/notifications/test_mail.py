@@ -109,6 +109,33 @@ async def test_who_does_not_want_gets_none(world: World) -> None:
     assert await world.after(60) == 0
 
 
+async def test_a_mail_that_nobody_got_silences_nothing(world: World) -> None:
+    """She mistyped her address and mends it: the next message is told, once, though the first is still unread."""
+    world.server.answers = ["554 no such person", "554 no such person"]
+    for number in (1, 2):
+        await world.message(number)
+        assert await world.after(6) == 0
+    await world.wants(replace(WANTED, address="lucia@example.net"))
+    await world.message(3)
+    assert await world.after(6) == 1
+    await world.message(4)
+    assert await world.after(60) == 1
+    assert await world.states() == ["given_up", "sent"]
+    assert world.server.mails[0]["To"] == "lucia@example.net"
+
+
+async def test_who_wants_mails_again_gets_them(world: World) -> None:
+    """Switched off while one waited, and on again before she has read it: the next message is told."""
+    await world.message(1)
+    await world.wants(replace(WANTED, email=False))
+    assert await world.after(6) == 0
+    await world.wants(WANTED)
+    await world.message(2)
+    await world.message(3)
+    assert await world.after(6) == 1
+    assert await world.after(60) == 1
+
+
 async def test_what_a_mail_says(world: World) -> None:
     """That something waits and a link: no words, no names, no ids; both kinds of text; one-click unsubscribing."""
     await world.message(1)
