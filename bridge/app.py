@@ -6,37 +6,38 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from appointments.sealing import Sealer, derive_key
-from bridge.assistant import Assistant
+from appointments.sealing import Sealer
 from bridge.at_once import AtOnce
 from bridge.attachments.downloading import Downloading
 from bridge.attachments.opening import attachments_of
 from bridge.attachments.uploading import Uploading
 from bridge.attendance import Attendance
-from bridge.booking_desk import BookingDesk
 from bridge.catchup import CatchUp
 from bridge.clock import Now, utc_now
-from bridge.consult_desk import ConsultDesk
 from bridge.conversations import Conversations
 from bridge.database import Database
-from bridge.dialogues import Dialogues
 from bridge.direct_chats import DirectChats
 from bridge.dispatch import Dispatcher
 from bridge.e2ee.machine import Encryption
-from bridge.inbound import Inbound
-from bridge.live.bodies import Bodies
 from bridge.live.notifier import Notifier
 from bridge.live.placing import Placing
-from bridge.live.recent import RecentEvents
 from bridge.live.streams import Streams
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.module import ModuleClient
 from bridge.messages import Messages
 from bridge.migrations import is_current
 from bridge.outbox import Outbox
+from bridge.parts import (
+    lay_ground,
+    make_assistant,
+    make_at_once,
+    make_inbound,
+    make_messages,
+    make_outbox,
+    make_streams,
+)
 from bridge.projection import Projection
 from bridge.read_marks import ReadMarks
-from bridge.rooms import Reading
 from bridge.settings import Settings, SettingsError
 
 _REQUESTS_AT_ONCE = 100
@@ -96,100 +97,24 @@ def _compose(
     http: aiohttp.ClientSession,
     files: aiohttp.ClientSession,
 ) -> Platform:
-    secret = settings.secret.get_secret_value()
-    sealer = Sealer(derive_key(secret, "words and secrets at rest"))
-    matrix = MatrixClient(
-        base_url=settings.homeserver.url,
-        as_token=settings.appservice.as_token.get_secret_value(),
-        http=http,
-    )
-
     async def fetch_missing_keys(user_id: str, device_id: str) -> None:
         # Only the process that dispatches what comes in could make use of it.
         if dispatcher.is_running:
             await catch_up.catch_up(user_id, device_id)
 
-    encryption = Encryption(
-        database=database,
-        key_server=matrix,
-        pickle_key=derive_key(secret, "vodozemac pickles"),
-        sealer=sealer,
-        now=now,
-        options=settings.encryption,
-        catch_up=fetch_missing_keys,
-    )
-    reading = Reading(assistant=settings.assistant_id, attends=settings.assistant.in_consult_rooms)
-    placing = Placing(database=database, portal_server=settings.homeserver.server_name, now=now)
+    ground = lay_ground(settings, now=now, database=database, http=http, catch_up=fetch_missing_keys)
+    sealer, matrix, encryption = ground.sealer, ground.matrix, ground.encryption
+    placing = Placing(database=database, portal_server=ground.portal_server, now=now)
     notifier = Notifier(database=database, placing=placing)
-    recent = RecentEvents()
-    outbox = Outbox(
-        database=database,
-        matrix=matrix,
-        encryption=encryption,
-        sealer=sealer,
-        reading=reading,
-        recent=recent,
-        told=notifier.wake,
-        now=now,
-    )
     conversations = Conversations(database=database, matrix=matrix, settings=settings, now=now)
-    desk = ConsultDesk(
-        database=database,
-        conversations=conversations,
-        sealer=sealer,
-        portal_server=settings.homeserver.server_name,
-        now=now,
-    )
-    assistant = Assistant(
-        database=database,
-        encryption=encryption,
-        outbox=outbox,
-        desk=desk,
-        bookings=BookingDesk(database=database, sealer=sealer, now=now),
-        dialogues=Dialogues(sealer),
-        settings=settings,
-        now=now,
-    )
-    projection = Projection(keeper_id=settings.keeper_id, recent=recent)
-    inbound = Inbound(
-        database=database,
-        encryption=encryption,
-        assistant=assistant,
-        projection=projection,
-        recent=recent,
-        told=notifier.wake,
-        now=now,
-    )
-    at_once = AtOnce(
-        encryption=encryption,
-        projection=projection,
-        recent=recent,
-        placing=placing,
-        notifier=notifier,
-        reading=reading,
-        portal_server=settings.homeserver.server_name,
-        now=now,
-    )
+    outbox = make_outbox(ground, notifier)
+    assistant = make_assistant(ground, conversations, outbox)
+    projection = Projection(keeper_id=settings.keeper_id, recent=ground.recent)
+    inbound = make_inbound(ground, notifier, assistant, projection)
     dispatcher = Dispatcher(database=database, handlers=inbound, now=now)
     catch_up = CatchUp(
         database=database, client=matrix, dispatcher=dispatcher, republish=encryption.republish, now=now
     )
-    direct_chats = DirectChats(
-        database=database, matrix=matrix, encryption=encryption, settings=settings, now=now
-    )
-    attendance = Attendance(database=database, matrix=matrix, settings=settings, now=now)
-    messages = Messages(
-        database=database,
-        matrix=matrix,
-        encryption=encryption,
-        conversations=conversations,
-        outbox=outbox,
-        recent=recent,
-        sealer=sealer,
-        portal_server=settings.homeserver.server_name,
-        now=now,
-    )
-    read_marks = ReadMarks(database=database, matrix=matrix, conversations=conversations, now=now)
     uploading, downloading = attachments_of(
         settings,
         http=files,
@@ -208,24 +133,21 @@ def _compose(
         matrix=matrix,
         encryption=encryption,
         dispatcher=dispatcher,
-        at_once=at_once,
+        at_once=make_at_once(ground, placing, notifier, projection),
         catch_up=catch_up,
         outbox=outbox,
         conversations=conversations,
-        messages=messages,
-        read_marks=read_marks,
+        messages=make_messages(ground, conversations, outbox),
+        read_marks=ReadMarks(database=database, matrix=matrix, conversations=conversations, now=now),
         module=_module(settings, http=http),
         placing=placing,
-        live=Streams(
-            database=database,
-            notifier=notifier,
-            words=Bodies(matrix=matrix, encryption=encryption, recent=recent),
-            now=now,
-        ),
+        live=make_streams(ground, notifier),
         uploading=uploading,
         downloading=downloading,
-        direct_chats=direct_chats,
-        attendance=attendance,
+        direct_chats=DirectChats(
+            database=database, matrix=matrix, encryption=encryption, settings=settings, now=now
+        ),
+        attendance=Attendance(database=database, matrix=matrix, settings=settings, now=now),
     )
 
 

@@ -3,31 +3,24 @@
 from typing import Any
 
 from appointments.sealing import Sealer
-from bridge.assistant import Assistant
-from bridge.at_once import AtOnce
 from bridge.attachments.downloading import Downloading
 from bridge.attachments.pictures import Pictures
 from bridge.attachments.receiving import Receiving
 from bridge.attachments.slots import Slots
 from bridge.attachments.uploading import Uploading
 from bridge.attendance import Attendance
-from bridge.booking_desk import BookingDesk
 from bridge.clock import Now
-from bridge.consult_desk import ConsultDesk
 from bridge.conversations import Conversations
 from bridge.database import Database
-from bridge.dialogues import Dialogues
 from bridge.direct_chats import DirectChats
 from bridge.e2ee.fake_key_server import FakeKeyServer
 from bridge.e2ee.machine import Encryption
-from bridge.inbound import Inbound
 from bridge.live.notifier import Notifier
 from bridge.live.placing import Placing
 from bridge.live.recent import RecentEvents
 from bridge.matrix.fake import FakeHomeserver
 from bridge.matrix.fake_media import FakeMedia
-from bridge.messages import Messages
-from bridge.outbox import Outbox
+from bridge.parts import Ground, make_assistant, make_at_once, make_inbound, make_messages, make_outbox
 from bridge.projection import Projection
 from bridge.rooms import Reading
 from bridge.settings import Settings
@@ -54,11 +47,9 @@ class Process:
         now: Now,
         fate: Fate,
     ) -> None:
-        self.fate, self.now, self.sealer, self._settings = fate, now, sealer, settings
+        self.fate, self.now, self.sealer = fate, now, sealer
         self.database: Any = MortalDatabase(database, fate)
         self.matrix: Any = MortalClient(homeserver, fate)
-        reading = reading_of(settings)
-        portal_server = settings.homeserver.server_name
         self.encryption = Encryption(
             database=self.database,
             key_server=MortalClient(key_server, fate),
@@ -69,41 +60,28 @@ class Process:
             catch_up=None,
         )
         self.recent = RecentEvents()
-        self.outbox = Outbox(
+        ground = Ground(
+            settings=settings,
+            now=now,
             database=self.database,
+            sealer=sealer,
             matrix=self.matrix,
             encryption=self.encryption,
-            sealer=sealer,
-            reading=reading,
             recent=self.recent,
-            told=lambda: None,
-            now=now,
+            reading=reading_of(settings),
+            portal_server=settings.homeserver.server_name,
         )
+        self.placing = Placing(database=self.database, portal_server=ground.portal_server, now=now)
+        self.notifier = Notifier(database=self.database, placing=self.placing)
         self.conversations = Conversations(
             database=self.database, matrix=self.matrix, settings=settings, now=now
         )
+        self.outbox = make_outbox(ground, self.notifier)
         projection = Projection(keeper_id=settings.keeper_id, recent=self.recent)
-        self.inbound = Inbound(
-            database=self.database,
-            encryption=self.encryption,
-            assistant=self._assistant(),
-            projection=projection,
-            recent=self.recent,
-            told=lambda: None,
-            now=now,
-        )
-        self.placing = Placing(database=self.database, portal_server=portal_server, now=now)
-        self.notifier = Notifier(database=self.database, placing=self.placing)
-        self.at_once = AtOnce(
-            encryption=self.encryption,
-            projection=projection,
-            recent=self.recent,
-            placing=self.placing,
-            notifier=self.notifier,
-            reading=reading,
-            portal_server=portal_server,
-            now=now,
-        )
+        assistant = make_assistant(ground, self.conversations, self.outbox)
+        self.inbound = make_inbound(ground, self.notifier, assistant, projection)
+        self.at_once = make_at_once(ground, self.placing, self.notifier, projection)
+        self.messages = make_messages(ground, self.conversations, self.outbox)
         self.direct_chats = DirectChats(
             database=self.database,
             matrix=self.matrix,
@@ -112,17 +90,6 @@ class Process:
             now=now,
         )
         self.attendance = Attendance(database=self.database, matrix=self.matrix, settings=settings, now=now)
-        self.messages = Messages(
-            database=self.database,
-            matrix=self.matrix,
-            encryption=self.encryption,
-            conversations=self.conversations,
-            outbox=self.outbox,
-            recent=self.recent,
-            sealer=sealer,
-            portal_server=portal_server,
-            now=now,
-        )
         self.slots = Slots(per_person=4, in_all=32)
         self.uploading = Uploading(
             database=self.database,
@@ -140,23 +107,4 @@ class Process:
             encryption=self.encryption,
             conversations=self.conversations,
             sealer=sealer,
-        )
-
-    def _assistant(self) -> Assistant:
-        desk = ConsultDesk(
-            database=self.database,
-            conversations=self.conversations,
-            sealer=self.sealer,
-            portal_server=self._settings.homeserver.server_name,
-            now=self.now,
-        )
-        return Assistant(
-            database=self.database,
-            encryption=self.encryption,
-            outbox=self.outbox,
-            desk=desk,
-            bookings=BookingDesk(database=self.database, sealer=self.sealer, now=self.now),
-            dialogues=Dialogues(self.sealer),
-            settings=self._settings,
-            now=self.now,
         )
