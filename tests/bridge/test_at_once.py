@@ -39,7 +39,7 @@ async def other_room(clinic: Clinic) -> str:
 @pytest.fixture
 def opened(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> Decrypted:
     """What everything decrypts to in this test."""
-    words = Decrypted("m.room.message", {"body": "hola"})
+    words = Decrypted("m.room.message", {"msgtype": "m.text", "body": "hola"})
 
     async def decrypt_within(*_: object) -> list[Decrypted]:
         return [words]
