@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from bridge.e2ee.machine import Encryption
 from bridge.e2ee.model import Undecryptable
-from bridge.history import ENCRYPTED, Fetched, Page, Plain, RawMessage, fetch_page, open_page, readable
+from bridge.history import ENCRYPTED, Fetched, Page, Plain, fetch_page, open_page, readable
 from bridge.live.recent import RecentEvents
 from bridge.matrix.client import MatrixClient
-from bridge.matrix.json import size_of
+from bridge.matrix.json import memory_of
 
 _KEPT_S = 60.0
-_MOST_BYTES, _EMPTY_BYTES = 16 * 1024 * 1024, 4096
+_MOST_BYTES, _EMPTY_BYTES, _A_MESSAGE_BYTES = 48 * 1024 * 1024, 4096, 1300
 _CHANGES = [ENCRYPTED, "m.room.redaction"]
 
 _Key = tuple[str, str, int]
@@ -111,7 +111,7 @@ class HistoryPages:
 
     def _keep(self, key: _Key, page: Page, *, newest: str | None, until: float) -> None:
         self._drop(key)
-        size = _EMPTY_BYTES + sum(map(_size, page.messages))
+        size = _EMPTY_BYTES + _memory_of(page)
         end = asyncio.get_running_loop().call_at(until, self._drop, key)
         self._kept[key] = _Kept(page, newest, size, until, end)
         self._bytes += size
@@ -132,6 +132,9 @@ def _may_open(page: Page) -> bool:
     )
 
 
-def _size(message: RawMessage) -> int:
-    events = [event for event in (message.event, message.edit) if event is not None]
-    return sum(size_of(event.content) + size_of(event.unsigned) for event in events)
+def _memory_of(page: Page) -> int:
+    pairs = [(one.event, one.edit) for one in page.messages]
+    events = [event for pair in pairs for event in pair if event is not None]
+    raw = sum(memory_of(event.content) + memory_of(event.unsigned) for event in events)
+    words = sum(memory_of(opened.content) for _, opened in page.plain.values())
+    return _A_MESSAGE_BYTES * len(events) + raw + words

@@ -10,11 +10,14 @@ from collections.abc import Mapping
 from itertools import islice
 
 from bridge.e2ee.model import Decrypted, EncryptedEvent
-from bridge.matrix.json import size_of
+from bridge.matrix.json import memory_of
 
 _FOR_STREAMS = 256
 _A_ROOM = 100
-_MOST_BYTES, _EVENT_BYTES = 32 * 1024 * 1024, 1500
+_MOST_BYTES, _AN_EVENT_BYTES = 32 * 1024 * 1024, 700
+_LARGEST_BYTES = 128 * 1024
+"""No client's message takes so much: an event has 64 KiB at the most, nearly all of it one text, its ciphertext."""
+
 _OPENED_S = 5.0
 
 _Kept = tuple[EncryptedEvent, int]
@@ -24,7 +27,8 @@ _Kept = tuple[EncryptedEvent, int]
 class RecentEvents:
     """The last encrypted messages: of all rooms by id, and of each room the newest 100.
 
-    The rooms in which nothing came for the longest time are forgotten when all have more than `most_bytes`.
+    The rooms in which nothing came for the longest time are forgotten when all take more than `most_bytes` of memory.
+    What takes more than any message does is not kept.
     """
 
     def __init__(self, *, most_bytes: int = _MOST_BYTES, opened_s: float = _OPENED_S) -> None:
@@ -58,6 +62,9 @@ class RecentEvents:
 
         In its room it is kept as it was pushed, whichever came first: with what the homeserver added.
         """
+        size = _AN_EVENT_BYTES + memory_of(event.content)
+        if size > _LARGEST_BYTES:
+            return
         self._events[event.event_id] = event
         if is_sent:
             self._sent.add(event.event_id)
@@ -65,7 +72,7 @@ class RecentEvents:
             oldest, _ = self._events.popitem(last=False)
             self._sent.discard(oldest)
         if not (is_sent and event.event_id in self._rooms.get(event.room_id, ())):
-            self._keep_in_room(event)
+            self._keep_in_room(event, size)
 
     def forget(self, event_id: str, *, room_id: str) -> None:
         """It was taken back."""
@@ -90,12 +97,11 @@ class RecentEvents:
     def _forget_opened(self) -> None:
         self._opened = {}
 
-    def _keep_in_room(self, event: EncryptedEvent) -> None:
+    def _keep_in_room(self, event: EncryptedEvent, size: int) -> None:
         room_id = event.room_id
         self._drop(room_id, event.event_id)
         room = self._rooms.setdefault(room_id, OrderedDict())
         self._rooms.move_to_end(room_id)
-        size = _EVENT_BYTES + size_of(event.content)
         room[event.event_id] = event, size
         self._bytes += size
         if len(room) > _A_ROOM:

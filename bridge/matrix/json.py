@@ -1,13 +1,11 @@
-"""JSON as it stands on the wire, and the one spelling of it that can be compared and hashed."""
+"""JSON as it stands on the wire, the one spelling of it that is compared and hashed, and what it takes in memory."""
 
 import hashlib
 import json
+from sys import getsizeof
 from typing import Any
 
 JsonObject = dict[str, Any]
-
-_LARGEST_EVENT = 65536
-"""Matrix specification, client-server API, "Size limits"."""
 
 
 def content_hash(value: JsonObject) -> str:
@@ -19,9 +17,19 @@ def content_hash(value: JsonObject) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def size_of(value: JsonObject) -> int:
-    """About how many bytes it is as JSON; what nests too deep to be spelled counts as the largest event there is."""
-    try:
-        return len(json.dumps(value))
-    except RecursionError:
-        return _LARGEST_EVENT
+def memory_of(value: JsonObject) -> int:
+    """How many bytes it takes in memory, however deep it nests; what several parts of it share counts for each.
+
+    Its length as JSON says little: a list of empty lists takes twenty times that.
+    """
+    taken = 0
+    left: list[Any] = [value]
+    while left:
+        part = left.pop()
+        taken += getsizeof(part)
+        if isinstance(part, dict):
+            left += part
+            left += part.values()
+        elif isinstance(part, list):
+            left += part
+    return taken

@@ -105,12 +105,14 @@ def test_all_that_is_in_an_event_counts() -> None:
     assert numbers(recent) == [4, 3, 2, 1, 0]
 
 
-def test_an_event_however_deep_is_kept() -> None:
-    """What nests too deep to be spelled counts as the largest event there is: no sender stops a push by it."""
-    content: JsonObject = {}
+def test_what_takes_more_than_any_message_is_not_kept() -> None:
+    """Nobody stops a push by what nests deep, or fills the memory with small parts; a large text is kept."""
+    deep: JsonObject = {}
     for _ in range(100_000):
-        content = {"a": content}
-    recent = RecentEvents(most_bytes=150_000)
-    for number in range(3):
-        recent.keep(EncryptedEvent(f"${ROOM}{number}", ROOM, "@lucia:portal.example", content))
-        assert len(numbers(recent)) == (number + 1) % 3
+        deep = {"a": deep}
+    recent = RecentEvents()
+    for content in (deep, {"many": [[] for _ in range(20_000)]}):
+        recent.keep(EncryptedEvent(f"${ROOM}0", ROOM, "@lucia:portal.example", content))
+        assert (numbers(recent), recent.find(f"${ROOM}0")) == ([], None)
+    recent.keep(event(1, size=65_000))
+    assert numbers(recent) == [1]
