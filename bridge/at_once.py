@@ -142,11 +142,12 @@ class AtOnce:
     ) -> bool:
         """Whether none of our people among these lacks the key; what streams tell of it is noted."""
         message = encrypted(event)
+        is_news = self._projection.is_news(event)
         for reader in await self._ours(connection, members - {event.sender}):
             (read,) = await self._encryption.decrypt_within(connection, reader, [message])
             if read == Undecryptable("unknown-session"):
                 return False
-            if isinstance(read, Decrypted) and self._notifier.wants_bodies(reader):
+            if is_news and isinstance(read, Decrypted) and self._notifier.wants_bodies(reader):
                 opened[reader, event.event_id] = read
         if is_message(event):
             self._recent.keep(message)

@@ -32,8 +32,12 @@ class Projection:
         elif event.type == "m.room.redaction":
             await take_back(connection, event)
             self._recent.forget(str(event.content.get("redacts")), room_id=event.room_id)
-        elif is_message(event) and not self._recent.is_sent(event.event_id):
+        elif self.is_news(event):
             await append(connection, _received(event))
+
+    def is_news(self, event: RoomEvent) -> bool:
+        """Whether it is a message of which people are told when it comes: of what we sent they were told then."""
+        return is_message(event) and not self._recent.is_sent(event.event_id)
 
     async def follow_membership(self, connection: AsyncConnection, event: RoomEvent) -> None:
         """Record who came or went, in direct chats too."""

@@ -215,6 +215,19 @@ async def test_what_was_opened_is_at_hand_for_whom_it_is_told(
 
 
 @pytest.mark.usefixtures("opened")
+async def test_what_nobody_is_told_is_not_at_hand(clinic: Clinic, room: str) -> None:
+    """An edit, which no stream tells, and what we sent, which was told before (white-box: what is held)."""
+    main = clinic.main
+    relation = {"rel_type": "m.replace", "event_id": "$first"}
+    edit = event(room, content={"ciphertext": "…", "m.relates_to": relation})
+    sent = event(room, sender=JUAN)
+    main.recent.keep(EncryptedEvent(sent["event_id"], room, JUAN, sent["content"]), is_sent=True)
+    with main.notifier.subscribe(LUCIA, with_bodies=True):
+        assert await push(main, edit, sent) == []
+    assert main.recent._opened == {}
+
+
+@pytest.mark.usefixtures("opened")
 async def test_what_the_same_push_takes_back_is_told_without_words(clinic: Clinic, room: str) -> None:
     """They were opened by then; the other message keeps its own."""
     main = clinic.main
