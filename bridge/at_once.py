@@ -25,6 +25,7 @@ from bridge.projection import Projection, encrypted
 from bridge.receipts import record_receipts
 from bridge.rooms import Reading, is_message, members_of
 from bridge.storage.inbox import mark_all_processed
+from bridge.words import is_silent
 
 _ENCRYPTED = "m.room.encrypted"
 _REDACTION = "m.room.redaction"
@@ -126,32 +127,37 @@ class AtOnce:
         members = await members_of(connection, event.room_id, now=self._now())
         if not members:
             return False
-        if event.type == _ENCRYPTED and not await self._is_readable(connection, event, members, opened):
+        read: list[Decrypted | Undecryptable] | None = []
+        if event.type == _ENCRYPTED:
+            read = await self._read(connection, event, members, opened)
+        if read is None:
             return False
-        await self._projection.follow(connection, event)
+        await self._projection.follow(connection, event, is_silent=is_silent(read))
         if event.type == _REDACTION:  # what came in this very push is not with the recent ones yet
             _take_back(opened, event.content.get("redacts"))
         return True
 
-    async def _is_readable(
+    async def _read(
         self,
         connection: AsyncConnection,
         event: RoomEvent,
         members: frozenset[str],
         opened: dict[tuple[str, str], Decrypted],
-    ) -> bool:
-        """Whether none of our people among these lacks the key; what streams tell of it is noted."""
+    ) -> list[Decrypted | Undecryptable] | None:
+        """What our people among these read; None when one lacks the key. What streams tell of it is noted."""
         message = encrypted(event)
         is_news = self._projection.is_news(event)
+        results: list[Decrypted | Undecryptable] = []
         for reader in await self._ours(connection, members - {event.sender}):
             (read,) = await self._encryption.decrypt_within(connection, reader, [message])
             if read == Undecryptable("unknown-session"):
-                return False
+                return None
+            results.append(read)
             if is_news and isinstance(read, Decrypted) and self._notifier.wants_bodies(reader):
                 opened[reader, event.event_id] = read
         if is_message(event):
             self._recent.keep(message)
-        return True
+        return results
 
     async def _ours(self, connection: AsyncConnection, people: Iterable[str]) -> list[str]:
         at_portal = [one for one in people if server_of(one) == self._portal_server]

@@ -11,6 +11,7 @@ from bridge.clock import Now
 from bridge.database import Database
 from bridge.direct_chats import person_of
 from bridge.e2ee.machine import Encryption
+from bridge.e2ee.model import Decrypted, Undecryptable
 from bridge.live.recent import RecentEvents
 from bridge.matrix.events import Receipt, RoomEvent, ToDeviceEvent
 from bridge.people import managed_among
@@ -18,6 +19,7 @@ from bridge.projection import Projection, encrypted
 from bridge.receipts import record_receipts
 from bridge.rooms import is_consult_room, is_message, members_of
 from bridge.storage.inbox import mark_processed
+from bridge.words import is_silent
 
 
 class Inbound:
@@ -79,13 +81,12 @@ class Inbound:
             return
         if event.type == "m.room.member" and event.content.get("membership") == "join":
             await self._encryption.share_history(event.room_id, str(event.state_key))
-        if is_consult and event.type == "m.room.encrypted":
-            await self._make_readable(event)
+        silent = is_consult and event.type == "m.room.encrypted" and is_silent(await self._read(event))
         attended = await self._attend(event, person)
         # The item is on the disk, and would be handled again.
         async with self._database.write(synced=False) as connection:
             if is_consult:
-                await self._projection.follow(connection, event)
+                await self._projection.follow(connection, event, is_silent=silent)
             else:
                 await self._projection.follow_membership(connection, event)
             await self._assistant.accept(connection, attended)
@@ -98,16 +99,19 @@ class Inbound:
             return await self._assistant.in_consult_room(event)
         return await self._assistant.in_direct_chat(event, person=person)
 
-    async def _make_readable(self, event: RoomEvent) -> None:
-        """Fetch keys that got lost on their way, as soon as a message comes that needs them."""
+    async def _read(self, event: RoomEvent) -> list[Decrypted | Undecryptable]:
+        """What our people read; keys that got lost on their way are fetched as soon as a message needs them."""
         async with self._database.read() as connection:
             members = await members_of(connection, event.room_id, now=self._now())
             readers = await managed_among(connection, members - {event.sender})
         message = encrypted(event)
         if is_message(event):
             self._recent.keep(message)
-        for reader in readers:
-            await self._encryption.decrypt(reader, [message], catch_up_missing=True)
+        return [
+            one
+            for reader in readers
+            for one in await self._encryption.decrypt(reader, [message], catch_up_missing=True)
+        ]
 
     async def _done(self, seq: int) -> None:
         async with self._database.write(synced=False) as connection:

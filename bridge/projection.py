@@ -18,9 +18,12 @@ class Projection:
         self._keeper_id = keeper_id
         self._recent = recent
 
-    async def follow(self, connection: AsyncConnection, event: RoomEvent) -> None:
-        """Give the event its place in the room's order, with what follows from it. Once: again changes nothing."""
-        if not await record_event(connection, event):
+    async def follow(self, connection: AsyncConnection, event: RoomEvent, *, is_silent: bool = False) -> None:
+        """Give the event its place in the room's order, with what follows from it. Once: again changes nothing.
+
+        `is_silent`: decrypted it is no message (bridge/words.py), which an encrypted one doesn't show.
+        """
+        if not await record_event(connection, event, is_silent=is_silent):
             return
         if event.is_late:
             await reach_over_late(connection, event.room_id)
@@ -32,7 +35,7 @@ class Projection:
         elif event.type == "m.room.redaction":
             await take_back(connection, event)
             self._recent.forget(str(event.content.get("redacts")), room_id=event.room_id)
-        elif self.is_news(event):
+        elif not is_silent and self.is_news(event):
             await append(connection, _received(event))
 
     def is_news(self, event: RoomEvent) -> bool:

@@ -214,8 +214,11 @@ async def set_rotation(connection: AsyncConnection, room_id: str, content: dict[
         )
 
 
-async def record_event(connection: AsyncConnection, event: RoomEvent) -> bool:
-    """Give an event of a consult room its place in the room's order; False when it has one already."""
+async def record_event(connection: AsyncConnection, event: RoomEvent, *, is_silent: bool = False) -> bool:
+    """Give an event of a consult room its place in the room's order; False when it has one already.
+
+    `is_silent`: who could read it found no message in it.
+    """
     return await insert_once(
         connection,
         timeline,
@@ -223,7 +226,7 @@ async def record_event(connection: AsyncConnection, event: RoomEvent) -> bool:
         room_id=event.room_id,
         sender=event.sender,
         sent_at=event.sent_at,
-        is_message=is_message(event),
+        is_message=is_message(event) and not is_silent,
         is_late=event.is_late,
     )
 

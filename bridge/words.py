@@ -1,12 +1,12 @@
 """What a decrypted event says to people: the same in the history and in live events."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bridge.attachments.content import SharedFile, shared_file
 from bridge.attachments.names import clean_name
-from bridge.e2ee.model import Decrypted
+from bridge.e2ee.model import Decrypted, Undecryptable
 from bridge.messages_model import MessageType
 
 _MESSAGE = "m.room.message"
@@ -47,6 +47,11 @@ def said(plain: Decrypted) -> Said | None:
         return None
     file = shared_file(content)
     return Said(_TYPES.get(kind, "text"), body if file is None else file.caption, file)
+
+
+def is_silent(read: Iterable[Decrypted | Undecryptable]) -> bool:
+    """Whether somebody who could read this event found that it is no message; what nobody could read may be one."""
+    return any(isinstance(one, Decrypted) and said(one) is None for one in read)
 
 
 def edited_words(before: Said, edit: Decrypted) -> str | None:

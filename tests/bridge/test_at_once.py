@@ -98,6 +98,21 @@ async def test_a_message_takes_one_commit(clinic: Clinic, room: str) -> None:
     assert fact.data == {"event_id": message["event_id"], "sender": GARCIA}
 
 
+async def test_a_calls_signalling_is_no_message(
+    clinic: Clinic, room: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has its place in the room, and nobody is told of it: what is never shown is not unread either."""
+
+    async def decrypt_within(*_: object) -> list[Decrypted]:
+        return [Decrypted("m.call.invite", {"call_id": "1"})]
+
+    monkeypatch.setattr(clinic.main.encryption, "decrypt_within", decrypt_within)
+    assert await push(clinic.main, event(room)) == []
+    (place,) = await clinic.rows(timeline)
+    assert not place.is_message
+    assert not await clinic.facts("message.received")
+
+
 async def test_what_is_pushed_again_changes_nothing(clinic: Clinic, room: str) -> None:
     """It is known by its id."""
     message = event(room)

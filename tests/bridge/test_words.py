@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from bridge.attachments.encrypted_file import Encryptor
-from bridge.e2ee.model import Decrypted
-from bridge.words import Said, edited_words, said
+from bridge.e2ee.model import Decrypted, Undecryptable
+from bridge.words import Said, edited_words, is_silent, said
 
 FILE = Encryptor().described("mxc://hospital.example/abc").model_dump()
 
@@ -119,3 +119,17 @@ def test_an_edit_of_another_kind_says_nothing() -> None:
     new = {"m.new_content": {"body": "adiós"}}
     assert edited_words(before, Decrypted("es.example.other", new)) is None
     assert edited_words(before, Decrypted("m.room.message", new)) == "adiós"
+
+
+def test_what_nobody_could_read_may_be_a_message() -> None:
+    """Until somebody has read that it is none."""
+    call, text = (
+        Decrypted("m.call.invite", {}),
+        Decrypted("m.room.message", {"msgtype": "m.text", "body": "a"}),
+    )
+    unread = Undecryptable("unknown-session")
+    assert is_silent([call])
+    assert is_silent([unread, call])
+    assert not is_silent([])
+    assert not is_silent([unread])
+    assert not is_silent([unread, text])

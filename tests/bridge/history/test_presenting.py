@@ -56,8 +56,11 @@ async def test_message_types(clinic: Clinic, room: str, msgtype: str, expected: 
 async def test_what_is_no_message_is_left_out(
     clinic: Clinic, room: str, event_type: str, content: dict[str, Any]
 ) -> None:
-    """Calls' signalling, verifications, and messages without a text are not shown; what follows is."""
+    """Calls' signalling, verifications, messages without a text: neither shown nor unread; what follows is."""
     await say(clinic, room, content, sender=JUAN, event_type=event_type)
+    (conversation,) = await clinic.main.conversations.list(user_id=LUCIA)
+    assert (conversation.unread_count, conversation.last_message_at) == (0, None)
+    assert not await clinic.facts("message.received")
     await say(clinic, room, "hola")
     assert await bodies(clinic, room) == ["hola"]
 
