@@ -2,15 +2,13 @@
 
 For people with a Matrix client of their own, whose pusher names a subscription of ours as its pushkey. Pushkeys are
 what authenticates a homeserver here (the specification has nothing else): 192 random bits. Of what it says only ids
-are used, and only of conversations that the person is in.
+are used, and only of conversations that the person may read.
 """
 
 from collections.abc import Mapping
 
 from aiohttp import web
 from pydantic import BaseModel, Field, ValidationError
-from sqlalchemy import or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
 from bridge.clock import Now
@@ -19,9 +17,7 @@ from bridge.http.limits import PushLimits, address_of
 from bridge.http.problems import Problem, ProblemError
 from bridge.http.requests import read_json
 from bridge.notifications import ledger, subscriptions
-from bridge.notifications.news import push_of
-from bridge.storage.conversations import conversations, room_members
-from bridge.storage.direct_chats import direct_chats
+from bridge.notifications.news import is_reader, push_of
 
 PATH = "/_matrix/push/v1/notify"
 _MOST_BYTES = 64 * 1024
@@ -79,28 +75,16 @@ class PushGateway:
         return web.json_response({"rejected": rejected})
 
     async def _enqueue(self, people: Mapping[str, str], room_id: str, event_id: str) -> None:
+        now = self._now()
         async with self._database.write() as connection:
             for pushkey, person in people.items():
-                if await _is_in(connection, person, room_id):
+                # Not whether she is in the room: a pusher may be faster than what tells us that she joined.
+                if await is_reader(connection, person, room_id, now=now):
                     delivery = push_of(
                         subscription_id=pushkey,
                         person=person,
                         conversation_id=room_id,
                         message_id=event_id,
-                        due_at=self._now(),
+                        due_at=now,
                     )
                     await ledger.enqueue(connection, delivery, sealer=self._sealer)
-
-
-async def _is_in(connection: AsyncConnection, person: str, room_id: str) -> bool:
-    ours = or_(
-        select(conversations.c.id).where(conversations.c.room_id == room_id).exists(),
-        select(direct_chats.c.person).where(direct_chats.c.room_id == room_id).exists(),
-    )
-    query = select(room_members.c.membership).where(
-        room_members.c.room_id == room_id,
-        room_members.c.user_id == person,
-        room_members.c.membership == "join",
-        ours,
-    )
-    return (await connection.execute(query)).first() is not None

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 
 from bridge.database import Database
 from bridge.notifications import subscriptions
 from bridge.notifications.settings import PushSettings
+from bridge.storage.conversations import room_members
 from bridge.storage.push_subscriptions import push_subscriptions
 from tests.bridge.notifications.push_world import (
     LUCIA,
@@ -20,6 +22,7 @@ from tests.bridge.notifications.push_world import (
     notified,
     push_world,
     read,
+    represent,
 )
 
 
@@ -38,6 +41,20 @@ async def test_the_gateway_tells_browsers(world: World) -> None:
         await world.courier.deliver_due("push")
     assert [read(push) for push in world.service.pushes] == [{"kind": "message", "conversation_id": ROOM}]
     assert await notified(world, "made-up") == {"rejected": ["made-up"]}
+
+
+async def test_a_pusher_may_be_faster_than_her_joining(world: World) -> None:
+    """What tells us that she joined comes another way: who may read is told, and nobody else."""
+    pushkey = await world.subscribe(MARIA)
+    async with world.database.write() as connection:
+        await connection.execute(delete(room_members))
+    await notified(world, pushkey)
+    await world.courier.deliver_due("push")
+    assert len(world.service.pushes) == 1
+    async with world.database.write() as connection:
+        await represent(connection, ends=world.now)
+    await notified(world, pushkey, event_id="$later")
+    assert len(await world.states()) == 1
 
 
 @pytest.mark.parametrize("changes", [{"room_id": "!family"}, {"event_id": None}])
