@@ -23,6 +23,8 @@ from bridge.prepared import PreparedStatements
 
 _SQLITE_PATIENCE_S = 30.0
 _SQLITE_RETRY_S = 0.005
+# 16 MiB: what is written again and again goes from the log to its place in the file once.
+_SQLITE_LOG_PAGES = 4000
 # Four processes together stay below PostgreSQL's default of 100.
 _POSTGRESQL_CONNECTIONS = 20
 _DO_NOT_WAIT_FOR_THE_DISK = text("SET LOCAL synchronous_commit TO off")
@@ -55,7 +57,7 @@ class Database:
         self._engine: AsyncEngine | None = None
         self._writer: AbstractAsyncContextManager[Any] = nullcontext()
         # Taking a connection from SQLAlchemy's pool costs more than our statements do on SQLite.
-        self._idle: dict[bool, list[AsyncConnection]] = {True: [], False: []}
+        self._idle: list[sqlite.InlineConnection] = []
 
     @property
     def is_sqlite(self) -> bool:
@@ -71,9 +73,9 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
-        for connection in (*self._idle[True], *self._idle[False]):
+        for connection in self._idle:
             await connection.close()
-        self._idle = {True: [], False: []}
+        self._idle = []
         if self._engine is not None:
             await self._engine.dispose()
             self._engine = None
@@ -90,8 +92,9 @@ class Database:
 
         `synced=False` for what a power cut may undo as long as nothing was committed after it that it may not.
         """
-        async with self._writer, self._connection(synced=synced) as connection:
+        async with self._writer, self._connection() as connection:
             if isinstance(connection, sqlite.InlineConnection):
+                connection.set_synced(is_synced=synced)
                 await _begin_immediate(connection)
             elif not synced:
                 await connection.execute(_DO_NOT_WAIT_FOR_THE_DISK)
@@ -99,26 +102,24 @@ class Database:
             await connection.commit()
 
     @asynccontextmanager
-    async def _connection(self, *, synced: bool = True) -> AsyncGenerator[AsyncConnection]:
+    async def _connection(self) -> AsyncGenerator[AsyncConnection]:
         if not self.is_sqlite:
             async with self._opened().connect() as connection:
                 yield connection
             return
-        idle = self._idle[synced]
-        connection = idle.pop() if idle else await self._new_connection(synced=synced)
+        # The one that was used last: each forgets the pages that it has in memory when another writes.
+        connection = self._idle.pop() if self._idle else await self._new_connection()
         try:
             yield connection
         except BaseException:
             await connection.rollback()
             raise
         finally:
-            idle.append(connection)
+            self._idle.append(connection)
 
-    async def _new_connection(self, *, synced: bool) -> AsyncConnection:
+    async def _new_connection(self) -> sqlite.InlineConnection:
         connection = sqlite.InlineConnection(self._opened(), prepared=self._prepared)
         await connection.start()
-        if not synced:
-            await connection.exec_driver_sql("PRAGMA synchronous=NORMAL")
         return connection
 
     def _opened(self) -> AsyncEngine:
@@ -150,5 +151,6 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute(f"PRAGMA wal_autocheckpoint={_SQLITE_LOG_PAGES}")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()

@@ -79,6 +79,7 @@ class InlineConnection(AsyncConnection):
     def __init__(self, engine: AsyncEngine, *, prepared: PreparedStatements) -> None:
         super().__init__(engine)
         self._prepared = prepared
+        self._is_synced = True  # as bridge/database.py opens them
 
     async def execute(self, statement: Any, parameters: Any = None, *, execution_options: Any = None) -> Any:
         """As AsyncConnection's."""
@@ -92,6 +93,12 @@ class InlineConnection(AsyncConnection):
     ) -> CursorResult[Any]:
         """As AsyncConnection's."""
         return self._inner().exec_driver_sql(statement, parameters, execution_options)
+
+    def set_synced(self, *, is_synced: bool) -> None:
+        """Whether transactions wait for the disk from here on. To be called outside of one."""
+        if is_synced != self._is_synced:
+            self._driver().execute(f"PRAGMA synchronous={'FULL' if is_synced else 'NORMAL'}")
+            self._is_synced = is_synced
 
     async def begin_immediate(self) -> None:
         """Begin a write transaction. Raises OperationalError when another process writes."""

@@ -77,6 +77,23 @@ async def test_what_did_not_wait_for_the_disk_is_there(database: Database) -> No
     assert await count(database) == 1
 
 
+async def test_what_follows_one_another_goes_over_one_connection(database: Database) -> None:
+    """SQLite's pages stay in memory between transactions of any kind; what runs at the same time is kept apart."""
+    if not database.is_sqlite:
+        pytest.skip("PostgreSQL's connections share their memory")
+    async with database.read() as first:
+        pass
+    async with database.write() as second:
+        await append(second, Fact(id="a", kind="k", subject="s", at=AT))
+        async with database.read() as beside:
+            assert not (await beside.execute(select(facts.c.id))).all()
+    async with database.write(synced=False) as third:
+        pass
+    assert first is second
+    assert beside is not second
+    assert third in (second, beside)
+
+
 async def test_a_naive_time_is_refused(database: Database) -> None:
     """A datetime without a zone never reaches a row."""
     naive = AT.replace(tzinfo=None)
