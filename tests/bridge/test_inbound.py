@@ -155,6 +155,14 @@ async def test_other_rooms_are_ignored(clinic: Clinic, room: str) -> None:
     assert room
 
 
+async def test_nobody_of_ours_accepts_an_invitation(clinic: Clinic) -> None:
+    """Our rooms are made by us and joined when we invite, so that nothing is lost with an invitation never pushed."""
+    clinic.homeserver.calls.clear()
+    for invited in (clinic.settings.keeper_id, clinic.settings.assistant_id, LUCIA):
+        assert await clinic.is_processed(await push(clinic, member("!other", invited, "invite")))
+    assert clinic.homeserver.calls == []
+
+
 async def test_receipts_are_recorded(clinic: Clinic, room: str) -> None:
     """Several at once; one on an event that we don't know does not hide the others."""
     message = event(room, sender=LUCIA)
