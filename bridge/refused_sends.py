@@ -3,11 +3,12 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete
+from sqlalchemy import Row, bindparam, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
+from bridge.storage.attachments import attachments
 from bridge.storage.e2ee import outbound_sessions
 from bridge.storage.sends import IS_REFUSED, sends
 
@@ -23,7 +24,9 @@ _INDEX_IS_TAKEN = (
     .where(outbound_sessions.c.session_id == sends.c.session_id, outbound_sessions.c.is_current)
     .exists()
 )
-_FORGET = delete(sends).where(IS_REFUSED, sends.c.accepted_at <= bindparam("before"), ~_INDEX_IS_TAKEN)
+_IS_OLD = (IS_REFUSED, sends.c.accepted_at <= bindparam("before"), ~_INDEX_IS_TAKEN)
+_FORGET_FILES = delete(attachments).where(attachments.c.send_id.in_(select(sends.c.id).where(*_IS_OLD)))
+_FORGET = delete(sends).where(*_IS_OLD)
 
 
 async def is_final(matrix: MatrixClient, row: Row[Any], error: MatrixError) -> bool:
@@ -39,5 +42,7 @@ async def is_final(matrix: MatrixClient, row: Row[Any], error: MatrixError) -> b
 
 
 async def prune(connection: AsyncConnection, *, now: datetime) -> int:
-    """Forget what was taken in 30 days ago and refused: how many messages."""
-    return (await connection.execute(_FORGET, {"before": now - KEPT})).rowcount
+    """Forget what was taken in 30 days ago and refused, with the files in it: how many messages."""
+    before = {"before": now - KEPT}
+    await connection.execute(_FORGET_FILES, before)
+    return (await connection.execute(_FORGET, before)).rowcount

@@ -6,14 +6,20 @@ from datetime import timedelta
 
 import pytest
 from PIL import Image
+from sqlalchemy import update
 
+from bridge import refused_sends
 from bridge.attachments import store
 from bridge.attachments.errors import AttachmentUnusableError
+from bridge.errors import MessageRefusedError
+from bridge.matrix.errors import MatrixError
 from bridge.storage.attachments import attachments
+from bridge.storage.e2ee import outbound_sessions
 from bridge.storage.sends import sends
 from tests.bridge.attachments.files import PDF, download, history, picture, room_of, send, upload
 from tests.bridge.clinic import Clinic
 from tests.bridge.mortality import Killed
+from tests.bridge.trouble import failing
 
 
 async def test_a_picture_has_dimensions_and_a_thumbnail(clinic: Clinic) -> None:
@@ -70,6 +76,23 @@ async def test_what_is_not_sent_is_forgotten(clinic: Clinic) -> None:
         assert len(await clinic.rows(attachments)) == left
     with pytest.raises(AttachmentUnusableError):
         await send(clinic, room, [kept.attachment_id])
+
+
+async def test_the_file_of_a_refused_message_is_forgotten_with_it(clinic: Clinic) -> None:
+    """After 30 days nothing says that there was one; the file of a message that went out stays known."""
+    room = await room_of(clinic)
+    sent, refused = [(await upload(clinic, room, operation_id=f"up{n}")).attachment_id for n in range(2)]
+    await send(clinic, room, [sent])
+    gone = MatrixError(status=403, errcode="M_FORBIDDEN", message="you are not in the room")
+    clinic.homeserver.before = failing(gone, "send_event")
+    with pytest.raises(MessageRefusedError):
+        await send(clinic, room, [refused], operation_id="another")
+    async with clinic.database.write() as connection:
+        await connection.execute(update(outbound_sessions).values(is_current=False))
+    for days, left in ((29, {sent, refused}), (30, {sent})):
+        async with clinic.database.write() as connection:
+            await refused_sends.prune(connection, now=clinic.clock() + timedelta(days=days))
+        assert {row.id for row in await clinic.rows(attachments)} == left
 
 
 async def test_death_at_any_step_is_mended_by_the_same_operation(clinic: Clinic) -> None:
