@@ -7,7 +7,7 @@ import logging
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from bridge.e2ee.machine import Encryption
+from bridge.e2ee.changed_identities import ChangedIdentities
 
 log = logging.getLogger(__name__)
 
@@ -15,8 +15,8 @@ log = logging.getLogger(__name__)
 class IdentityWatch:
     """Shows how many identities wait, as the metric `videoconsulta_changed_identities`, and logs each once."""
 
-    def __init__(self, *, encryption: Encryption, registry: CollectorRegistry) -> None:
-        self._encryption = encryption
+    def __init__(self, *, identities: ChangedIdentities, registry: CollectorRegistry) -> None:
+        self._identities = identities
         self._told: set[str] = set()
         self._gauge = Gauge(
             "videoconsulta_changed_identities",
@@ -26,7 +26,7 @@ class IdentityWatch:
 
     async def look(self) -> None:
         """Look once."""
-        changed = set(await self._encryption.changed_identities())
+        changed = set(await self._identities.waiting())
         self._gauge.set(len(changed))
         for user_id in sorted(changed - self._told):
             log.warning(

@@ -206,7 +206,7 @@ def _jobs_of_scheduler(platform: Platform, *, registry: CollectorRegistry) -> li
         registry=registry,
         now=platform.now,
     )
-    identities = IdentityWatch(encryption=platform.encryption, registry=registry)
+    identities = IdentityWatch(identities=platform.encryption.identities, registry=registry)
     strangers = StrangerWatch(
         database=platform.database, settings=platform.settings, now=platform.now, registry=registry
     )

@@ -25,7 +25,7 @@ def list_(settings: Settings) -> None:
 
 async def _list(settings: Settings) -> list[str]:
     async with app.opened(settings) as platform:
-        return await platform.encryption.changed_identities()
+        return await platform.encryption.identities.waiting()
 
 
 @identity.command()
@@ -42,13 +42,13 @@ def accept(settings: Settings, user_id: str, fingerprint: str | None) -> None:
 
 async def _accept(settings: Settings, user_id: str, *, wanted: str | None) -> None:
     async with app.opened(settings) as platform:
-        if user_id not in await platform.encryption.changed_identities():
+        if user_id not in await platform.encryption.identities.waiting():
             click.echo(f"the identity of {user_id} has not changed")
             return
-        key = await platform.encryption.published_identity(user_id)
+        key = await platform.encryption.identities.published(user_id)
         click.echo(f"{user_id} publishes now: {fingerprint_of(key)}")
         _make_sure(key, wanted=wanted)
-        if not await platform.encryption.accept_identity(user_id, master_key=key):
+        if not await platform.encryption.identities.accept(user_id, master_key=key):
             raise click.ClickException("it has just changed again; nothing is accepted")
         click.echo(f"the identity of {user_id} is accepted")
 

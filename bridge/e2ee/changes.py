@@ -1,4 +1,4 @@
-"""What follows when somebody's devices or identity change, or somebody comes to receive messages."""
+"""What follows when somebody's devices change, or somebody comes to receive messages."""
 
 from collections.abc import Collection
 
@@ -31,14 +31,6 @@ class Changes:
         async with self._database.write() as connection:
             await tracking.follow(connection, [user_id], ask_again=True)
         await self._follow_up([user_id], room_id=room_id)
-
-    async def accept_identity(self, user_id: str, *, master_key: str | None) -> bool:
-        """This identity is the user's; False when she publishes another one by now."""
-        async with self._database.write() as connection:
-            is_pinned = await tracking.pin_again(connection, user_id, master_key=master_key)
-        if is_pinned:
-            await self.device_lists_changed([user_id], [])
-        return is_pinned
 
     async def _follow_up(
         self, changed: Collection[str], *, gone: Collection[str] = (), room_id: str | None = None

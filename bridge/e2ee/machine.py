@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from appointments.sealing import Sealer
 from bridge.clock import Now
 from bridge.database import Database
-from bridge.e2ee import devices, forgetting, megolm, message_indexes, tracking, winding
+from bridge.e2ee import devices, forgetting, megolm, message_indexes, winding
+from bridge.e2ee.changed_identities import ChangedIdentities
 from bridge.e2ee.changes import Changes
 from bridge.e2ee.decryption import CatchUp, Decryption
 from bridge.e2ee.device_lists import DeviceLists
@@ -32,8 +33,8 @@ from bridge.matrix.json import JsonObject
 class Encryption:
     """One device for each of our users, and everything encrypted that goes in or out of it.
 
-    `pickle_key` has 32 bytes. Methods that talk to the homeserver raise MatrixError and
-    HomeserverUnreachableError; repeating any of them is harmless.
+    `pickle_key` has 32 bytes; `identities` has the users who wait to be accepted. Methods that talk to the homeserver
+    raise MatrixError and HomeserverUnreachableError; repeating any of them is harmless.
     """
 
     def __init__(
@@ -111,6 +112,7 @@ class Encryption:
         self._changes = Changes(
             database=database, device_lists=device_lists, sharing=sharing, ready=self._ready
         )
+        self.identities = ChangedIdentities(database=database, changes=self._changes)
         self._healing = Healing(
             database=database, device_lists=device_lists, keys=self._keys, sharing=sharing
         )
@@ -232,20 +234,6 @@ class Encryption:
     async def forget_read(self, connection: AsyncConnection, user_id: str, event: EncryptedEvent) -> None:
         """Make what this user has decrypted, and all before it in its session, unreadable to her from now on."""
         await winding.forget_read(connection, user_id=user_id, event=event, pickle_key=self._pickle_key)
-
-    async def changed_identities(self) -> list[str]:
-        """Users to whom no keys go since their identity is not the one we first saw."""
-        async with self._database.read() as connection:
-            return await tracking.changed_identities(connection)
-
-    async def published_identity(self, user_id: str) -> str | None:
-        """The master key that the user publishes now; None when it is gone."""
-        async with self._database.read() as connection:
-            return await tracking.published_identity(connection, user_id)
-
-    async def accept_identity(self, user_id: str, *, master_key: str | None) -> bool:
-        """An operator made sure that this changed identity is the user's; False when she publishes another now."""
-        return await self._changes.accept_identity(user_id, master_key=master_key)
 
     async def heal(self) -> None:
         """Try again what failed: provisioning, device queries, sharing. To be called now and then."""

@@ -113,7 +113,7 @@ async def test_changed_identities_are_counted_and_told_once(
         sender=LUCIA, conversation_id=None, recipient=GARCIA, body="x", reply_to=None, operation_id="1"
     )
     registry = CollectorRegistry()
-    watch = IdentityWatch(encryption=clinic.main.encryption, registry=registry)
+    watch = IdentityWatch(identities=clinic.main.encryption.identities, registry=registry)
     counted = []
     for pinned in ("a", "b", "b", "a", "b"):
         async with clinic.database.write() as connection:

@@ -47,7 +47,7 @@ async def test_who_comes_back_is_no_stranger_to_our_own_users(world: World):
     await other.provision(LUCIA)
     after = await world.send("después", JUAN)
     await world.deliver(JUAN)
-    assert await world.encryption.changed_identities() == []
+    assert await world.encryption.identities.waiting() == []
     assert all(isinstance(read, Decrypted) for read in await world.encryption.decrypt(JUAN, [before, after]))
 
 

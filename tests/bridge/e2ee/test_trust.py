@@ -29,19 +29,19 @@ async def test_a_changed_identity_gets_nothing_and_is_told_of(world: World, garc
         await client.sync()
         assert after.content["session_id"] not in client.rooms
     assert before.content["session_id"] not in impostor.rooms
-    assert await world.encryption.changed_identities() == [garcia.user_id]
+    assert await world.encryption.identities.waiting() == [garcia.user_id]
     async with world.database.read() as connection:
         (fact,) = (await connection.execute(select(facts).where(facts.c.kind == "identity.changed"))).all()
     assert fact.subject == garcia.user_id
 
-    shown = await world.encryption.published_identity(garcia.user_id)
+    shown = await world.encryption.identities.published(garcia.user_id)
     assert shown is not None
-    assert not await world.encryption.accept_identity(garcia.user_id, master_key="another")
-    assert await world.encryption.changed_identities() == [garcia.user_id]
-    assert await world.encryption.accept_identity(garcia.user_id, master_key=shown)
+    assert not await world.encryption.identities.accept(garcia.user_id, master_key="another")
+    assert await world.encryption.identities.waiting() == [garcia.user_id]
+    assert await world.encryption.identities.accept(garcia.user_id, master_key=shown)
     await impostor.sync()
     assert impostor.read(after) == "después"
-    assert await world.encryption.changed_identities() == []
+    assert await world.encryption.identities.waiting() == []
 
 
 async def test_an_identity_that_disappears_is_a_changed_one(world: World, garcia: Client):
@@ -54,7 +54,7 @@ async def test_an_identity_that_disappears_is_a_changed_one(world: World, garcia
     after = await world.send("después", garcia.user_id)
     await garcia.sync()
     assert after.content["session_id"] not in garcia.rooms
-    assert await world.encryption.changed_identities() == [garcia.user_id]
+    assert await world.encryption.identities.waiting() == [garcia.user_id]
 
 
 async def test_a_device_cannot_change_its_keys(world: World, garcia: Client):
