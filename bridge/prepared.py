@@ -3,15 +3,18 @@
 A statement of ours takes SQLite a few microseconds, and what SQLAlchemy does around each takes several times that
 (ADR 3 has the numbers). What is bound and what is read passes the same types as there, and the driver's errors become
 the same exceptions.
+
+One that takes lists (`IN`) is compiled for lists of 1, 2, 4, 8 ... values; the last value of a shorter one is given
+again, which changes nothing.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Delete, Dialect, Insert, Row, Select, Update
+from sqlalchemy import BindParameter, Delete, Dialect, Insert, Row, Select, Update
 from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -19,10 +22,13 @@ from sqlalchemy.types import TypeEngine
 
 _KINDS = (Select, Insert, Update, Delete)
 _MISSING = object()
+_LONGEST_LIST = 1024
 
 Statement = Select[*tuple[Any, ...]] | Insert | Update | Delete
 Parameters = dict[str, Any] | list[dict[str, Any]] | None
 _Convert = Callable[[Any], Any] | None
+_Shape = tuple[tuple[str, int], ...]
+"""The parameters' names, and the lengths that their lists are bound with."""
 
 
 _Row = Row[*tuple[Any, ...]]
@@ -65,32 +71,34 @@ class Rows(IteratorResult[*tuple[Any, ...]]):
 
 
 class _Value(NamedTuple):
-    """A value that is bound: the caller's by this name, or else the statement's own."""
+    """A value that is bound: the caller's by this name, or else the statement's own; of a list the one at `place`."""
 
     name: str
     own: Any
     convert: _Convert
+    place: int | None
 
     def of(self, parameters: Mapping[str, Any]) -> Any:
         """The value as the driver takes it. Raises KeyError when nobody gives one."""
         value = parameters[self.name] if self.own is _MISSING else parameters.get(self.name, self.own)
+        if self.place is not None:
+            value = value[min(self.place, len(value) - 1)]
         return value if self.convert is None else self.convert(value)
 
 
 class Prepared:
-    """A compiled statement."""
+    """A compiled statement.
+
+    `is_for_many`: it can be run for many parameters; the driver refuses what gives rows, and lists differ in length.
+    """
 
     def __init__(self, sql: str, values: Sequence[_Value], columns: SimpleResultMetaData) -> None:
         self._sql = sql
         self._values = values
         self._columns = columns
+        self.is_for_many = not columns.keys and all(value.place is None for value in values)
         index = columns._key_to_index  # noqa: SLF001 — a row wants its parent's
         self._made = partial(Row, columns, columns._effective_processors, index)  # noqa: SLF001
-
-    @property
-    def gives_rows(self) -> bool:
-        """Whether it does, which the driver refuses for many parameters."""
-        return bool(self._columns.keys)
 
     def run(self, driver: sqlite3.Connection, parameters: Parameters) -> Rows:
         """Run it, once or for each of a list of parameters. Raises what SQLAlchemy does."""
@@ -114,12 +122,10 @@ class PreparedStatements:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._known: WeakKeyDictionary[Statement, dict[tuple[str, ...], Prepared | None]] = (
-            WeakKeyDictionary()
-        )
+        self._known: WeakKeyDictionary[Statement, dict[_Shape, Prepared | None]] = WeakKeyDictionary()
 
     def find(self, statement: Any, parameters: Any) -> Prepared | None:
-        """The statement, prepared for parameters of these names.
+        """The statement, prepared for parameters of these names, and lists of about these lengths.
 
         None for what is better left to SQLAlchemy: what runs for the first time, and maybe the last, and what
         SQLAlchemy makes differently each time it runs.
@@ -132,7 +138,7 @@ class PreparedStatements:
             return None
         if isinstance(parameters, list):
             prepared = self._prepared(statement, known, parameters[0]) if parameters else None
-            return None if prepared is None or prepared.gives_rows else prepared
+            return prepared if prepared is not None and prepared.is_for_many else None
         if parameters is None or isinstance(parameters, dict):
             return self._prepared(statement, known, parameters or {})
         return None
@@ -140,28 +146,37 @@ class PreparedStatements:
     def _prepared(
         self,
         statement: Statement,
-        known: dict[tuple[str, ...], Prepared | None],
+        known: dict[_Shape, Prepared | None],
         parameters: Mapping[str, Any],
     ) -> Prepared | None:
-        names = tuple(parameters)
-        if names not in known:
-            known[names] = self._prepare(statement, names)
-        return known[names]
+        shape = tuple(
+            [(name, _room_for(value) if isinstance(value, list) else 0) for name, value in parameters.items()]
+        )
+        if shape not in known:
+            known[shape] = self._prepare(statement, dict(shape))
+        return known[shape]
 
-    def _prepare(self, statement: Statement, names: tuple[str, ...]) -> Prepared | None:
-        compiled: Any = statement.compile(dialect=self._dialect, column_keys=sorted(names))
-        if _differs_each_time(compiled):
+    def _prepare(self, statement: Statement, rooms: Mapping[str, int]) -> Prepared | None:
+        compiled: Any = statement.compile(dialect=self._dialect, column_keys=sorted(rooms))
+        if _differs_each_time(compiled) or not all(_has_room(bind, rooms) for bind in _lists(compiled)):
             return None
-        values = [self._value(compiled, name) for name in compiled.positiontup]
+        # Only the lengths of what is given here matter.
+        expanded = compiled.construct_expanded_state({name: [None] * room for name, room in rooms.items()})
+        places = {
+            one: (name, place)
+            for name, several in expanded.parameter_expansion.items()
+            for place, one in enumerate(several)
+        }
+        values = [self._value(compiled, *places.get(name, (name, None))) for name in expanded.positiontup]
         columns = compiled._result_columns  # noqa: SLF001 — no public name says what this very SQL gives
         converts = [self._impl(column.type).result_processor(self._dialect, None) for column in columns]
         keys = [column.keyname for column in columns]
-        return Prepared(compiled.string, values, SimpleResultMetaData(keys, _processors=converts))
+        return Prepared(expanded.statement, values, SimpleResultMetaData(keys, _processors=converts))
 
-    def _value(self, compiled: SQLCompiler, name: str) -> _Value:
+    def _value(self, compiled: SQLCompiler, name: str, place: int | None) -> _Value:
         bind = compiled.binds[name]
         own = _MISSING if bind.required else bind.effective_value
-        return _Value(bind.key, own, self._impl(bind.type).bind_processor(self._dialect))
+        return _Value(bind.key, own, self._impl(bind.type).bind_processor(self._dialect), place)
 
     def _impl(self, kind: TypeEngine[Any]) -> TypeEngine[Any]:
         return kind.dialect_impl(self._dialect)
@@ -172,10 +187,26 @@ def as_sqlalchemy_raises(error: sqlite3.Error, sql: str) -> Exception:
     return DBAPIError.instance(sql, None, error, sqlite3.Error, hide_parameters=True)
 
 
+def _room_for(values: list[Any]) -> int:
+    """The length of the list that this one is bound as; 0 for what SQLAlchemy says itself: none, and too many."""
+    length = len(values)
+    return 1 << (length - 1).bit_length() if 0 < length <= _LONGEST_LIST else 0
+
+
+def _lists(compiled: SQLCompiler) -> Iterable[BindParameter[Any]]:
+    return [bind for bind in compiled.post_compile_params if bind.expanding]
+
+
+def _has_room(bind: BindParameter[Any], rooms: Mapping[str, int]) -> bool:
+    if bind.required:
+        return rooms.get(bind.key, 0) > 0
+    return bind.key not in rooms and bool(bind.effective_value)
+
+
 def _differs_each_time(compiled: SQLCompiler) -> bool:
     return bool(
         compiled.literal_execute_params
-        or compiled.post_compile_params
+        or any(not bind.expanding or bind.type._is_tuple_type for bind in compiled.post_compile_params)  # noqa: SLF001
         or compiled.insert_prefetch
         or compiled.update_prefetch
     )

@@ -8,11 +8,16 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import vodozemac
-from sqlalchemy import Row, select, tuple_, update
+from sqlalchemy import Row, bindparam, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.e2ee.rows import upsert_rows
 from bridge.storage.e2ee import inbound_sessions, withheld_sessions
+
+_OF_USER = select(inbound_sessions).where(
+    inbound_sessions.c.user_id == bindparam("user"),
+    inbound_sessions.c.session_id.in_(bindparam("sessions", expanding=True)),
+)
 
 
 @dataclass(frozen=True)
@@ -73,10 +78,7 @@ async def load(
     connection: AsyncConnection, *, user_id: str, session_ids: Collection[str]
 ) -> list[Row[*tuple[object, ...]]]:
     """This user's rows with these session ids; several senders may claim the same id."""
-    query = select(inbound_sessions).where(
-        inbound_sessions.c.user_id == user_id, inbound_sessions.c.session_id.in_(session_ids)
-    )
-    return list(await connection.execute(query))
+    return list(await connection.execute(_OF_USER, {"user": user_id, "sessions": list(session_ids)}))
 
 
 async def trust(connection: AsyncConnection, user_id: str, sessions: Collection[tuple[str, str]]) -> None:

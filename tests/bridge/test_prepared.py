@@ -1,6 +1,6 @@
 """bridge/prepared.py: what runs again and again says the same as what SQLAlchemy runs."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -43,6 +43,55 @@ async def test_rows_are_the_same_each_time(database: Database) -> None:
             assert (row.id, row.moment) == ("a", AT)
             assert (await connection.execute(_OF_KIND, {"kind": "?"})).first() is None
             assert set(await connection.scalars(_OF_KINDS, {"kinds": ["k", "other"]})) == {*"abcd"}
+
+
+@pytest.mark.parametrize("columns", [[facts.c.id], [facts.c.id, facts.c.kind]])
+async def test_lists_of_any_length_are_bound(database: Database, columns: list[Any]) -> None:
+    """One statement serves lists of any length, again and again: what is in them is found, and nothing else."""
+    there = select(*columns).where(facts.c.id.in_(bindparam("ids", expanding=True)), facts.c.kind == "k")
+    others = select(facts.c.id).where(facts.c.id.not_in(bindparam("ids", expanding=True)))
+    names = [f"f{number}" for number in range(1100)]
+    async with database.write() as connection:
+        await connection.execute(_INSERT, [fact(name) for name in names])
+        for length in (1, 2, 3, 5, 4, 0, 100, 99, 1024, 1025, 1100, 3):
+            ids = names[:length]
+            for _ in range(3):
+                found = (await connection.execute(there, {"ids": ids})).all()
+                assert {row.id for row in found} == set(ids)
+                assert len(found) == len(ids)
+                assert set(await connection.scalars(others, {"ids": ids})) == set(names[length:])
+
+
+async def test_lists_are_bound_as_their_column_is(database: Database) -> None:
+    """Times for instance; two lists, and one that stands in the statement, keep apart."""
+    at = facts.c.at.in_(bindparam("times", expanding=True))
+    kinds = facts.c.kind.in_(["k", "l", "m"])
+    query = select(facts.c.id).where(at, kinds, facts.c.id.in_(bindparam("ids", expanding=True)))
+    async with database.write() as connection:
+        await connection.execute(_INSERT, [fact("a"), fact("b", kind="m"), fact("c", kind="x"), fact("d")])
+        for times, ids in ([AT], [*"abc"]), ([AT, AT - timedelta(1), AT], ["a", "b"]), ([AT] * 3, [*"cab"]):
+            for _ in range(3):
+                found = await connection.scalars(query, {"times": times, "ids": ids})
+                assert sorted(found) == ["a", "b"]
+        for _ in range(3):
+            none = {"times": [AT - timedelta(1)], "ids": ["a"]}
+            assert (await connection.execute(query, none)).all() == []
+
+
+async def test_a_list_is_also_a_value(database: Database) -> None:
+    """What is JSON is stored whole, however long it is, one row or many at once."""
+    async with database.write() as connection:
+        for number, data in enumerate(([], [1], [1, 2, 3], [None] * 5)):
+            for again in range(3):
+                name = f"{number}.{again}"
+                await connection.execute(_INSERT, {**fact(name), "data": data})
+                await connection.execute(
+                    _INSERT, [{**fact(f"{name}.{one}"), "data": data[:one]} for one in range(3)]
+                )
+                stored = select(facts.c.data).where(facts.c.id == name)
+                assert (await connection.execute(stored)).scalar_one() == data
+                stored = select(facts.c.data).where(facts.c.id == f"{name}.2")
+                assert (await connection.execute(stored)).scalar_one() == data[:2]
 
 
 async def test_how_many_rows_there_must_be_is_seen_each_time(database: Database) -> None:
@@ -121,4 +170,4 @@ async def test_what_runs_again_passes_sqlalchemy_by(database: Database) -> None:
         again = [isinstance(await connection.execute(_OF_KIND, {"kind": "k"}), Rows) for _ in range(3)]
         listed = [isinstance(await connection.execute(_OF_KINDS, {"kinds": ["k"]}), Rows) for _ in range(3)]
     assert again == [False, True, True]
-    assert listed == [False, False, False]
+    assert listed == [False, True, True]
