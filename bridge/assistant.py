@@ -31,7 +31,7 @@ from bridge.matrix.events import RoomEvent
 from bridge.matrix.json import JsonObject
 from bridge.outbox import Outbox
 from bridge.people import language_of, zone_of
-from bridge.rooms import membership_of
+from bridge.rooms import encrypted, membership_of
 from bridge.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -157,14 +157,12 @@ class Assistant:
 
     async def _read(self, event: RoomEvent) -> tuple[Heard | None, EncryptedEvent | None]:
         """What the event says to the assistant, and the event if it could be decrypted."""
-        encrypted = EncryptedEvent(
-            event_id=event.event_id, room_id=event.room_id, sender=event.sender, content=event.content
-        )
-        (found,) = await self._encryption.decrypt(self._id, [encrypted], catch_up_missing=True)
+        closed = encrypted(event)
+        (found,) = await self._encryption.decrypt(self._id, [closed], catch_up_missing=True)
         if not isinstance(found, Decrypted):
             log.info("the assistant can't read an event in %s: %s", event.room_id, found.reason)
             return (None if found.reason == "replayed" else Unreadable()), None
-        return heard(found.event_type, found.content, listener=self._id), encrypted
+        return heard(found.event_type, found.content, listener=self._id), closed
 
     async def _answer(self, event: RoomEvent, said: Heard, *, is_private: bool) -> Speech | None:
         turn = Turn(

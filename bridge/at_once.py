@@ -21,9 +21,9 @@ from bridge.live.placing import Placing
 from bridge.live.recent import RecentEvents
 from bridge.matrix.events import Receipts, RoomEvent
 from bridge.people import managed_among
-from bridge.projection import Projection, encrypted
+from bridge.projection import Projection
 from bridge.receipts import record_receipts
-from bridge.rooms import Reading, is_message, members_of
+from bridge.rooms import Reading, encrypted, is_message, members_of
 from bridge.storage.inbox import mark_all_processed
 from bridge.words import is_silent
 

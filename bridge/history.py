@@ -14,7 +14,7 @@ from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import MatrixError
 from bridge.matrix.events import RoomEvent
 from bridge.matrix.json import JsonObject
-from bridge.rooms import is_edit
+from bridge.rooms import encrypted, is_edit
 
 log = logging.getLogger(__name__)
 
@@ -122,9 +122,7 @@ async def _decrypt(
     encryption: Encryption, reader: str, events: Iterable[StoredEvent | None], known: Plain
 ) -> dict[str, tuple[EncryptedEvent, Decrypted | Undecryptable]]:
     wanted = [
-        _encrypted(event)
-        for event in events
-        if event is not None and "redacted_because" not in event.unsigned
+        encrypted(event) for event in events if event is not None and "redacted_because" not in event.unsigned
     ]
     new = [event for event in wanted if event.event_id not in known or known[event.event_id][0] != event]
     results = await encryption.decrypt(reader, new, catch_up_missing=True) if new else []
@@ -149,16 +147,6 @@ def _messages(
 def readable(opened: Iterable[tuple[EncryptedEvent, Decrypted | Undecryptable]]) -> Plain:
     """What need not be decrypted again. Why something can't be read may change: the key comes, say."""
     return {event.event_id: (event, result) for event, result in opened if isinstance(result, Decrypted)}
-
-
-def _encrypted(event: StoredEvent) -> EncryptedEvent:
-    return EncryptedEvent(
-        event_id=event.event_id,
-        room_id=event.room_id,
-        sender=event.sender,
-        content=event.content,
-        origin_server_ts=event.origin_server_ts,
-    )
 
 
 def _last_edit(event: StoredEvent) -> StoredEvent | None:

@@ -3,7 +3,6 @@
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.attending import note_reaction, take_back
-from bridge.e2ee.model import EncryptedEvent
 from bridge.facts import Fact, append
 from bridge.live.recent import RecentEvents
 from bridge.matrix.events import RoomEvent
@@ -50,17 +49,6 @@ class Projection:
             await set_membership(
                 connection, event.room_id, str(event.state_key), str(event.content.get("membership"))
             )
-
-
-def encrypted(event: RoomEvent) -> EncryptedEvent:
-    """The event as the encryption machine takes it."""
-    return EncryptedEvent(
-        event_id=event.event_id,
-        room_id=event.room_id,
-        sender=event.sender,
-        content=event.content,
-        origin_server_ts=event.origin_server_ts,
-    )
 
 
 def _received(event: RoomEvent) -> Fact:

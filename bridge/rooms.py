@@ -12,7 +12,7 @@ from appointments.access import Circle, circle_of
 from appointments.storage.care import care_relationships, has_left
 from appointments.storage.representation import representations
 from appointments.storage.taking_part import represents_in_messages
-from bridge.e2ee.model import Rotation
+from bridge.e2ee.model import EncryptedEvent, Rotation
 from bridge.matrix.events import RoomEvent
 from bridge.storage.conversations import conversations, room_members, timeline
 from bridge.storage.direct_chats import direct_chats
@@ -234,6 +234,17 @@ async def record_event(connection: AsyncConnection, event: RoomEvent, *, is_sile
 def is_message(event: RoomEvent) -> bool:
     """Whether this counts as a message. One that the homeserver's module hid comes with an empty content."""
     return event.type == "m.room.encrypted" and "ciphertext" in event.content and not is_edit(event.content)
+
+
+def encrypted(event: RoomEvent) -> EncryptedEvent:
+    """The event as the encryption machine takes it."""
+    return EncryptedEvent(
+        event_id=event.event_id,
+        room_id=event.room_id,
+        sender=event.sender,
+        content=event.content,
+        origin_server_ts=event.origin_server_ts,
+    )
 
 
 def is_edit(content: dict[str, Any]) -> bool:

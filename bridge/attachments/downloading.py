@@ -20,12 +20,13 @@ from bridge.attachments.types import safe_type
 from bridge.conversations import Conversations
 from bridge.database import Database
 from bridge.e2ee.machine import Encryption
-from bridge.e2ee.model import Decrypted, EncryptedEvent
+from bridge.e2ee.model import Decrypted
 from bridge.errors import HomeserverUnavailableError
 from bridge.history import ENCRYPTED, parse_event
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.matrix.media import MediaClient
+from bridge.rooms import encrypted
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +131,7 @@ class Downloading:
         event = None if raw is None else parse_event(raw, place.room_id)
         if event is None or event.type != ENCRYPTED or "redacted_because" in event.unsigned:
             return None
-        encrypted = EncryptedEvent(
-            event_id=event.event_id,
-            room_id=event.room_id,
-            sender=event.sender,
-            content=event.content,
-            origin_server_ts=event.origin_server_ts,
-        )
-        (plain,) = await self._encryption.decrypt(reader, [encrypted], catch_up_missing=True)
+        (plain,) = await self._encryption.decrypt(reader, [encrypted(event)], catch_up_missing=True)
         if not isinstance(plain, Decrypted) or plain.event_type != "m.room.message":
             return None
         return shared_file(plain.content)

@@ -12,6 +12,7 @@ from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import MatrixError
 from bridge.matrix.events import RoomEvent
 from bridge.matrix.json import JsonObject
+from bridge.rooms import encrypted
 from bridge.words import said
 
 _ENCRYPTED = "m.room.encrypted"
@@ -42,14 +43,14 @@ class Bodies:
         Raises MatrixError and HomeserverUnreachableError for trouble that ends.
         """
         by_id: dict[str, Body] = {}
-        encrypted = []
+        unopened = []
         for room_id, event_id in messages:
             if (opened := self._recent.take(reader, event_id)) is not None:
                 by_id[event_id] = _body(opened)
             elif (event := await self._event(reader, room_id, event_id)) is not None:
-                encrypted.append(event)
-        plain = await self._encryption.decrypt(reader, encrypted) if encrypted else []
-        by_id |= {event.event_id: _body(one) for event, one in zip(encrypted, plain, strict=True)}
+                unopened.append(event)
+        plain = await self._encryption.decrypt(reader, unopened) if unopened else []
+        by_id |= {event.event_id: _body(one) for event, one in zip(unopened, plain, strict=True)}
         return [by_id.get(event_id, Body()) for _, event_id in messages]
 
     async def _event(self, reader: str, room_id: str, event_id: str) -> EncryptedEvent | None:
@@ -72,13 +73,7 @@ def _encrypted(raw: JsonObject, room_id: str) -> EncryptedEvent | None:
         return None
     if event.type != _ENCRYPTED or "ciphertext" not in event.content:  # redacted
         return None
-    return EncryptedEvent(
-        event_id=event.event_id,
-        room_id=room_id,
-        sender=event.sender,
-        content=event.content,
-        origin_server_ts=event.origin_server_ts,
-    )
+    return encrypted(event)
 
 
 def _body(plain: Decrypted | Undecryptable) -> Body:
