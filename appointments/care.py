@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from appointments.errors import EmptyCarePeriodError, SamePersonError
+from appointments.errors import SamePersonError
+from appointments.periods import check_period, holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +24,11 @@ class CareRelationship:
 
     def is_active(self, now: datetime) -> bool:
         """Whether `now` lies in [starts, ends), and the professional is still there."""
-        return not self.departed and self.starts <= now and (self.ends is None or now < self.ends)
+        return not self.departed and holds(now, starts=self.starts, ends=self.ends)
 
 
 def check_care(care: CareRelationship) -> None:
     """Raises SamePersonError, EmptyCarePeriodError, or ValueError for a naive time."""
-    for instant in (care.starts, care.ends):
-        if instant is not None and instant.tzinfo is None:
-            raise ValueError(f"a naive datetime: {instant!r}")
     if care.patient == care.professional:
         raise SamePersonError(care.patient)
-    if care.ends is not None and care.ends <= care.starts:
-        raise EmptyCarePeriodError(f"{care.starts.isoformat()} to {care.ends.isoformat()}")
+    check_period(starts=care.starts, ends=care.ends)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
 
-from appointments.errors import EmptyCarePeriodError, NoScopeError, SelfRepresentationError
+from appointments.errors import NoScopeError, SelfRepresentationError
+from appointments.periods import check_period, holds
 
 Scope = Literal["messages", "appointments", "video"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -25,7 +26,7 @@ class Representation:
 
     def is_active(self, now: datetime) -> bool:
         """Whether `now` lies in [starts, ends)."""
-        return self.starts <= now and (self.ends is None or now < self.ends)
+        return holds(now, starts=self.starts, ends=self.ends)
 
     def covers(self, scope: Scope, now: datetime) -> bool:
         """Whether the representative acts for the patient in this matter now."""
@@ -34,14 +35,8 @@ class Representation:
 
 def check_representation(representation: Representation) -> None:
     """Raises SelfRepresentationError, EmptyCarePeriodError, NoScopeError, or ValueError for a naive time."""
-    for instant in (representation.starts, representation.ends):
-        if instant is not None and instant.tzinfo is None:
-            raise ValueError(f"a naive datetime: {instant!r}")
     if representation.patient == representation.representative:
         raise SelfRepresentationError(representation.patient)
-    if representation.ends is not None and representation.ends <= representation.starts:
-        raise EmptyCarePeriodError(
-            f"{representation.starts.isoformat()} to {representation.ends.isoformat()}"
-        )
+    check_period(starts=representation.starts, ends=representation.ends)
     if not representation.scopes:
         raise NoScopeError(representation.representative)
