@@ -32,19 +32,24 @@ async def reminders(clinic: Clinic) -> Reminders:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def migrated(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[str, Database]]:
-    """An empty database as the command makes it, and where it is."""
+async def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database of each kind."""
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/test.db"
-    else:
-        url = request.getfixturevalue("postgres").get_uri("postgres")
-        engine = make_engine(url)
-        async with engine.begin() as connection:
-            await connection.execute(text("DROP SCHEMA public CASCADE"))
-            await connection.execute(text("CREATE SCHEMA public"))
-        await engine.dispose()
-    await upgrade_database(url)
-    database = Database(url)
+        return f"sqlite:///{tmp_path}/empty.db"
+    url: str = request.getfixturevalue("postgres").get_uri("postgres")
+    engine = make_engine(url)
+    async with engine.begin() as connection:
+        await connection.execute(text("DROP SCHEMA public CASCADE"))
+        await connection.execute(text("CREATE SCHEMA public"))
+    await engine.dispose()
+    return url
+
+
+@pytest.fixture
+async def migrated(empty_url: str) -> AsyncIterator[tuple[str, Database]]:
+    """An empty database as the command makes it, and where it is."""
+    await upgrade_database(empty_url)
+    database = Database(empty_url)
     await database.open()
-    yield url, database
+    yield empty_url, database
     await database.close()

@@ -1,6 +1,5 @@
 """The migrations build what the code expects."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, select
 
 import bridge.storage.all_tables
 from appointments.storage.schema import metadata
@@ -20,21 +19,6 @@ from bridge.storage.deliveries import deliveries
 from bridge.storage.state import set_state
 
 assert bridge.storage.all_tables
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
-    """The URL of an empty database of each kind."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/empty.db"
-        return
-    url = request.getfixturevalue("postgres").get_uri("postgres")
-    engine = make_engine(url)
-    async with engine.begin() as connection:
-        await connection.execute(text("DROP SCHEMA public CASCADE"))
-        await connection.execute(text("CREATE SCHEMA public"))
-    await engine.dispose()
-    yield url
 
 
 async def test_migrations_and_tables_agree(empty_url: str) -> None:

@@ -11,17 +11,15 @@ from prometheus_client import CollectorRegistry
 from appointments.sealing import Sealer
 from bridge.database import Database
 from bridge.notifications import courier as courier_module
-from bridge.notifications import ledger, preferences
+from bridge.notifications import ledger
 from bridge.notifications.courier import Courier, Sender
 from bridge.notifications.errors import BusyError, NotNowError
 from bridge.notifications.ledger import CHANNELS, LEASE, Channel, Claimed, Delivery
 from bridge.notifications.mail import Writer
 from bridge.notifications.mail_sender import MessageMailSender
-from bridge.notifications.news import mail_of
-from bridge.notifications.preferences import Preferences
 from bridge.notifications.smtp import Smtp
 from bridge.storage.deliveries import deliveries
-from tests.bridge.consult_room import open_room
+from tests.bridge.notifications.due_mails import enqueue_mails
 from tests.bridge.notifications.mail_server import mail_server
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -86,14 +84,7 @@ async def test_a_mails_time_begins_when_it_is_its_turn(
     """A mail on which the server hangs fails alone: those due at the same time are sent (white-box: the time)."""
     monkeypatch.setattr(courier_module, "_LONGEST_SEND_S", 1.0)
     async with mail_server(tmp_path) as server:
-        async with database.write() as connection:
-            for number in range(6):
-                person = f"@portal_{number}:p"
-                wanted = Preferences(address=f"{number}@example.org", email=True)
-                await preferences.put(connection, wanted, sealer=SEALER, person=person, now=NOW)
-                due = mail_of(person=person, conversation_id=f"!room{number}", read_up_to=0, due_at=NOW)
-                await ledger.enqueue(connection, due, sealer=SEALER)
-                await open_room(connection, due.subject, patient=person, professional="@garcia:h", now=NOW)
+        await enqueue_mails(database, people=6, sealer=SEALER, now=NOW)
         server.hangs = 1
         smtp = Smtp(server.settings)
         writer = Writer(

@@ -10,12 +10,9 @@ from sqlalchemy import func, select
 
 from appointments.sealing import Sealer
 from bridge.database import Database
-from bridge.notifications import ledger, preferences
 from bridge.notifications.courier import _SENT_AT_ONCE
-from bridge.notifications.news import mail_of
-from bridge.notifications.preferences import Preferences
 from bridge.storage.deliveries import deliveries
-from tests.bridge.consult_room import open_room
+from tests.bridge.notifications.due_mails import enqueue_mails
 from tests.bridge.notifications.mail_server import mail_server
 from tests.until import until
 
@@ -30,14 +27,7 @@ async def test_killed_again_and_again(database: Database, tmp_path: Path) -> Non
 
     What was accepted and not yet committed comes again: no more than a process has in its hands.
     """
-    async with database.write() as connection:
-        for number in range(PEOPLE):
-            person = f"@portal_{number}:p"
-            wanted = Preferences(address=f"{number}@example.org", email=True)
-            await preferences.put(connection, wanted, sealer=SEALER, person=person, now=NOW)
-            due = mail_of(person=person, conversation_id=f"!room{number}", read_up_to=0, due_at=NOW)
-            await ledger.enqueue(connection, due, sealer=SEALER)
-            await open_room(connection, due.subject, patient=person, professional="@garcia:h", now=NOW)
+    await enqueue_mails(database, people=PEOPLE, sealer=SEALER, now=NOW)
     async with mail_server(tmp_path) as server:
         kills = 0
         for turn in range(12):
