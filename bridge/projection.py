@@ -8,6 +8,7 @@ from bridge.live.recent import RecentEvents
 from bridge.matrix.events import RoomEvent
 from bridge.receipts import reach_over_late
 from bridge.rooms import is_message, note_arrival, record_event, set_membership, set_rotation
+from bridge.statuses import mark_taken_back
 
 
 class Projection:
@@ -33,7 +34,9 @@ class Projection:
             await note_reaction(connection, event)
         elif event.type == "m.room.redaction":
             await take_back(connection, event)
-            self._recent.forget(str(event.content.get("redacts")), room_id=event.room_id)
+            redacted = str(event.content.get("redacts"))
+            await mark_taken_back(connection, room_id=event.room_id, event_id=redacted)
+            self._recent.forget(redacted, room_id=event.room_id)
         elif not is_silent and self.is_news(event):
             await append(connection, _received(event))
 

@@ -22,6 +22,11 @@ _SET_DELIVERED = (
     .where(timeline.c.event_id == bindparam("message"), IS_UNDELIVERED)
     .values(delivered_at=bindparam("instant"))
 )
+_TAKE_BACK = (
+    update(timeline)
+    .where(timeline.c.event_id == bindparam("event"), timeline.c.room_id == bindparam("room"))
+    .values(is_taken_back=True)
+)
 _UNREAD = (
     timeline.c.is_message,
     timeline.c.read_at.is_(None),
@@ -72,6 +77,11 @@ async def mark_read(
     ]
     for _, event_id in sorted(read):
         await append(connection, _fact("message.read", room_id=room_id, event_id=event_id, at=at))
+
+
+async def mark_taken_back(connection: AsyncConnection, *, room_id: str, event_id: str) -> None:
+    """An event of this room was redacted: who was not told of it yet need not be. No fact: streams don't tell it."""
+    await connection.execute(_TAKE_BACK, {"room": room_id, "event": event_id})
 
 
 async def _takes_part(connection: AsyncConnection, person: str, patient: str, professional: str) -> bool:

@@ -32,6 +32,7 @@ _unread_count = (
     .where(
         _of_room,
         timeline.c.sender != bindparam("reader"),
+        ~timeline.c.is_taken_back,
         timeline.c.seq > func.coalesce(_read_up_to, 0),
         # Whoever writes has seen what stood there before.
         timeline.c.seq > func.coalesce(_own_message, 0),

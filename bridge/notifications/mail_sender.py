@@ -5,7 +5,7 @@ from bridge.notifications import preferences
 from bridge.notifications.errors import NotNowError, NotWantedError
 from bridge.notifications.ledger import Claimed
 from bridge.notifications.mail import Writer, neutral_mail
-from bridge.notifications.news import enqueue_rest, read_up_to, require_reader
+from bridge.notifications.news import enqueue_rest, is_all_taken_back, read_up_to, require_reader
 from bridge.notifications.smtp import Smtp
 
 
@@ -33,6 +33,8 @@ class MessageMailSender:
             wanted = await preferences.get(connection, sealer=self._writer.sealer, person=person)
             await require_reader(connection, person, conversation_id, now=self._writer.now())
             has_read = await read_up_to(connection, person, conversation_id)
+            if await is_all_taken_back(connection, person, conversation_id, after=has_read):
+                raise NotWantedError
         if wanted is None or not wanted.email or wanted.address is None:
             raise NotWantedError
         if has_read != delivery.data["read_up_to"]:

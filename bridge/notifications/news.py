@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
 
-from sqlalchemy import func, select
+from sqlalchemy import Integer, Select, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
@@ -13,6 +13,8 @@ from bridge.notifications.ledger import Delivery, ended_untold, enqueue
 from bridge.reading_rights import may_read
 from bridge.storage.conversations import receipts, timeline
 from bridge.storage.direct_chats import direct_chats
+
+_TAKEN_BACK = cast(timeline.c.is_taken_back, Integer)
 
 
 def push_of(
@@ -70,10 +72,23 @@ async def require_reader(connection: AsyncConnection, person: str, room_id: str,
         raise NotWantedError
 
 
-async def has_read(connection: AsyncConnection, person: str, room_id: str, message_id: str | None) -> bool:
-    """Whether she has read this message, or written it herself; False for one whose place is not known yet."""
-    place = await connection.scalar(select(timeline.c.seq).where(timeline.c.event_id == message_id))
-    return place is not None and place <= await read_up_to(connection, person, room_id)
+async def is_past(connection: AsyncConnection, person: str, room_id: str, message_id: str | None) -> bool:
+    """Whether she has read this message, or written it herself, or its sender has taken it back.
+
+    False for one whose place is not known yet.
+    """
+    query = select(timeline.c.seq, timeline.c.is_taken_back).where(timeline.c.event_id == message_id)
+    place = (await connection.execute(query)).one_or_none()
+    if place is None:
+        return False
+    return bool(place.is_taken_back) or place.seq <= await read_up_to(connection, person, room_id)
+
+
+async def is_all_taken_back(connection: AsyncConnection, person: str, room_id: str, *, after: int) -> bool:
+    """Whether what came behind this place was taken back, all of it; of what has no place yet nothing is known."""
+    came = _of_others(person, room_id, after).with_only_columns(func.count(), func.sum(_TAKEN_BACK))
+    row = (await connection.execute(came)).one()
+    return row[0] > 0 and row[0] == row[1]
 
 
 async def read_up_to(connection: AsyncConnection, person: str, room_id: str) -> int:
@@ -101,16 +116,15 @@ async def _waits_since(
     connection: AsyncConnection, person: str, room_id: str, *, after: int
 ) -> datetime | None:
     """When the first message of others after this place came; None when there is none."""
-    first = (
-        select(timeline.c.sent_at)
-        .where(
-            timeline.c.room_id == room_id,
-            timeline.c.seq > after,
-            timeline.c.sender != person,
-            timeline.c.is_message,
-        )
-        .order_by(timeline.c.seq)
-        .limit(1)
-    )
-    found: datetime | None = await connection.scalar(first)
+    first = _of_others(person, room_id, after).where(~timeline.c.is_taken_back)
+    found: datetime | None = await connection.scalar(first.order_by(timeline.c.seq).limit(1))
     return found
+
+
+def _of_others(person: str, room_id: str, after: int) -> Select[tuple[datetime]]:
+    return select(timeline.c.sent_at).where(
+        timeline.c.room_id == room_id,
+        timeline.c.seq > after,
+        timeline.c.sender != person,
+        timeline.c.is_message,
+    )

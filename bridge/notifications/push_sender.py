@@ -13,7 +13,7 @@ from bridge.database import Database
 from bridge.notifications import preferences, subscriptions
 from bridge.notifications.errors import BusyError, NotNowError, NotWantedError, UndeliverableError
 from bridge.notifications.ledger import Claimed
-from bridge.notifications.news import has_read, require_reader
+from bridge.notifications.news import is_past, require_reader
 from bridge.notifications.webpush import Subscription, Vapid, encode, encrypted
 from bridge.openid.errors import ServerRefusedError
 from bridge.openid.https import Destination, PinnedHttps, Reply
@@ -52,7 +52,7 @@ class PushSender:
         async with self._database.read() as connection:
             wanted = await preferences.get(connection, sealer=self._sealer, person=delivery.person)
             await require_reader(connection, delivery.person, delivery.subject, now=self._now())
-            if await has_read(connection, delivery.person, delivery.subject, delivery.data.get("message_id")):
+            if await is_past(connection, delivery.person, delivery.subject, delivery.data.get("message_id")):
                 raise NotWantedError
         if wanted is not None and not wanted.push:
             raise NotWantedError

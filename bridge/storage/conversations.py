@@ -64,6 +64,8 @@ timeline = Table(
     Column("is_message", Boolean, nullable=False),
     # Whether it stands behind events that followed it: the homeserver didn't push it (bridge/missed.py).
     Column("is_late", Boolean, nullable=False, server_default=false()),
+    # A message that was redacted keeps its place, and nobody has to be told of it any more.
+    Column("is_taken_back", Boolean, nullable=False, server_default=false()),
     # A message's states, which only move forward (bridge/statuses.py).
     Column("delivered_at", Instant, nullable=True),
     Column("read_at", Instant, nullable=True),

@@ -121,6 +121,23 @@ async def test_unread_is_what_others_said_since(clinic: Clinic, rooms: tuple[str
     assert await unread(clinic, other) == 1
 
 
+async def test_what_was_taken_back_is_not_unread(clinic: Clinic, rooms: tuple[str, str]) -> None:
+    """As in Element's badge; a redaction in another room, or of nothing, changes nothing."""
+    room, other = rooms
+    for number in range(3):
+        await happens(clinic, room, f"$g{number}", sender=GARCIA)
+    for place, event_id, left in ((other, "$g0", 3), (room, "$none", 3), (room, "$g1", 2), (room, "$g1", 2)):
+        await happens(
+            clinic,
+            place,
+            f"$r{clinic.clock().isoformat()}",
+            sender=GARCIA,
+            event_type="m.room.redaction",
+            content={"redacts": event_id},
+        )
+        assert await unread(clinic, room) == left
+
+
 async def test_the_state_is_that_of_care(clinic: Clinic, rooms: tuple[str, str]) -> None:
     """Ended once care has ended, active when it starts again; each conversation for itself."""
     with_garcia, with_juan = rooms

@@ -137,12 +137,14 @@ async def meeting(clinic: Clinic) -> AsyncGenerator[tuple[Reader, RawClient]]:
 
 
 async def test_what_is_unread_is_what_a_client_shows(clinic: Clinic) -> None:
-    """Messages count and edits don't; reading up to one leaves the later ones."""
+    """Messages count, edits and what was taken back don't; reading up to one leaves the later ones."""
     async with meeting(clinic) as (reader, garcia):
         said = [(await garcia.send(reader.room, "m.room.encrypted", ENCRYPTED)).body for _ in range(3)]
         edits = {"rel_type": "m.replace", "event_id": said[2]["event_id"]}
         await garcia.send(reader.room, "m.room.encrypted", {**ENCRYPTED, "m.relates_to": edits})
         await eventually(reader.counts, until=lambda it: it == (3, 3))
+        assert not (await garcia.redact(reader.room, said[0]["event_id"])).is_refusal
+        await eventually(reader.counts, until=lambda it: it == (2, 2))
         for message, left in ((said[1], 1), (said[2], 0)):
             place = f"/rooms/{quote(reader.room)}/receipt/m.read/{quote(message['event_id'], safe='')}"
             assert (await reader.client.request("POST", place, {})).status == 200

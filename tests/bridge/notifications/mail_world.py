@@ -20,6 +20,7 @@ from bridge.notifications.mail_sender import MessageMailSender
 from bridge.notifications.message_news import MessageNews
 from bridge.notifications.preferences import Preferences
 from bridge.notifications.smtp import Smtp
+from bridge.statuses import mark_taken_back
 from bridge.storage.conversations import receipts, timeline
 from bridge.storage.deliveries import deliveries
 from bridge.storage.live_events import live_events
@@ -78,6 +79,11 @@ class World:
                 told = {"person": person, "event": "message", "data": data, **at}
                 await connection.execute(insert(live_events).values(told))
         await self.look()
+
+    async def take_back(self, number: int) -> None:
+        """The sender redacts this message."""
+        async with self.database.write() as connection:
+            await mark_taken_back(connection, room_id=ROOM, event_id=f"$event{number}")
 
     async def read(self, number: int) -> None:
         """Lucía reads up to this message."""

@@ -12,6 +12,7 @@ from bridge.database import Database
 from bridge.facts import Fact, append
 from bridge.live.placing import Placing
 from bridge.notifications.message_news import MessageNews
+from bridge.statuses import mark_taken_back
 from bridge.storage.conversations import receipts
 from tests.bridge.notifications.browser import verified_claims
 from tests.bridge.notifications.push_world import (
@@ -65,6 +66,16 @@ async def test_what_was_read_meanwhile_is_not_told(world: World) -> None:
     async with world.database.write() as connection:
         read_it = {"room_id": ROOM, "user_id": MARIA, "event_id": "$event1", "seq": 1, "at": NOW}
         await connection.execute(insert(receipts).values(read_it))
+    await world.courier.deliver_due("push")
+    assert (world.service.pushes, await world.states()) == ([], ["cancelled"])
+
+
+async def test_what_was_taken_back_meanwhile_is_not_told(world: World) -> None:
+    """Before its push was due."""
+    await world.message(1)
+    await notified(world, await world.subscribe(MARIA), event_id="$event1")
+    async with world.database.write() as connection:
+        await mark_taken_back(connection, room_id=ROOM, event_id="$event1")
     await world.courier.deliver_due("push")
     assert (world.service.pushes, await world.states()) == ([], ["cancelled"])
 

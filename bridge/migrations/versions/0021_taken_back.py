@@ -1,0 +1,21 @@
+"""Messages that were taken back"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0021"
+down_revision = "0020"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("timeline", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column("is_taken_back", sa.Boolean(), nullable=False, server_default=sa.false())
+        )
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("timeline", schema=None) as batch_op:
+        batch_op.drop_column("is_taken_back")
