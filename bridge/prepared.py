@@ -9,7 +9,7 @@ again, which changes nothing.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -21,7 +21,6 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
 _KINDS = (Select, Insert, Update, Delete)
-_MISSING = object()
 _LONGEST_LIST = 1024
 
 Statement = Select[*tuple[Any, ...]] | Insert | Update | Delete
@@ -71,19 +70,11 @@ class Rows(IteratorResult[*tuple[Any, ...]]):
 
 
 class _Value(NamedTuple):
-    """A value that is bound: the caller's by this name, or else the statement's own; of a list the one at `place`."""
+    """A value that is bound: the caller's by this name, or (None) the statement's own, as the driver takes it."""
 
-    name: str
-    own: Any
-    convert: _Convert
-    place: int | None
-
-    def of(self, parameters: Mapping[str, Any]) -> Any:
-        """The value as the driver takes it. Raises KeyError when nobody gives one."""
-        value = parameters[self.name] if self.own is _MISSING else parameters.get(self.name, self.own)
-        if self.place is not None:
-            value = value[min(self.place, len(value) - 1)]
-        return value if self.convert is None else self.convert(value)
+    name: str | None
+    convert: _Convert = None
+    own: Any = None
 
 
 class Prepared:
@@ -92,29 +83,35 @@ class Prepared:
     `is_for_many`: it can be run for many parameters; the driver refuses what gives rows, and lists differ in length.
     """
 
-    def __init__(self, sql: str, values: Sequence[_Value], columns: SimpleResultMetaData) -> None:
+    def __init__(
+        self, sql: str, values: Sequence[_Value], columns: SimpleResultMetaData, *, takes_lists: bool
+    ) -> None:
         self._sql = sql
         self._values = values
         self._columns = columns
-        self.is_for_many = not columns.keys and all(value.place is None for value in values)
+        self._gives_rows = bool(columns.keys)
+        self.is_for_many = not self._gives_rows and not takes_lists
         index = columns._key_to_index  # noqa: SLF001 — a row wants its parent's
         self._made = partial(Row, columns, columns._effective_processors, index)  # noqa: SLF001
 
     def run(self, driver: sqlite3.Connection, parameters: Parameters) -> Rows:
         """Run it, once or for each of a list of parameters. Raises what SQLAlchemy does."""
-        cursor = driver.cursor()
+        cursor = sqlite3.Cursor(driver)
         try:
             if isinstance(parameters, list):
                 cursor.executemany(self._sql, [self._bound(one) for one in parameters])
             else:
                 cursor.execute(self._sql, self._bound(parameters or {}))
-            rows = cursor.fetchall()
+            rows = cursor.fetchall() if self._gives_rows else ()
         except sqlite3.Error as error:
             raise as_sqlalchemy_raises(error, self._sql) from error
         return Rows(self._columns, rows, made=self._made, rowcount=cursor.rowcount)
 
-    def _bound(self, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
-        return tuple([value.of(parameters) for value in self._values])
+    def _bound(self, parameters: Mapping[str, Any]) -> list[Any]:
+        return [
+            own if name is None else parameters[name] if convert is None else convert(parameters[name])
+            for name, convert, own in self._values
+        ]
 
 
 class PreparedStatements:
@@ -130,11 +127,10 @@ class PreparedStatements:
         None for what is better left to SQLAlchemy: what runs for the first time, and maybe the last, and what
         SQLAlchemy makes differently each time it runs.
         """
-        if not isinstance(statement, _KINDS):
-            return None
         known = self._known.get(statement)
         if known is None:
-            self._known[statement] = {}
+            if isinstance(statement, _KINDS):
+                self._known[statement] = {}
             return None
         if isinstance(parameters, list):
             prepared = self._prepared(statement, known, parameters[0]) if parameters else None
@@ -167,16 +163,27 @@ class PreparedStatements:
             for name, several in expanded.parameter_expansion.items()
             for place, one in enumerate(several)
         }
-        values = [self._value(compiled, *places.get(name, (name, None))) for name in expanded.positiontup]
+        values = [
+            self._value(compiled, *places.get(name, (name, None)), given=rooms)
+            for name in expanded.positiontup
+        ]
         columns = compiled._result_columns  # noqa: SLF001 — no public name says what this very SQL gives
         converts = [self._impl(column.type).result_processor(self._dialect, None) for column in columns]
         keys = [column.keyname for column in columns]
-        return Prepared(expanded.statement, values, SimpleResultMetaData(keys, _processors=converts))
+        described = SimpleResultMetaData(keys, _processors=converts)
+        return Prepared(expanded.statement, values, described, takes_lists=bool(places))
 
-    def _value(self, compiled: SQLCompiler, name: str, place: int | None) -> _Value:
+    def _value(
+        self, compiled: SQLCompiler, name: str, place: int | None, *, given: Collection[str]
+    ) -> _Value:
         bind = compiled.binds[name]
-        own = _MISSING if bind.required else bind.effective_value
-        return _Value(bind.key, own, self._impl(bind.type).bind_processor(self._dialect), place)
+        convert = self._impl(bind.type).bind_processor(self._dialect)
+        if place is not None:
+            convert = partial(_converted_at, place, convert)
+        if bind.key in given or bind.required:
+            return _Value(bind.key, convert)
+        own = bind.effective_value
+        return _Value(None, own=own if convert is None else convert(own))
 
     def _impl(self, kind: TypeEngine[Any]) -> TypeEngine[Any]:
         return kind.dialect_impl(self._dialect)
@@ -185,6 +192,12 @@ class PreparedStatements:
 def as_sqlalchemy_raises(error: sqlite3.Error, sql: str) -> Exception:
     """The exception that SQLAlchemy makes of the driver's; it quotes no values."""
     return DBAPIError.instance(sql, None, error, sqlite3.Error, hide_parameters=True)
+
+
+def _converted_at(place: int, convert: _Convert, values: Sequence[Any]) -> Any:
+    """The value at this place of a list, the last one where it is shorter."""
+    value = values[min(place, len(values) - 1)]
+    return value if convert is None else convert(value)
 
 
 def _room_for(values: list[Any]) -> int:

@@ -79,7 +79,14 @@ class InlineConnection(AsyncConnection):
     def __init__(self, engine: AsyncEngine, *, prepared: PreparedStatements) -> None:
         super().__init__(engine)
         self._prepared = prepared
+        self._raw: sqlite3.Connection | None = None
         self._is_synced = True  # as bridge/database.py opens them
+
+    async def start(self, is_ctxmanager: bool = False) -> AsyncConnection:  # noqa: FBT001, FBT002 — as inherited
+        """As AsyncConnection's."""
+        started = await super().start(is_ctxmanager)
+        self._raw = cast("sqlite3.Connection", self._inner().connection.dbapi_connection)
+        return started
 
     async def execute(self, statement: Any, parameters: Any = None, *, execution_options: Any = None) -> Any:
         """As AsyncConnection's."""
@@ -126,7 +133,9 @@ class InlineConnection(AsyncConnection):
         return self.sync_connection
 
     def _driver(self) -> sqlite3.Connection:
-        return cast("sqlite3.Connection", self._inner().connection.dbapi_connection)
+        if self._raw is None:
+            raise RuntimeError("the connection is not open")
+        return self._raw
 
 
 def _seem_to_await() -> None:
