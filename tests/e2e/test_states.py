@@ -114,6 +114,11 @@ class Reader:
         theirs = synced.body["rooms"]["join"][self.room]["unread_notifications"]
         return ours["unread_count"], theirs["notification_count"]
 
+    async def read(self, event_id: str) -> None:
+        """Her client says so."""
+        place = f"/rooms/{quote(self.room)}/receipt/m.read/{quote(event_id, safe='')}"
+        assert (await self.client.request("POST", place, {})).status == 200
+
 
 @asynccontextmanager
 async def meeting(clinic: Clinic) -> AsyncGenerator[tuple[Reader, RawClient]]:
@@ -139,6 +144,9 @@ async def meeting(clinic: Clinic) -> AsyncGenerator[tuple[Reader, RawClient]]:
 async def test_what_is_unread_is_what_a_client_shows(clinic: Clinic) -> None:
     """Messages count, edits and what was taken back don't; reading up to one leaves the later ones."""
     async with meeting(clinic) as (reader, garcia):
+        # Until a first receipt Synapse counts the accepted invitation too, whenever it sums up (every 30 s), and then
+        # doesn't see the receipt for as long (event_push_actions.py, `last_receipt_stream_ordering IS NULL`).
+        await reader.read((await reader.client.event_ids(reader.room))[0])
         said = [(await garcia.send(reader.room, "m.room.encrypted", ENCRYPTED)).body for _ in range(3)]
         edits = {"rel_type": "m.replace", "event_id": said[2]["event_id"]}
         await garcia.send(reader.room, "m.room.encrypted", {**ENCRYPTED, "m.relates_to": edits})
@@ -146,8 +154,7 @@ async def test_what_is_unread_is_what_a_client_shows(clinic: Clinic) -> None:
         assert not (await garcia.redact(reader.room, said[0]["event_id"])).is_refusal
         await eventually(reader.counts, until=lambda it: it == (2, 2))
         for message, left in ((said[1], 1), (said[2], 0)):
-            place = f"/rooms/{quote(reader.room)}/receipt/m.read/{quote(message['event_id'], safe='')}"
-            assert (await reader.client.request("POST", place, {})).status == 200
+            await reader.read(message["event_id"])
             await eventually(reader.counts, until=lambda it, left=left: it == (left, left))
 
 
