@@ -29,9 +29,10 @@ from bridge.e2ee.model import Decrypted, EncryptedEvent
 from bridge.errors import ServiceError
 from bridge.matrix.events import RoomEvent
 from bridge.matrix.json import JsonObject
+from bridge.message_events import encrypted, is_edit
 from bridge.outbox import Outbox
 from bridge.people import language_of, zone_of
-from bridge.rooms import encrypted, membership_of
+from bridge.rooms import membership_of
 from bridge.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -204,9 +205,7 @@ class Assistant:
 
 def _has_words(event: RoomEvent) -> bool:
     # An edit's relation stands in clear text; a redacted event has no content left.
-    relation = event.content.get("m.relates_to")
-    is_edit = isinstance(relation, dict) and relation.get("rel_type") == "m.replace"
-    return event.type == "m.room.encrypted" and bool(event.content) and not is_edit
+    return event.type == "m.room.encrypted" and bool(event.content) and not is_edit(event.content)
 
 
 def _notice(text: str) -> JsonObject:

@@ -20,10 +20,11 @@ from bridge.live.notifier import Notifier
 from bridge.live.placing import Placing
 from bridge.live.recent import RecentEvents
 from bridge.matrix.events import Receipts, RoomEvent
+from bridge.message_events import encrypted, is_message
 from bridge.people import managed_among
 from bridge.projection import Projection
 from bridge.receipts import record_receipts
-from bridge.rooms import Reading, encrypted, is_message, members_of
+from bridge.rooms import Reading, members_of
 from bridge.storage.inbox import mark_all_processed
 from bridge.words import is_silent
 

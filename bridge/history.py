@@ -14,7 +14,7 @@ from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import MatrixError
 from bridge.matrix.events import RoomEvent
 from bridge.matrix.json import JsonObject
-from bridge.rooms import encrypted, is_edit
+from bridge.message_events import encrypted, is_edit
 
 log = logging.getLogger(__name__)
 

@@ -14,10 +14,11 @@ from bridge.e2ee.machine import Encryption
 from bridge.e2ee.model import Decrypted, Undecryptable
 from bridge.live.recent import RecentEvents
 from bridge.matrix.events import Receipt, RoomEvent, ToDeviceEvent
+from bridge.message_events import encrypted, is_message
 from bridge.people import managed_among
 from bridge.projection import Projection
 from bridge.receipts import record_receipts
-from bridge.rooms import encrypted, is_consult_room, is_message, members_of
+from bridge.rooms import is_consult_room, members_of
 from bridge.storage.inbox import mark_processed
 from bridge.words import is_silent
 

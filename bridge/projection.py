@@ -6,8 +6,9 @@ from bridge.attending import note_reaction, take_back
 from bridge.facts import Fact, append
 from bridge.live.recent import RecentEvents
 from bridge.matrix.events import RoomEvent
+from bridge.message_events import is_message
 from bridge.receipts import reach_over_late
-from bridge.rooms import is_message, note_arrival, record_event, set_membership, set_rotation
+from bridge.rooms import note_arrival, record_event, set_membership, set_rotation
 from bridge.statuses import mark_taken_back
 
 

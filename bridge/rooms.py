@@ -12,8 +12,9 @@ from appointments.access import Circle, circle_of
 from appointments.storage.care import care_relationships, has_left
 from appointments.storage.representation import representations
 from appointments.storage.taking_part import represents_in_messages
-from bridge.e2ee.model import EncryptedEvent, Rotation
+from bridge.e2ee.model import Rotation
 from bridge.matrix.events import RoomEvent
+from bridge.message_events import is_message
 from bridge.storage.conversations import conversations, room_members, timeline
 from bridge.storage.direct_chats import direct_chats
 from bridge.storage.statements import insert_once, upsert
@@ -229,25 +230,3 @@ async def record_event(connection: AsyncConnection, event: RoomEvent, *, is_sile
         is_message=is_message(event) and not is_silent,
         is_late=event.is_late,
     )
-
-
-def is_message(event: RoomEvent) -> bool:
-    """Whether this counts as a message. One that the homeserver's module hid comes with an empty content."""
-    return event.type == "m.room.encrypted" and "ciphertext" in event.content and not is_edit(event.content)
-
-
-def encrypted(event: RoomEvent) -> EncryptedEvent:
-    """The event as the encryption machine takes it."""
-    return EncryptedEvent(
-        event_id=event.event_id,
-        room_id=event.room_id,
-        sender=event.sender,
-        content=event.content,
-        origin_server_ts=event.origin_server_ts,
-    )
-
-
-def is_edit(content: dict[str, Any]) -> bool:
-    """Whether this content replaces another event (Matrix client-server API, section 11.6)."""
-    relation = content.get("m.relates_to")
-    return isinstance(relation, dict) and relation.get("rel_type") == "m.replace"

@@ -26,7 +26,7 @@ from bridge.history import ENCRYPTED, parse_event
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.matrix.media import MediaClient
-from bridge.rooms import encrypted
+from bridge.message_events import encrypted
 
 
 @dataclass(frozen=True, slots=True)

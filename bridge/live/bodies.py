@@ -12,7 +12,7 @@ from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import MatrixError
 from bridge.matrix.events import RoomEvent
 from bridge.matrix.json import JsonObject
-from bridge.rooms import encrypted
+from bridge.message_events import encrypted
 from bridge.words import said
 
 _ENCRYPTED = "m.room.encrypted"

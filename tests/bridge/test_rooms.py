@@ -18,7 +18,6 @@ from bridge.rooms import (
     Reading,
     RoomEncryption,
     is_consult_room,
-    is_edit,
     members_of,
     membership_of,
     record_event,
@@ -170,22 +169,6 @@ async def test_an_event_takes_one_place(database: Database) -> None:
     async with database.write() as connection:
         assert await record_event(connection, event)
         assert not await record_event(connection, event)
-
-
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        ({"m.relates_to": {"rel_type": "m.replace", "event_id": "$1"}}, True),
-        ({"m.relates_to": {"rel_type": "m.thread", "event_id": "$1"}}, False),
-        ({"m.relates_to": {"rel_type": ["m.replace"]}}, False),
-        ({"m.relates_to": "m.replace"}, False),
-        ({"m.relates_to": None}, False),
-        ({}, False),
-    ],
-)
-def test_an_edit_is_one_that_replaces(content: dict[str, Any], *, expected: bool) -> None:
-    """Relations are untrusted: a malformed one is none."""
-    assert is_edit(content) is expected
 
 
 async def test_of_a_direct_chat_its_members_are_recipients(database: Database) -> None:
