@@ -24,7 +24,6 @@ EVENT, TO_DEVICE, EPHEMERAL, DEVICE_LISTS, KEY_COUNTS = (
 )
 
 _KEPT_WHOLE = {
-    "m.room.encrypted",
     "m.room.create",
     "m.room.encryption",
     "m.room.power_levels",
@@ -32,6 +31,7 @@ _KEPT_WHOLE = {
     "m.room.history_visibility",
 }
 _KEPT_KEYS = {
+    "m.room.encrypted": ("algorithm", "ciphertext", "session_id", "sender_key", "device_id", "m.relates_to"),
     "m.room.member": ("membership",),
     "m.room.redaction": ("redacts",),
     "m.room.tombstone": ("replacement_room",),
