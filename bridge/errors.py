@@ -2,8 +2,9 @@
 
 from typing import Literal
 
-BadCredentials = Literal["invalid", "expired", "revoked", "no-session", "openid"]
-"""`no-session`: a good API key, where only a session makes sense; `openid`: the homeserver does not know it."""
+BadCredentials = Literal["invalid", "expired", "revoked", "no-session", "openid", "access-token"]
+"""`no-session`: a good API key, where only a session makes sense; `openid`: the homeserver does not know it;
+`access-token`: one of an identity provider that says nothing we believe."""
 
 
 class ServiceError(Exception):

@@ -34,6 +34,7 @@ from bridge.missed import MissedEvents
 from bridge.notifications import ledger
 from bridge.notifications.opening import telling_jobs
 from bridge.notifications.push_gateway import PushGateway
+from bridge.oidc.verifier import oidc_verifier
 from bridge.openid.https import other_servers_session
 from bridge.openid.opening import openid_verifier
 from bridge.policy import policy_routes
@@ -106,6 +107,7 @@ async def _listen(
         proxies_in_front=platform.settings.sessions.proxies_in_front,
         now=platform.now,
     )
+    others = await stack.enter_async_context(other_servers_session())
     services = Services(
         database=platform.database,
         messages=platform.messages,
@@ -116,9 +118,8 @@ async def _listen(
         downloads=platform.downloading,
         settings=platform.settings,
         sealer=platform.sealer,
-        openid=openid_verifier(
-            platform.settings, http=await stack.enter_async_context(other_servers_session())
-        ),
+        openid=openid_verifier(platform.settings, http=others),
+        oidc=oidc_verifier(platform.settings, http=others, now=platform.now),
         logins=LoginLimits(platform.settings.sessions),
         requests=RequestLimits(platform.settings.limits),
         now=platform.now,

@@ -53,6 +53,7 @@ _FOUND = (
 _REVOKED_OF = select(_c.user_id).where(
     _c.openid_sha256 == bindparam("openid_sha256"), _c.revoked_at.is_not(None)
 )
+_PERSON = select(people.c.managed, people.c.deactivated_at).where(people.c.user_id == bindparam("user"))
 _DEACTIVATED = select(people.c.user_id).where(
     people.c.user_id == bindparam("user"), people.c.deactivated_at.is_not(None)
 )
@@ -114,6 +115,21 @@ async def authenticate(connection: AsyncConnection, *, token: str, now: datetime
     if row.key_id is None:
         return Session(user_id=row.user_id, kind="own", expires_at=row.expires_at)
     return _of_key(row, now)
+
+
+async def of_person(
+    connection: AsyncConnection, *, user_id: str, scopes: frozenset[str], expires_at: datetime
+) -> Session:
+    """What somebody may do whom the portal's identity provider has named: as in a session that never was made.
+
+    `scopes` are a managed user's. Raises BadCredentialsError (`revoked`) for a deactivated person.
+    """
+    row = (await connection.execute(_PERSON, {"user": user_id})).one_or_none()
+    if row is not None and row.deactivated_at is not None:
+        raise BadCredentialsError("revoked")
+    if row is None or not row.managed:
+        return Session(user_id=user_id, kind="own", expires_at=expires_at)
+    return Session(user_id=user_id, kind="managed", expires_at=expires_at, scopes=scopes)
 
 
 def _of_key(row: Row[*tuple[Any, ...]], now: datetime) -> Session:

@@ -13,6 +13,7 @@ from bots.clinic import ClinicSettings
 from bridge.attachments.settings import AttachmentSettings
 from bridge.e2ee.settings import EncryptionSettings
 from bridge.notifications.settings import PushSettings, SmtpSettings
+from bridge.oidc.settings import OidcSettings
 from bridge.reminding.settings import ReminderSettings
 
 
@@ -147,6 +148,7 @@ class Settings(_Section):
     attachments: AttachmentSettings = AttachmentSettings()
     federation: FederationSettings = FederationSettings()
     sessions: SessionSettings = SessionSettings()
+    oidc: OidcSettings | None = None
     limits: LimitSettings = LimitSettings()
     push: PushSettings = PushSettings()
     smtp: SmtpSettings | None = None

@@ -69,7 +69,8 @@ _CALLERS = """
 
 A *managed* user is one whose account the bridge holds; only for such a user can an integrator act (`X-Act-As`), and
 only while the key's scope allows. A session speaks for its own person: one made by a key has the key's scopes, one
-made from a Matrix OpenID token never gives content.
+made from a Matrix OpenID token never gives content. An access token of the portal's identity provider, where there is
+one, is like a session of the person whom it names: a managed user's has the scopes of the settings.
 
 """
 

@@ -15,6 +15,8 @@ from bridge.http.fields import USER_ID
 from bridge.http.ports import Services
 from bridge.http.problems import Problem, ProblemError
 from bridge.http.routing import Caller, Route
+from bridge.oidc.jwt import looks_so
+from bridge.oidc.verifier import Oidc
 
 ACT_AS = "X-Act-As"
 AUTHORIZATION = "Authorization"
@@ -25,22 +27,41 @@ _MAX_USER_ID = 255
 async def admit(request: web.Request, route: Route, services: Services) -> Caller:
     """The caller, if they may call this route at all.
 
-    Raises ProblemError: 401, 403 without the scope, 400 act-as-required, 403 not-managed.
+    Raises ProblemError: 401, 403 without the scope, 400 act-as-required, 403 not-managed; ServerUnreachableError.
     """
     if route.logs_in and AUTHORIZATION not in request.headers:
         return Caller()
     token = _bearer(request)
     acting_for = request.headers.get(ACT_AS, "") if route.acts or route.may_act else ""
+    if services.oidc is not None and looks_so(token):
+        return await _named(services.oidc, route, services, token=token, acting_for=acting_for)
     async with services.database.read() as connection:
         if token.startswith(sessions.PREFIX):
             return await _session(connection, route, services, token=token, acting_for=acting_for)
         return await _key(connection, route, services, token=token, acting_for=acting_for)
 
 
+async def _named(oidc: Oidc, route: Route, services: Services, *, token: str, acting_for: str) -> Caller:
+    """The person whom an access token of the identity provider names."""
+    if not route.takes_key:  # there is no session to end
+        raise BadCredentialsError("no-session")
+    named = await oidc.named(token)
+    scopes = frozenset(services.settings.oidc.scopes if services.settings.oidc is not None else ())
+    async with services.database.read() as connection:
+        session = await sessions.of_person(
+            connection, user_id=named.user_id, scopes=scopes, expires_at=named.expires_at
+        )
+    return _speaking(session, route, token=token, acting_for=acting_for)
+
+
 async def _session(
     connection: AsyncConnection, route: Route, services: Services, *, token: str, acting_for: str
 ) -> Caller:
     session = await sessions.authenticate(connection, token=token, now=services.now())
+    return _speaking(session, route, token=token, acting_for=acting_for)
+
+
+def _speaking(session: sessions.Session, route: Route, *, token: str, acting_for: str) -> Caller:
     if session.kind not in route.sessions:
         if "managed" in route.sessions:
             raise ProblemError(Problem.NOT_MANAGED, detail_key="problem.not-managed.session")

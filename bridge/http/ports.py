@@ -17,6 +17,7 @@ from bridge.database import Database
 from bridge.http.limits import LoginLimits, RequestLimits
 from bridge.live.streams import Streams
 from bridge.messages_model import ConversationSummary, History, SentMessage, UploadedAttachment
+from bridge.oidc.verifier import Oidc
 from bridge.openid.verifier import OpenId
 from bridge.settings import Settings
 
@@ -146,6 +147,7 @@ class Services:
     requests: RequestLimits
     now: Now
     instance_id: str
+    oidc: Oidc | None = None
     checks: Mapping[str, Check] = field(default_factory=dict)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     appservice_routes: Sequence[AbstractRouteDef] = ()

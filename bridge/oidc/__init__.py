@@ -1,0 +1,1 @@
+"""Access tokens of the portal's identity provider (OpenID Connect)."""
