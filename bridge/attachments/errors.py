@@ -17,7 +17,11 @@ class AttachmentUnusableError(ServiceError):
 
 
 class TooLargeError(ServiceError):
-    """The file has more bytes than the settings allow."""
+    """The file has more bytes than the settings allow, or (`limit` None) than the homeserver takes."""
+
+    def __init__(self, limit: int | None = None) -> None:
+        super().__init__(str(limit))
+        self.limit = limit
 
 
 class TooLargeToScanError(ServiceError):

@@ -123,7 +123,7 @@ class _Intake:
         """Raises TooLargeError, TooLargeToScanError, InfectedError, ScannerUnavailableError."""
         self.size += len(piece)
         if self.size > self._limit:
-            raise TooLargeError
+            raise TooLargeError(self._limit)
         if self.picture is not None:
             self.picture += piece
             if len(self.picture) > LARGEST_PICTURE:

@@ -55,11 +55,11 @@ _DATABASE_RETRY_S = 5
 _RUNNING_RETRY_S = 1
 _OTHER_SERVER_RETRY_S = 10
 _SCANNER_RETRY_S = 30
+_KILOBYTE, _MEGABYTE = 1 << 10, 1 << 20
 _PLAIN = {
     AttachmentNotFoundError: Problem.NOT_FOUND,
     AttachmentBrokenError: Problem.ATTACHMENT_BROKEN,
     InfectedError: Problem.ATTACHMENT_INFECTED,
-    TooLargeError: Problem.ATTACHMENT_TOO_LARGE,
     TypeNotAllowedError: Problem.ATTACHMENT_TYPE,
     ConversationNotFoundError: Problem.NOT_FOUND,
     NotInCareTeamError: Problem.NOT_IN_CARE_TEAM,
@@ -129,11 +129,22 @@ def _of_the_rest(error: Exception) -> ProblemError:
             return ProblemError(Problem.VALIDATION, errors=[refused])
         case NotOfferedError(reason=why):
             return ProblemError(Problem.SLOT_NOT_OFFERED, detail_key=f"problem.slot-not-offered.{why}")
-        case AttachmentUnusableError(index=index, reason=reason):
-            wrong = FieldError("pointer", f"#/attachments/{index}", f"attachment-{reason}")
-            return ProblemError(Problem.VALIDATION, errors=[wrong])
+        case AttachmentUnusableError() | TooLargeError():
+            return _of_a_file(error)
         case _:
             return _to_repeat(error)
+
+
+def _of_a_file(error: AttachmentUnusableError | TooLargeError) -> ProblemError:
+    if isinstance(error, AttachmentUnusableError):
+        wrong = FieldError("pointer", f"#/attachments/{error.index}", f"attachment-{error.reason}")
+        return ProblemError(Problem.VALIDATION, errors=[wrong])
+    if error.limit is None:
+        return ProblemError(Problem.ATTACHMENT_TOO_LARGE)
+    is_large = error.limit >= _MEGABYTE
+    size = f"{error.limit // _MEGABYTE} MB" if is_large else f"{error.limit // _KILOBYTE} KB"
+    detail_key = "problem.attachment-too-large.limit"
+    return ProblemError(Problem.ATTACHMENT_TOO_LARGE, detail_key=detail_key, limit=size)
 
 
 def _to_repeat(error: Exception) -> ProblemError:

@@ -46,8 +46,9 @@ async def received_upload(context: Context, request: web.Request) -> AsyncGenera
         raise ProblemError(
             Problem.UNSUPPORTED_MEDIA_TYPE, detail_key="problem.unsupported-media-type.multipart"
         )
-    if (request.content_length or 0) > context.services.settings.attachments.max_bytes + _AROUND_THE_FILE:
-        raise TooLargeError
+    limit = context.services.settings.attachments.max_bytes
+    if (request.content_length or 0) > limit + _AROUND_THE_FILE:
+        raise TooLargeError(limit)
     async with AsyncExitStack() as stack:
         content = FormContent(request)
         form = _Form(context, stack, content)

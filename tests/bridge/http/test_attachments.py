@@ -73,6 +73,7 @@ async def test_too_large_is_known_at_once(api) -> None:
     data.add_field("file", io.BytesIO(b"%PDF-" + bytes(52_600_000)), filename="a.pdf")
     status, answer, _ = await upload(api, data)
     assert (status, answer["type"]) == (413, "/problems/attachment-too-large")
+    assert "50 MB" in answer["detail"]
 
 
 async def test_too_large_for_the_scanner_is_no_matter_of_trying_again(api) -> None:
