@@ -2,6 +2,7 @@
 
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 
 import aiohttp
 import aiosmtplib
@@ -13,6 +14,10 @@ from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.notifications.settings import SmtpSettings
 from bridge.notifications.smtp import Smtp
+from bridge.oidc.settings import OidcSettings
+from bridge.oidc.verifier import key_set
+from bridge.openid.errors import OpenIdError
+from bridge.openid.https import other_servers_session
 from bridge.settings import Settings
 
 _OLDEST_VERSION = "v1.9"
@@ -102,6 +107,19 @@ async def check_smtp(settings: SmtpSettings) -> str:
             "its certificate, username and password"
         ) from error
     return f"{settings.host}:{settings.port} takes mail from us"
+
+
+async def check_oidc(settings: OidcSettings, *, ca_file: Path | None) -> str:
+    """The identity provider shows keys that we can use."""
+    try:
+        async with other_servers_session() as http:
+            keys = await key_set(settings, ca_file=ca_file, http=http).fetch()
+    except (OpenIdError, ValueError, OSError) as error:
+        raise UnwellError(
+            f"{settings.jwks_url} gives no keys ({type(error).__name__}: {error}): check oidc.jwks_url and its "
+            "certificate, and that it signs with RS256 or ES256"
+        ) from error
+    return f"{settings.jwks_url} has keys for us: {len(keys)}"
 
 
 async def check_clock(http: aiohttp.ClientSession, settings: Settings, now: Now) -> str:

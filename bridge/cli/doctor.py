@@ -13,6 +13,7 @@ from bridge.cli.checks import (
     check_database,
     check_federation,
     check_homeserver,
+    check_oidc,
     check_registration,
     check_smtp,
     check_transactions,
@@ -28,7 +29,7 @@ _PATIENCE_S = 30
 @click.command()
 @settings_option
 def doctor(settings: Settings) -> None:
-    """Check database, homeserver, registration, federation and clock; exit 1 when something is wrong."""
+    """Check database, homeserver, registration, federation, clock and the like; exit 1 when something is wrong."""
     if not asyncio.run(_examine(settings)):
         sys.exit(1)
 
@@ -50,6 +51,9 @@ async def _examine(settings: Settings) -> bool:
         ]
         if settings.smtp is not None:
             checks.append(("SMTP", check_smtp(settings.smtp)))
+        if settings.oidc is not None:
+            ca_file = settings.federation.ca_file
+            checks.append(("identity provider", check_oidc(settings.oidc, ca_file=ca_file)))
         # One after the other: the lines stand in the order in which things depend on each other.
         return all([await _report(name, check) for name, check in checks])
 

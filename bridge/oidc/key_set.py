@@ -62,13 +62,14 @@ class KeySet:
     async def _refresh(self) -> None:
         self._tried_at = self._clock()
         try:
-            self._keys = keys_of(await self._fetched())
+            self._keys = await self.fetch()
         except (OpenIdError, ValueError) as error:
             log.warning("the identity provider's keys: %s %s", type(error).__name__, error)
             return
         self._fetched_at = self._tried_at
 
-    async def _fetched(self) -> bytes:
+    async def fetch(self) -> Keys:
+        """The provider's keys as they are now. Raises OpenIdError, and ValueError when none is one for us."""
         host, port = self._url.raw_host or "", self._url.port or _HTTPS
         bracketed = f"[{host}]" if ":" in host else host
         destination = Destination(
@@ -80,4 +81,4 @@ class KeySet:
         reply = await self._https.get(destination, self._url.path, query={}, most=_MOST_BYTES)
         if reply.status != _OK:
             raise ServerUnreachableError(str(reply.status))
-        return reply.body
+        return keys_of(reply.body)

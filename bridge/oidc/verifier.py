@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 import aiohttp
@@ -77,16 +78,19 @@ class OidcVerifier:
         return user_id
 
 
+def key_set(settings: OidcSettings, *, ca_file: Path | None, http: aiohttp.ClientSession) -> KeySet:
+    """The provider's keys, over verified TLS. The operator chose its address, so it may be private."""
+    https = PinnedHttps(http=http, dns=SystemDns(), tls=tls_context(ca_file), allow_private=True)
+    return KeySet(https=https, url=settings.jwks_url, clock=time.monotonic)
+
+
 def oidc_verifier(settings: Settings, *, http: aiohttp.ClientSession, now: Now) -> OidcVerifier | None:
-    """What the settings say; None without a provider. The operator chose its address, so it may be private."""
+    """What the settings say; None without a provider."""
     if settings.oidc is None:
         return None
-    https = PinnedHttps(
-        http=http, dns=SystemDns(), tls=tls_context(settings.federation.ca_file), allow_private=True
-    )
     return OidcVerifier(
         settings.oidc,
-        keys=KeySet(https=https, url=settings.oidc.jwks_url, clock=time.monotonic),
+        keys=key_set(settings.oidc, ca_file=settings.federation.ca_file, http=http),
         server_name=settings.homeserver.server_name,
         bots=frozenset({settings.keeper_id, settings.assistant_id}),
         now=now,

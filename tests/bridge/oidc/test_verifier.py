@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge.cli.checks import UnwellError, check_oidc
 from bridge.errors import BadCredentialsError
 from bridge.oidc.verifier import oidc_verifier
 from bridge.openid.errors import ServerUnreachableError
@@ -54,6 +55,21 @@ async def test_an_authority_that_nobody_trusts_is_no_provider(tmp_path: Path) ->
         assert verifier is not None
         with pytest.raises(ServerUnreachableError):
             await verifier.named(str(Token()))
+
+
+async def test_the_doctor_looks_at_the_provider(tmp_path: Path) -> None:
+    """How many keys it has for us; else what to look at."""
+    async with other_server(tmp_path) as server:
+        server.answer = reply(key_set())
+        oidc = settings(server.port, None).oidc
+        assert oidc is not None
+        assert (await check_oidc(oidc, ca_file=server.authority)).endswith("has keys for us: 2")
+        with pytest.raises(UnwellError, match="certificate"):
+            await check_oidc(oidc, ca_file=None)
+        for wrong in (reply(b"<html>"), reply(key_set(), status="404 Not Found")):
+            server.answer = wrong
+            with pytest.raises(UnwellError, match="jwks_url"):
+                await check_oidc(oidc, ca_file=server.authority)
 
 
 async def test_without_the_section_there_is_no_provider() -> None:
