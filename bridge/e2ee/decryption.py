@@ -9,7 +9,6 @@ An event is shown only if
    oldest is first.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from bridge.e2ee.devices import Devices
 from bridge.e2ee.message_indexes import Use, claim_indexes, owners_of
 from bridge.e2ee.model import MEGOLM, Decrypted, EncryptedEvent, Undecryptable
 from bridge.e2ee.untrusted import dig, is_identifier
+from bridge.matrix.json import read_decrypted
 
 Result = Decrypted | Undecryptable
 
@@ -226,7 +226,7 @@ def _read(opened: _Opened, owners: Mapping[Use, str]) -> Result:
     if owners[opened.use] != opened.event.event_id:
         return Undecryptable("replayed")
     try:
-        payload = json.loads(opened.plaintext)
+        payload = read_decrypted(opened.plaintext)
     except (ValueError, RecursionError):
         return Undecryptable("malformed")
     event_type, content = dig(payload, "type"), dig(payload, "content")

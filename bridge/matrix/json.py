@@ -2,10 +2,28 @@
 
 import hashlib
 import json
+import re
 from sys import getsizeof
 from typing import Any
 
 JsonObject = dict[str, Any]
+
+_HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
+"""Or a whole one: both are written so."""
+
+
+def read_decrypted(plaintext: bytes) -> Any:
+    """The JSON that somebody encrypted. A lone half of a surrogate pair becomes U+FFFD.
+
+    JSON can spell one (a client has cut an emoji in two, say), UTF-8 can't: no answer of ours could hold it.
+    Raises ValueError and RecursionError.
+    """
+    text = plaintext.decode()
+    value = json.loads(text)
+    if _HALF_A_PAIR.search(text) is None:
+        return value
+    units = json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass")
+    return json.loads(units.decode("utf-16", "replace"))
 
 
 def content_hash(value: JsonObject) -> str:

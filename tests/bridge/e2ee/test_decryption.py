@@ -149,10 +149,33 @@ async def test_a_changed_ciphertext_is_broken(world: World, garcia: Client):
     assert read in (Undecryptable("broken"), Undecryptable("malformed"))
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("sí \ud83d\ude00", "sí \U0001f600"),
+        ("sí \ud83d", "sí \ufffd"),
+        ("\ude00x\ud83d\ud83d\ude00", "\ufffdx\ufffd\U0001f600"),
+        ("\\ud83d", "\\ud83d"),
+    ],
+)
+async def test_half_an_emoji_is_no_obstacle(world: World, garcia: Client, written: str, read: str):
+    """Half of a surrogate pair, which no answer of ours could hold, is shown as the replacement character."""
+    found = await world.read(garcia.say(await world.given(garcia), written))
+    assert isinstance(found, Decrypted)
+    assert found.content["body"] == read
+    found.content["body"].encode()
+
+
 async def test_a_plaintext_that_is_no_event_is_malformed(world: World, garcia: Client):
     """What decrypts to something else than an event is not shown."""
     session = await world.given(garcia)
-    for plaintext in (b"", b"[]", b"\xff", b'{"room_id": "!consult", "type": 3, "content": {}}'):
+    for plaintext in (
+        b"",
+        b"[]",
+        b"\xff",
+        b'"\xed\xa0\xbd"',
+        b'{"room_id": "!consult", "type": 3, "content": {}}',
+    ):
         content = {
             "algorithm": "m.megolm.v1.aes-sha2",
             "session_id": session.session_id,
