@@ -28,6 +28,7 @@ from bridge.e2ee.ports import KeyServer
 from bridge.e2ee.settings import EncryptionSettings
 from bridge.e2ee.untrusted import dig
 from bridge.locks import KeyedLocks
+from bridge.matrix.errors import MatrixError
 from bridge.matrix.json import JsonObject
 from bridge.storage.e2ee import kept_identities, own_devices
 from bridge.storage.statements import insert_once
@@ -175,13 +176,26 @@ class KeyUpload:
             )
 
     async def _publish_identity(self, user_id: str, keys: JsonObject) -> None:
-        """Upload what is not there: Synapse fails on a key that is, when it was signed by an earlier device."""
+        """Upload what is not there: Synapse fails on a key that is, when it was signed by an earlier device.
+
+        Nor does it take a key that another process, a command while `serve` heals, is just uploading.
+        """
+        missing = await self._missing(user_id, keys)
+        while missing:
+            try:
+                await self._key_server.device_signing_upload(user_id=user_id, body=missing)
+            except MatrixError:
+                before, missing = missing, await self._missing(user_id, keys)
+                if len(missing) >= len(before):
+                    raise
+            else:
+                return
+
+    async def _missing(self, user_id: str, keys: JsonObject) -> JsonObject:
         there = await self._key_server.keys_query(user_id=user_id, users=[user_id])
-        missing = {
+        return {
             name: key for name, key in keys.items() if dig(there, f"{name}s", user_id, "keys") != key["keys"]
         }
-        if missing:
-            await self._key_server.device_signing_upload(user_id=user_id, body=missing)
 
     async def _refill(self, user_id: str, device_id: str, *, low: bool, fallback_used: bool) -> None:
         async with self._database.write() as connection:

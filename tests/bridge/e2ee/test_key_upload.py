@@ -5,7 +5,8 @@ import vodozemac
 
 from bridge.e2ee.identities import published
 from bridge.e2ee.signing import is_signed_by
-from bridge.matrix.errors import HomeserverUnreachableError
+from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
+from bridge.matrix.json import JsonObject
 from tests.bridge.e2ee.client import Client
 from tests.bridge.e2ee.events import JUAN, LUCIA
 from tests.bridge.e2ee.world import World
@@ -53,6 +54,31 @@ async def test_nobody_ever_sees_the_device_unsigned(world: World):
         await world.encryption.provision(JUAN)
     world.server.before = works
     assert [device.signed for device in (await _identity(world, JUAN)).devices] == [True]
+
+
+@pytest.mark.parametrize("others", [1, 2, 3])
+async def test_another_process_may_publish_the_same_identity(
+    world: World, monkeypatch: pytest.MonkeyPatch, others: int
+):
+    """A command makes a user while `serve` heals: who comes second goes on with what is left."""
+    upload = world.server.device_signing_upload
+
+    async def come_second(*, user_id: str, body: JsonObject) -> None:
+        monkeypatch.setattr(world.server, "device_signing_upload", upload)
+        await upload(user_id=user_id, body=dict(list(body.items())[:others]))
+        raise MatrixError(status=500, errcode="M_UNKNOWN", message="Internal server error")
+
+    monkeypatch.setattr(world.server, "device_signing_upload", come_second)
+    await world.encryption.provision(JUAN)
+    assert [device.signed for device in (await _identity(world, JUAN)).devices] == [True]
+
+
+async def test_an_identity_that_the_homeserver_refuses_is_told(world: World):
+    """Nothing more of it is there after the failure: it isn't tried again and again."""
+    broken = MatrixError(status=500, errcode="M_UNKNOWN", message="Internal server error")
+    world.server.before = failing_keys(broken, "device_signing_upload")
+    with pytest.raises(MatrixError):
+        await world.encryption.provision(JUAN)
 
 
 async def test_members_see_that_a_gateway_reads_along(world: World):
