@@ -5,7 +5,6 @@ from html import escape
 from bots.i18n import translate
 from bridge import people
 from bridge.http.notification_models import PreferencesAnswer, PutPreferences, UnsubscribePath, shown
-from bridge.http.problems import Problem, ProblemError
 from bridge.http.routing import Answer, Context, json_answer
 from bridge.notifications import preferences
 from bridge.notifications.mail import person_of_token
@@ -41,7 +40,8 @@ async def put_preferences(context: Context, *, body: PutPreferences) -> Answer:
 
 async def show_unsubscribe(context: Context, *, path: UnsubscribePath) -> Answer:
     """GET /api/notifications/unsubscribe/{token}: a page with one button. Looking at it changes nothing."""
-    _person(context, path)
+    if person_of_token(path.token, sealer=context.services.sealer) is None:
+        return _unknown(context)
     button = escape(translate(context.language, "mail.unsubscribe.button"))
     return _page(context, "ask", f'<form method="post"><button>{button}</button></form>')
 
@@ -49,25 +49,25 @@ async def show_unsubscribe(context: Context, *, path: UnsubscribePath) -> Answer
 async def unsubscribe_from_mail(context: Context, *, path: UnsubscribePath) -> Answer:
     """POST /api/notifications/unsubscribe/{token}: no more mail (RFC 8058, one click). May be repeated."""
     services = context.services
+    person = person_of_token(path.token, sealer=services.sealer)
+    if person is None:
+        return _unknown(context)
     async with services.database.write() as connection:
-        await preferences.no_more_email(
-            connection, sealer=services.sealer, person=_person(context, path), now=services.now()
-        )
+        await preferences.no_more_email(connection, sealer=services.sealer, person=person, now=services.now())
     return _page(context, "done", "")
 
 
-def _person(context: Context, path: UnsubscribePath) -> str:
-    person = person_of_token(path.token, sealer=context.services.sealer)
-    if person is None:
-        raise ProblemError(Problem.NOT_FOUND)
-    return person
+def _unknown(context: Context) -> Answer:
+    """Mail programs cut links off: whoever followed one is a person, and reads no problem documents."""
+    return _page(context, "unknown", "", status=404)
 
 
-def _page(context: Context, what: str, form: str) -> Answer:
+def _page(context: Context, what: str, form: str, *, status: int = 200) -> Answer:
     text = escape(translate(context.language, f"mail.unsubscribe.{what}"))
     page = (
         f'<!doctype html><html lang="{context.language}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>{text}</title></head><body><main><h1>{text}</h1>{form}</main></body></html>"
     )
-    return Answer(body=page.encode(), content_type=_HTML, headers={"Content-Security-Policy": _POLICY})
+    headers = {"Content-Security-Policy": _POLICY}
+    return Answer(status=status, body=page.encode(), content_type=_HTML, headers=headers)

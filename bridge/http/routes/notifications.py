@@ -7,7 +7,6 @@ from bridge.http.notifications import (
     show_unsubscribe,
     unsubscribe_from_mail,
 )
-from bridge.http.problems import Problem
 from bridge.http.routing import ANY_SESSION, Route
 
 _HTML = "text/html"
@@ -40,8 +39,7 @@ NOTIFICATIONS_ROUTES = (
         operation="show_unsubscribe",
         handler=show_unsubscribe,
         path_model=UnsubscribePath,
-        answers={200: _HTML},
-        problems=(Problem.NOT_FOUND,),
+        answers={200: _HTML, 404: _HTML},
     ),
     Route(
         method="POST",
@@ -49,7 +47,6 @@ NOTIFICATIONS_ROUTES = (
         operation="unsubscribe_from_mail",
         handler=unsubscribe_from_mail,
         path_model=UnsubscribePath,
-        answers={200: _HTML},
-        problems=(Problem.NOT_FOUND,),
+        answers={200: _HTML, 404: _HTML},
     ),
 )
