@@ -144,6 +144,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("text/csv", ("csv",), _is_text, ("text/plain", "application/csv", "application/vnd.ms-excel")),
 )
 KNOWN_TYPES = tuple(kind.mime_type for kind in KINDS)
+_BY_ALIAS = {alias: kind.mime_type for kind in reversed(KINDS) for alias in kind.aliases}
 
 
 def type_of(head: bytes, *, name: str, declared: str | None, allowed: Iterable[str]) -> str:
@@ -166,4 +167,5 @@ def type_of(head: bytes, *, name: str, declared: str | None, allowed: Iterable[s
 
 def safe_type(claimed: str) -> str:
     """What a file of other people may be called in an answer: a type that we know, or just bytes."""
-    return claimed if claimed in KNOWN_TYPES else OCTETS
+    plain = claimed.partition(";")[0].strip().lower()
+    return plain if plain in KNOWN_TYPES else _BY_ALIAS.get(plain, OCTETS)

@@ -129,3 +129,22 @@ def test_other_peoples_types_are_not_repeated() -> None:
     """A browser hears of a page from nobody."""
     assert safe_type("text/html") == safe_type("image/svg+xml") == "application/octet-stream"
     assert safe_type("image/png") == "image/png"
+
+
+@pytest.mark.parametrize(
+    ("claimed", "called"),
+    [
+        ("audio/ogg; codecs=opus", "audio/ogg"),
+        ("Audio/X-M4A", "audio/mp4"),
+        ("image/jpg", "image/jpeg"),
+        ("text/xml;charset=utf-8", "application/xml"),
+        ("application/x-pdf", "application/pdf"),
+        ("text/html; charset=image/png", "application/octet-stream"),
+        (" ; image/png", "application/octet-stream"),
+        ("", "application/octet-stream"),
+        ("text/plain", "text/plain"),
+    ],
+)
+def test_a_known_type_by_another_name_is_that_type(claimed: str, called: str) -> None:
+    """A voice message that a browser is told to be just bytes is not played."""
+    assert safe_type(claimed) == called
