@@ -35,7 +35,8 @@ KEPT = timedelta(days=30)
 
 _FIRST_PAUSE = timedelta(seconds=30)
 _LONGEST_PAUSE = timedelta(hours=1)
-_MOST_ATTEMPTS = 10
+# Three hours, then the clinic may telephone; a day more for a message, unread still: mail servers are down overnight.
+_MOST_ATTEMPTS, _MOST_OF_A_MESSAGE = 10, 34
 
 _c = deliveries.c
 _DUE = (
@@ -91,7 +92,8 @@ class Claimed(Delivery):
     @property
     def is_last_try(self) -> bool:
         """Whether it is given up if it can't be told now."""
-        return self.attempts >= _MOST_ATTEMPTS
+        is_of_message = (self.channel, self.kind) == ("email", "message")
+        return self.attempts >= (_MOST_OF_A_MESSAGE if is_of_message else _MOST_ATTEMPTS)
 
 
 async def enqueue(connection: AsyncConnection, delivery: Delivery, *, sealer: Sealer) -> bool:
