@@ -18,7 +18,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Gauge
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.clock import Now
@@ -37,6 +37,23 @@ log = logging.getLogger(__name__)
 _GROWTH, _LONGEST_PAUSE_S = 1.5, 10.0
 
 _t, _servers = timeline.c, delivery_servers.c
+_COUNT = select(func.count()).select_from(timeline).where(IS_UNDELIVERED)
+_SETTLE = (
+    update(timeline)
+    .where(IS_UNDELIVERED, _t.room_id == bindparam("room"), _t.sender == bindparam("writer"))
+    .values(delivered_at=bindparam("instant"))
+)
+_SERVERS = select(delivery_servers)
+_IS_DUE = (_servers.server == bindparam("one"), _servers.ask_at <= bindparam("now"))
+_DUE = select(_servers.questions).where(*_IS_DUE)
+_CLAIM = (
+    update(delivery_servers).where(*_IS_DUE).values(questions=bindparam("asked"), ask_at=bindparam("then"))
+)
+_NOTE = (
+    update(delivery_servers)
+    .where(_servers.server == bindparam("one"))
+    .values(sent=bindparam("place"), questions=0, ask_at=bindparam("now"))
+)
 
 
 class Sender(Protocol):
@@ -78,39 +95,27 @@ class Delivery:
                 concerned = [group for group in groups if server in group.arrivals]
                 await self._ask(self._sender, server, concerned)
         async with self._database.read() as connection:
-            waiting = await connection.execute(
-                select(func.count()).select_from(timeline).where(IS_UNDELIVERED)
-            )
-            self._gauge.set(waiting.scalar_one())
+            self._gauge.set((await connection.execute(_COUNT)).scalar_one())
 
     async def _settle_at_home(self, groups: Iterable[Group]) -> None:
         """Nobody is told: the message itself was told with this status."""
         for group in groups:
             async with self._database.write() as connection:
-                await connection.execute(
-                    update(timeline)
-                    .where(IS_UNDELIVERED, _t.room_id == group.room_id, _t.sender == group.sender)
-                    .values(delivered_at=self._now())
-                )
+                of_group = {"room": group.room_id, "writer": group.sender, "instant": self._now()}
+                await connection.execute(_SETTLE, of_group)
 
     async def _claim(self, server: str) -> bool:
         """Whether it is time to ask about this server, and nobody else does."""
         now = self._now()
         async with self._database.write() as connection:
             await insert_once(connection, delivery_servers, server=server, sent=None, questions=0, ask_at=now)
-            due = await connection.execute(
-                select(_servers.questions).where(_servers.server == server, _servers.ask_at <= now)
-            )
-            questions = due.scalar_one_or_none()
+            due = {"one": server, "now": now}
+            questions = (await connection.execute(_DUE, due)).scalar_one_or_none()
             if questions is None:
                 return False
             pause_s = min(_GROWTH ** min(questions, 10), _LONGEST_PAUSE_S)
-            claimed = await connection.execute(
-                update(delivery_servers)
-                .where(_servers.server == server, _servers.ask_at <= now)
-                .values(questions=questions + 1, ask_at=now + timedelta(seconds=pause_s))
-            )
-            return claimed.rowcount == 1
+            next_time = {"asked": questions + 1, "then": now + timedelta(seconds=pause_s)}
+            return (await connection.execute(_CLAIM, due | next_time)).rowcount == 1
 
     async def _ask(self, sender: Sender, server: str, groups: Sequence[Group]) -> None:
         by_key = {(group.room_id, group.sender): group for group in groups}
@@ -123,7 +128,7 @@ class Delivery:
             log.warning("how far %s is can't be asked now: %s", server, type(error).__name__)
             return
         async with self._database.write() as connection:
-            known = {row.server: row.sent for row in await connection.execute(select(delivery_servers))}
+            known = {row.server: row.sent for row in await connection.execute(_SERVERS)}
             has_moved = answer.sent is not None and answer.sent != known.get(server)
             known[server] = answer.sent
             for row in events:
@@ -146,11 +151,7 @@ class Delivery:
 
     async def _note(self, connection: AsyncConnection, server: str, answer: Deliveries) -> None:
         """Remember how far this server is, and ask again soon, since something moves."""
-        await connection.execute(
-            update(delivery_servers)
-            .where(_servers.server == server)
-            .values(sent=answer.sent, questions=0, ask_at=self._now())
-        )
+        await connection.execute(_NOTE, {"one": server, "place": answer.sent, "now": self._now()})
 
 
 def _is_handed(row: Message, group: Group, places: Mapping[str, int], sent: Mapping[str, int | None]) -> bool:

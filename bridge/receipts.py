@@ -45,6 +45,7 @@ _IN_PLACE = select(early_receipts).join(
     timeline,
     (timeline.c.event_id == early_receipts.c.event_id) & (timeline.c.room_id == early_receipts.c.room_id),
 )
+_IS_ANY_IN_PLACE = _IN_PLACE.limit(1)
 _SETTLED = delete(early_receipts).where(
     early_receipts.c.room_id == bindparam("room"),
     early_receipts.c.user_id == bindparam("reader"),
@@ -160,7 +161,7 @@ async def settle_early_receipts(database: Database) -> None:
     A push that fails comes again later than what catching up has fetched, receipts among it.
     """
     async with database.read() as connection:
-        if (await connection.execute(_IN_PLACE.limit(1))).first() is None:
+        if (await connection.execute(_IS_ANY_IN_PLACE)).first() is None:
             return
     async with database.write() as connection:
         for row in (await connection.execute(_IN_PLACE)).all():

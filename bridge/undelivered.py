@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, Select, func, or_, select, tuple_
+from sqlalchemy import Row, Select, bindparam, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.access import speaking_for
@@ -24,6 +24,9 @@ _OLDER_EVERY = timedelta(seconds=10)
 
 _t = timeline.c
 _MESSAGES = select(_t.event_id, _t.seq, _t.room_id, _t.sender).where(IS_UNDELIVERED)
+_ARRIVED = select(room_members.c.room_id, room_members.c.user_id, room_members.c.joined_seq).where(
+    room_members.c.room_id.in_(bindparam("rooms", expanding=True)), room_members.c.membership == "join"
+)
 _Item = TypeVar("_Item")
 
 Message = Row[*tuple[Any, ...]]
@@ -130,11 +133,8 @@ async def messages_of(
 
 async def _arrived(connection: AsyncConnection, rooms: Iterable[str]) -> dict[str, dict[str, int | None]]:
     """For each room, where each of its members came in."""
-    query = select(room_members.c.room_id, room_members.c.user_id, room_members.c.joined_seq).where(
-        room_members.c.room_id.in_(list(rooms)), room_members.c.membership == "join"
-    )
     found: dict[str, dict[str, int | None]] = {}
-    for row in await connection.execute(query):
+    for row in await connection.execute(_ARRIVED, {"rooms": list(rooms)}):
         found.setdefault(row.room_id, {})[row.user_id] = row.joined_seq
     return found
 

@@ -48,6 +48,9 @@ FAMILIES: Mapping[str, Kind] = {
 _PAIRS = select(conversations.c.room_id, conversations.c.patient, conversations.c.professional).where(
     conversations.c.room_id.in_(bindparam("rooms", expanding=True))
 )
+_SENDERS = select(timeline.c.event_id, timeline.c.sender).where(
+    timeline.c.event_id.in_(bindparam("events", expanding=True))
+)
 _SHOWN = ("conversation_id", "call_id", "appointment_id", "status")
 
 
@@ -133,5 +136,5 @@ async def _rooms_of(
 async def _senders(connection: AsyncConnection, event_ids: Collection[str]) -> dict[str, str]:
     if not event_ids:
         return {}
-    query = select(timeline.c.event_id, timeline.c.sender).where(timeline.c.event_id.in_(event_ids))
-    return {row.event_id: row.sender for row in await connection.execute(query)}
+    found = await connection.execute(_SENDERS, {"events": list(event_ids)})
+    return {row.event_id: row.sender for row in found}

@@ -31,6 +31,9 @@ _NEWS = (
     .order_by(live_events.c.place)
     .limit(_AT_ONCE)
 )
+_KNOWN = select(timeline.c.event_id, timeline.c.sender, timeline.c.seq).where(
+    timeline.c.event_id.in_(bindparam("messages", expanding=True))
+)
 _IS_ANY = select(live_events.c.place).where(live_events.c.place > bindparam("after")).limit(1)
 
 
@@ -137,7 +140,5 @@ async def _is_any(connection: AsyncConnection, *, after: int) -> bool:
 
 async def _known(connection: AsyncConnection, messages: Collection[str]) -> dict[str, Row[*tuple[Any, ...]]]:
     """Who wrote these and where they stand in their rooms, as far as the homeserver's push has told."""
-    query = select(timeline.c.event_id, timeline.c.sender, timeline.c.seq).where(
-        timeline.c.event_id.in_(messages)
-    )
-    return {row.event_id: row for row in await connection.execute(query)}
+    found = await connection.execute(_KNOWN, {"messages": list(messages)})
+    return {row.event_id: row for row in found}

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.quiet_hours import QuietHours
@@ -49,6 +49,7 @@ class Preferences:
 
 
 _JSON = TypeAdapter(Preferences)
+_OF_PEOPLE = select(notification_preferences).where(_c.person.in_(bindparam("people", expanding=True)))
 
 
 async def get(connection: AsyncConnection, *, sealer: Sealer, person: str) -> Preferences | None:
@@ -60,7 +61,7 @@ async def get_all(
     connection: AsyncConnection, *, sealer: Sealer, people: Collection[str]
 ) -> dict[str, Preferences]:
     """What those of these people want who said it."""
-    rows = await connection.execute(select(notification_preferences).where(_c.person.in_(people)))
+    rows = await connection.execute(_OF_PEOPLE, {"people": list(people)})
     return {row.person: _opened(row.sealed, row.person, sealer) for row in rows}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from hashlib import sha256
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
@@ -15,6 +15,9 @@ from bridge.storage.push_subscriptions import push_subscriptions
 from bridge.storage.statements import insert_once
 
 _c = push_subscriptions.c
+_OF_PEOPLE = (
+    select(_c.person, _c.id).where(_c.person.in_(bindparam("people", expanding=True))).order_by(_c.id)
+)
 
 
 async def add(
@@ -85,8 +88,8 @@ async def people_of(connection: AsyncConnection, subscription_ids: Collection[st
 
 async def ids_of(connection: AsyncConnection, people: Collection[str]) -> list[tuple[str, str]]:
     """The subscriptions of these people: person and id."""
-    query = select(_c.person, _c.id).where(_c.person.in_(people)).order_by(_c.id)
-    return [(row.person, row.id) for row in await connection.execute(query)]
+    found = await connection.execute(_OF_PEOPLE, {"people": list(people)})
+    return [(row.person, row.id) for row in found]
 
 
 def _context(subscription_id: str) -> str:

@@ -1,6 +1,6 @@
 """A few values of the bridge itself that outlive the process."""
 
-from sqlalchemy import Column, Table, Text, select, update
+from sqlalchemy import Column, Table, Text, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.storage.schema import metadata
@@ -14,10 +14,18 @@ bridge_state = Table(
 )
 
 
+_GET = select(bridge_state.c.value).where(bridge_state.c.key == bindparam("one"))
+_MOVE = (
+    update(bridge_state)
+    .where(bridge_state.c.key == bindparam("one"), bridge_state.c.value == bindparam("before"))
+    .values(value=bindparam("after"))
+)
+
+
 async def get_state(connection: AsyncConnection, key: str) -> str | None:
     """The value kept under this key, if there is one."""
-    found = await connection.execute(select(bridge_state.c.value).where(bridge_state.c.key == key))
-    return found.scalar_one_or_none()
+    value: str | None = (await connection.execute(_GET, {"one": key})).scalar_one_or_none()
+    return value
 
 
 async def set_state(connection: AsyncConnection, key: str, value: str) -> None:
@@ -32,6 +40,5 @@ async def move_state(connection: AsyncConnection, key: str, *, before: str | Non
     """
     if before is None:
         return await insert_once(connection, bridge_state, key=key, value=after)
-    c = bridge_state.c
-    moved = update(bridge_state).where(c.key == key, c.value == before).values(value=after)
-    return (await connection.execute(moved)).rowcount == 1
+    moved = await connection.execute(_MOVE, {"one": key, "before": before, "after": after})
+    return moved.rowcount == 1
