@@ -56,19 +56,14 @@ async def enqueue_mail(connection: AsyncConnection, mail: Delivery, *, sealer: S
             return
 
 
-async def is_reader(connection: AsyncConnection, person: str, room_id: str, *, now: datetime) -> bool:
-    """Whether she may read what is written there: a consult room or her own chat."""
+async def require_reader(connection: AsyncConnection, person: str, room_id: str, *, now: datetime) -> None:
+    """She may still read what is written there: a consult room or her own chat. Raises NotWantedError."""
     own = select(direct_chats.c.room_id).where(
         direct_chats.c.room_id == room_id, direct_chats.c.person == person
     )
     if await may_read(connection, reader=person, room_id=room_id, now=now):
-        return True
-    return (await connection.execute(own)).first() is not None
-
-
-async def require_reader(connection: AsyncConnection, person: str, room_id: str, *, now: datetime) -> None:
-    """She may still read what is written there. Raises NotWantedError."""
-    if not await is_reader(connection, person, room_id, now=now):
+        return
+    if (await connection.execute(own)).first() is None:
         raise NotWantedError
 
 

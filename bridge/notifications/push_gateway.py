@@ -6,9 +6,12 @@ are used, and only of conversations that the person may read.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from aiohttp import web
 from pydantic import BaseModel, Field, ValidationError
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
 from bridge.clock import Now
@@ -17,7 +20,10 @@ from bridge.http.limits import PushLimits, address_of
 from bridge.http.problems import Problem, ProblemError
 from bridge.http.requests import read_json
 from bridge.notifications import ledger, subscriptions
-from bridge.notifications.news import is_reader, push_of
+from bridge.notifications.news import push_of
+from bridge.reading_rights import may_read
+from bridge.storage.conversations import room_members
+from bridge.storage.direct_chats import direct_chats
 
 PATH = "/_matrix/push/v1/notify"
 _MOST_BYTES = 64 * 1024
@@ -78,8 +84,7 @@ class PushGateway:
         now = self._now()
         async with self._database.write() as connection:
             for pushkey, person in people.items():
-                # Not whether she is in the room: a pusher may be faster than what tells us that she joined.
-                if await is_reader(connection, person, room_id, now=now):
+                if await _is_told(connection, person, room_id, now=now):
                     delivery = push_of(
                         subscription_id=pushkey,
                         person=person,
@@ -88,3 +93,20 @@ class PushGateway:
                         due_at=now,
                     )
                     await ledger.enqueue(connection, delivery, sealer=self._sealer)
+
+
+async def _is_told(connection: AsyncConnection, person: str, room_id: str, *, now: datetime) -> bool:
+    """Of conversations that she may read, her invitation included; of her chat with the assistant once she is in it.
+
+    For a conversation it is not asked whether she is in: a pusher may be faster than what tells us that she joined.
+    """
+    if await may_read(connection, reader=person, room_id=room_id, now=now):
+        return True
+    own = select(direct_chats.c.person).join(room_members, room_members.c.room_id == direct_chats.c.room_id)
+    query = own.where(
+        direct_chats.c.room_id == room_id,
+        direct_chats.c.person == person,
+        room_members.c.user_id == person,
+        room_members.c.membership == "join",
+    )
+    return (await connection.execute(query)).first() is not None

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, insert, update
 
 from bridge.database import Database
 from bridge.notifications import subscriptions
 from bridge.notifications.settings import PushSettings
 from bridge.storage.conversations import room_members
+from bridge.storage.direct_chats import direct_chats
 from bridge.storage.push_subscriptions import push_subscriptions
 from tests.bridge.notifications.push_world import (
     LUCIA,
@@ -55,6 +56,25 @@ async def test_a_pusher_may_be_faster_than_her_joining(world: World) -> None:
         await represent(connection, ends=world.now)
     await notified(world, pushkey, event_id="$later")
     assert len(await world.states()) == 1
+
+
+async def test_her_chat_with_the_assistant_tells_her_once_she_is_in_it(world: World) -> None:
+    """Her invitation is no message; what is said there later is."""
+    pushkey = await world.subscribe(MARIA)
+    async with world.database.write() as connection:
+        times = {"created_at": world.now, "retry_at": world.now}
+        rotation = {"rotation_period_msgs": 100, "rotation_period_ms": 604_800_000}
+        chat = {"person": MARIA, "room_id": "!chat", "nonce": "n", "failures": 0}
+        await connection.execute(insert(direct_chats).values(chat | times | rotation))
+        invited = {"room_id": "!chat", "user_id": MARIA, "membership": "invite"}
+        await connection.execute(insert(room_members).values(invited))
+    await notified(world, pushkey, room_id="!chat")
+    assert await world.states() == []
+    async with world.database.write() as connection:
+        in_it = update(room_members).where(room_members.c.room_id == "!chat").values(membership="join")
+        await connection.execute(in_it)
+    await notified(world, pushkey, room_id="!chat")
+    assert await world.states() == ["pending"]
 
 
 @pytest.mark.parametrize("changes", [{"room_id": "!family"}, {"event_id": None}])
