@@ -26,8 +26,12 @@ _LONGEST_LIST = 1024
 Statement = Select[*tuple[Any, ...]] | Insert | Update | Delete
 Parameters = dict[str, Any] | list[dict[str, Any]] | None
 _Convert = Callable[[Any], Any] | None
+_Names = tuple[str, ...]
 _Shape = tuple[tuple[str, int], ...]
 """The parameters' names, and the lengths that their lists are bound with."""
+
+_Known = dict[_Names | _Shape, "Prepared | None"]
+"""Under the names alone what takes no lists."""
 
 
 _Row = Row[*tuple[Any, ...]]
@@ -78,7 +82,7 @@ class _Value(NamedTuple):
 
 
 class Prepared:
-    """A compiled statement.
+    """A compiled statement; `takes_lists`: made for lists of these lengths.
 
     `is_for_many`: it can be run for many parameters; the driver refuses what gives rows, and lists differ in length.
     """
@@ -90,6 +94,7 @@ class Prepared:
         self._values = values
         self._columns = columns
         self._gives_rows = bool(columns.keys)
+        self.takes_lists = takes_lists
         self.is_for_many = not self._gives_rows and not takes_lists
         index = columns._key_to_index  # noqa: SLF001 — a row wants its parent's
         self._made = partial(Row, columns, columns._effective_processors, index)  # noqa: SLF001
@@ -119,7 +124,7 @@ class PreparedStatements:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._known: WeakKeyDictionary[Statement, dict[_Shape, Prepared | None]] = WeakKeyDictionary()
+        self._known: WeakKeyDictionary[Statement, _Known] = WeakKeyDictionary()
 
     def find(self, statement: Any, parameters: Any) -> Prepared | None:
         """The statement, prepared for parameters of these names, and lists of about these lengths.
@@ -140,16 +145,19 @@ class PreparedStatements:
         return None
 
     def _prepared(
-        self,
-        statement: Statement,
-        known: dict[_Shape, Prepared | None],
-        parameters: Mapping[str, Any],
+        self, statement: Statement, known: _Known, parameters: Mapping[str, Any]
     ) -> Prepared | None:
+        names = tuple(parameters)
+        prepared = known.get(names)
+        if prepared is not None:
+            return prepared
         shape = tuple(
             [(name, _room_for(value) if isinstance(value, list) else 0) for name, value in parameters.items()]
         )
         if shape not in known:
-            known[shape] = self._prepare(statement, dict(shape))
+            prepared = known[shape] = self._prepare(statement, dict(shape))
+            if prepared is not None and not prepared.takes_lists:
+                known[names] = prepared
         return known[shape]
 
     def _prepare(self, statement: Statement, rooms: Mapping[str, int]) -> Prepared | None:
