@@ -17,6 +17,9 @@ from bridge.matrix.client import MatrixClient
 from bridge.matrix.json import memory_of
 
 _KEPT_S = 60.0
+_WEIGHED_AFTER_S = 0.02
+"""By then the answer is written, which a page's weighing would hold up."""
+
 _MOST_BYTES, _EMPTY_BYTES, _A_MESSAGE_BYTES = 48 * 1024 * 1024, 4096, 1300
 _CHANGES = [ENCRYPTED, "m.room.redaction"]
 
@@ -24,13 +27,13 @@ _Key = tuple[str, str, int]
 """Reader, room, limit."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class _Kept:
     page: Page
     newest: str | None
-    size: int
     ends_at: float
     end: asyncio.TimerHandle
+    size: int = 0
 
 
 class HistoryPages:
@@ -111,10 +114,15 @@ class HistoryPages:
 
     def _keep(self, key: _Key, page: Page, *, newest: str | None, until: float) -> None:
         self._drop(key)
-        size = _EMPTY_BYTES + _memory_of(page)
-        end = asyncio.get_running_loop().call_at(until, self._drop, key)
-        self._kept[key] = _Kept(page, newest, size, until, end)
-        self._bytes += size
+        loop = asyncio.get_running_loop()
+        kept = self._kept[key] = _Kept(page, newest, until, loop.call_at(until, self._drop, key))
+        loop.call_later(_WEIGHED_AFTER_S, self._weigh, key, kept)
+
+    def _weigh(self, key: _Key, kept: _Kept) -> None:
+        if self._kept.get(key) is not kept:
+            return
+        kept.size = _EMPTY_BYTES + _memory_of(kept.page)
+        self._bytes += kept.size
         while self._bytes > self._most_bytes:
             self._drop(next(iter(self._kept)))
 
