@@ -6,7 +6,8 @@ Where nothing stands in the way of a new message, it is taken in by that very co
 import json
 import uuid
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -33,6 +34,18 @@ RETRY_AFTER_S = 5.0
 _ATTEMPTS = 5
 
 
+class Beside(Protocol):
+    """What goes into the commits of a message with it, where it is taken in and encrypted by one."""
+
+    async def take_in(self, connection: AsyncConnection) -> bool:
+        """In the commit that takes the message in; False undoes that, for there is more to it."""
+
+    async def sent(
+        self, connection: AsyncConnection, *, event_id: str, room_id: str, sent_at: datetime
+    ) -> None:
+        """In the commit that notes the message sent."""
+
+
 class _TakenByAnotherProcessError(Exception):
     """Another process encrypted this row meanwhile."""
 
@@ -50,6 +63,7 @@ class NewMessage:
     sender: str
     event_type: str
     content: JsonObject
+    beside: Beside | None = None
 
 
 class Encrypting:
@@ -111,6 +125,8 @@ class Encrypting:
             raise _NotAtOnceError
         room.circle.require(message.sender, "send", now=now)  # in her own right: the assistant has none
         speaking = await speaking_in(connection, room, sender=message.sender, reading=self._reading, now=now)
+        if message.beside is not None and not await message.beside.take_in(connection):
+            raise _NotAtOnceError
         encrypted = await self._encryption.encrypt(
             connection,
             user_id=message.sender,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Row, bindparam, select
 
@@ -13,7 +13,7 @@ from bridge.clock import Now
 from bridge.conversations import Conversations
 from bridge.database import Database
 from bridge.e2ee.machine import Encryption
-from bridge.encrypting import NewMessage
+from bridge.encrypting import Beside, NewMessage
 from bridge.errors import HomeserverUnavailableError, MessageNotFoundError
 from bridge.history_pages import HistoryPages
 from bridge.live.recent import RecentEvents
@@ -31,6 +31,13 @@ from bridge.surroundings import Surroundings, states_of, surroundings_of
 _EVENT = select(timeline.c.seq).where(
     timeline.c.event_id == bindparam("event_id"), timeline.c.room_id == bindparam("room_id")
 )
+
+
+class Asked(Beside, Protocol):
+    """The request for a message, which is claimed with the message or before."""
+
+    async def begin(self) -> str:
+        """Claim it before: the operation id. Raises what stands against doing it."""
 
 
 class Messages:
@@ -68,17 +75,18 @@ class Messages:
         reply_to: str | None,
         operation_id: str,
         attachments: Sequence[str] = (),
+        asked: Asked | None = None,
     ) -> SentMessage:
         """Send a message to one of `conversation_id` and `recipient`.
 
         With attachments there is one event for each; `body` is the caption of the first.
 
-        Idempotent by `operation_id`: called again, after a crash even, it gives the first call's message.
+        Idempotent by `operation_id`: called again, after a crash even, it gives the first call's message. `asked`
+        may know another one, of a call before.
         Raises NotInCareTeamError, AmbiguousPatientError, ConversationNotFoundError, MessageNotFoundError
         (`reply_to`), AttachmentUnusableError, IdentityChangedError, HomeserverUnavailableError (the message is
         kept and goes out later), MessageRefusedError.
         """
-        ids = send_ids(operation_id, files=len(attachments))
         if conversation_id is not None and reply_to is None and not attachments:
             content: JsonObject = {"msgtype": "m.text", "body": body}
             message = NewMessage(
@@ -87,10 +95,14 @@ class Messages:
                 sender=sender,
                 event_type="m.room.message",
                 content=content,
+                beside=asked,
             )
             at_once = await self._outbox.send(message)
             if at_once is not None:
                 return _sent_message([at_once])
+        if asked is not None:
+            operation_id = await asked.begin()
+        ids = send_ids(operation_id, files=len(attachments))
         known = await self._outbox.find(operation_id)
         if known is not None:
             room_id = known.room_id

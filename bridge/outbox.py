@@ -30,7 +30,7 @@ from bridge.clock import Now
 from bridge.database import Database
 from bridge.e2ee.errors import NoDeviceError
 from bridge.e2ee.machine import Encryption
-from bridge.encrypting import RETRY_AFTER_S, Encrypting, NewMessage
+from bridge.encrypting import RETRY_AFTER_S, Beside, Encrypting, NewMessage
 from bridge.errors import HomeserverUnavailableError, IdentityChangedError, MessageRefusedError, ServiceError
 from bridge.live.recent import RecentEvents
 from bridge.locks import KeyedLocks
@@ -124,7 +124,7 @@ class Outbox:
             row = await self._encrypting.take_in(message)
             if row is None:
                 return None
-            sent = await self._deliver_or_refuse(row, raise_refusal=True, is_new=True)
+            sent = await self._deliver_or_refuse(row, raise_refusal=True, is_new=True, beside=message.beside)
         return sent or await self._outcome(message.send_id)
 
     async def deliver(self, *, send_id: str, room_id: str) -> Sent:
@@ -165,14 +165,14 @@ class Outbox:
         return Sent(room_id=row.room_id, event_id=row.event_id, sent_at=row.sent_at)
 
     async def _deliver_or_refuse(
-        self, row: Row[Any], *, raise_refusal: bool, is_new: bool = False
+        self, row: Row[Any], *, raise_refusal: bool, is_new: bool = False, beside: Beside | None = None
     ) -> Sent | None:
         """What was sent; None when it must not go out (any more) or another process was faster.
 
         `is_new`: encrypted a moment ago, and never sent.
         """
         try:
-            return await self._deliver_row(row, is_new=is_new)
+            return await self._deliver_row(row, is_new=is_new, beside=beside)
         except IdentityChangedError:
             if raise_refusal:
                 raise
@@ -194,12 +194,12 @@ class Outbox:
                 raise MessageRefusedError from error
         return None
 
-    async def _deliver_row(self, row: Row[Any], *, is_new: bool) -> Sent | None:
+    async def _deliver_row(self, row: Row[Any], *, is_new: bool, beside: Beside | None) -> Sent | None:
         if row.state == "accepted":
             row, is_new = await self._encrypting.encrypt(row), True
         if row.state != "encrypted":  # another process was faster
             return None
-        return await self._sending.send(row, is_new=is_new)
+        return await self._sending.send(row, is_new=is_new, beside=beside)
 
     async def _refuse(self, row: Row[Any]) -> None:
         async with self._database.write() as connection:

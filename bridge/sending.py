@@ -17,7 +17,7 @@ from bridge.clock import Now
 from bridge.database import Database
 from bridge.e2ee.machine import Encryption
 from bridge.e2ee.model import EncryptedEvent
-from bridge.encrypting import Encrypting
+from bridge.encrypting import Beside, Encrypting
 from bridge.errors import IdentityChangedError
 from bridge.facts import Fact, append
 from bridge.late_retries import found_in_room, is_late
@@ -58,7 +58,7 @@ class Sending:
         self._told = told
         self._now = now
 
-    async def send(self, row: Row[Any], *, is_new: bool) -> Sent | None:
+    async def send(self, row: Row[Any], *, is_new: bool, beside: Beside | None = None) -> Sent | None:
         """Send what is encrypted; None when another process was faster. `is_new`: a moment ago, and never sent.
 
         Raises what `require_speaking` raises when it must not go out any more and the room does not have it;
@@ -73,7 +73,7 @@ class Sending:
             txn_id=row.txn_id,
             content=row.content,
         )
-        return await self._mark_sent(row, event_id)
+        return await self._mark_sent(row, event_id, beside)
 
     async def _sent_before(self, row: Row[Any]) -> str | None:
         """The event id, if this message is in the room already and sending it again might repeat it."""
@@ -96,7 +96,7 @@ class Sending:
             raise refusal
         return event_id
 
-    async def _mark_sent(self, row: Row[Any], event_id: str) -> Sent | None:
+    async def _mark_sent(self, row: Row[Any], event_id: str, beside: Beside | None) -> Sent | None:
         now = self._now()
         # Sent again with the same transaction id, it would be the same event.
         async with self._database.write(synced=False) as connection:
@@ -107,6 +107,8 @@ class Sending:
             await self._encryption.note_sent(
                 connection, row.content, message_index=row.message_index, event_id=event_id
             )
+            if beside is not None:
+                await beside.sent(connection, event_id=event_id, room_id=row.room_id, sent_at=now)
         # What was sent is told at once, and read from here.
         self._recent.keep(
             EncryptedEvent(event_id=event_id, room_id=row.room_id, sender=row.sender, content=row.content),

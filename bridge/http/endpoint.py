@@ -131,57 +131,55 @@ async def _parse(route: Route, context: Context, raw: dict[str, Any]) -> dict[st
 
 
 async def _run_once(request: web.Request, route: Route, work: _Work) -> Answer | StreamAnswer:
-    # None of these writes waits for the disk: what the handler commits makes the claim last, and without the
-    # answer the same operation runs once more and gives it.
     services = work.context.services
-    scope, begun = await _begin(request, work)
-    if isinstance(begun, idempotency.Answer):
-        return Answer(status=begun.status, body=begun.body)
-    context = replace(work.context, operation_id=begun.operation_id)
-    try:
-        answer = await route.handler(context, **work.models)
-    except Exception:
-        # A refusal changed nothing: whoever asks again gets another try, of the same operation.
-        async with services.database.write(synced=False) as connection:
-            await idempotency.release(connection, scope=scope)
-        raise
-    if isinstance(answer, StreamAnswer):
-        return answer  # a repeat streams anew
-    async with services.database.write(synced=False) as connection:
-        await idempotency.finish(
-            connection,
-            sealer=services.sealer,
-            scope=scope,
-            answer=idempotency.Answer(status=answer.status, body=answer.body),
-        )
+    scope, request_hmac = _asked(request, work)
+    claim = idempotency.Claim(
+        database=services.database,
+        sealer=services.sealer,
+        scope=scope,
+        request_hmac=request_hmac,
+        instance_id=services.instance_id,
+        operation_id=work.context.operation_id,
+        now=services.now,
+    )
+    with services.running.hold(scope, request_hmac):
+        try:
+            return await _run_claimed(route, work, claim)
+        except idempotency.AnsweredBeforeError as error:
+            return Answer(status=error.answer.status, body=error.answer.body)
+        except Exception:
+            # A refusal changed nothing: whoever asks again gets another try, of the same operation.
+            await claim.release()
+            raise
+
+
+async def _run_claimed(route: Route, work: _Work, claim: idempotency.Claim) -> Answer | StreamAnswer:
+    if route.claims:
+        context = replace(work.context, claim=claim)
+    else:
+        context = replace(work.context, operation_id=await claim.begin())
+    answer = await route.handler(context, **work.models)
+    if not isinstance(answer, StreamAnswer):  # a repeat streams anew
+        await claim.finish(idempotency.Answer(status=answer.status, body=answer.body))
     return answer
 
 
-async def _begin(request: web.Request, work: _Work) -> tuple[str, idempotency.Run | idempotency.Answer]:
+def _asked(request: web.Request, work: _Work) -> tuple[str, bytes]:
+    """The scope of the request's key, and what tells the request from another."""
     key = request.headers[IDEMPOTENCY_KEY]
     if _VISIBLE_ASCII.fullmatch(key) is None:
         wrong = FieldError("parameter", IDEMPOTENCY_KEY, "idempotency-key")
         raise ProblemError(Problem.VALIDATION, errors=[wrong])
-    services = work.context.services
-    caller = work.context.caller
     scope = idempotency.scope_of(
-        caller=_name(caller),
+        caller=_name(work.context.caller),
         acting_for=work.context.acting_for,
         method=request.method,
         path=request.path,
         key=key,
     )
     said = b"\0".join(model.model_dump_json().encode() for model in work.models.values())
-    async with services.database.write(synced=False) as connection:
-        begun = await idempotency.begin(
-            connection,
-            sealer=services.sealer,
-            scope=scope,
-            request_hmac=hmac.new(_key(services.settings.secret), said, sha256).digest(),
-            instance_id=services.instance_id,
-            now=services.now(),
-        )
-    return scope, begun
+    secret = work.context.services.settings.secret
+    return scope, hmac.new(_key(secret), said, sha256).digest()
 
 
 def _name(caller: Caller) -> str:

@@ -8,6 +8,7 @@ from appointments.errors import NotInCareTeamError
 from bridge.attachments.errors import AttachmentUnusableError
 from bridge.clock import Now
 from bridge.errors import BadCursorError, ConversationNotFoundError, MessageNotFoundError
+from bridge.messages import Asked
 from bridge.messages_model import ConversationSummary, History, Message, SentMessage
 
 
@@ -70,8 +71,11 @@ class FakeMessages:
         reply_to: str | None,
         operation_id: str,
         attachments: Sequence[str] = (),
+        asked: Asked | None = None,
     ) -> SentMessage:
         """Append the message to the history, once for each operation."""
+        if asked is not None:
+            operation_id = await asked.begin()
         if self._clinic.failure is not None:
             raise self._clinic.failure
         if operation_id in self._clinic.sent:

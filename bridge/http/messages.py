@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, TypeGuard
 
 from pydantic import TypeAdapter, ValidationError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.access import require_speaker
 from appointments.errors import AmbiguousPatientError, NotInCareTeamError
+from bridge import idempotency
 from bridge.errors import ConversationNotFoundError
 from bridge.http.fields import RoomId, UserId
 from bridge.http.message_models import (
@@ -19,6 +22,7 @@ from bridge.http.message_models import (
 )
 from bridge.http.problems import FieldError, Problem, ProblemError
 from bridge.http.routing import Answer, Context, json_answer
+from bridge.messages_model import SentMessage
 
 _ROOM_ID: TypeAdapter[str] = TypeAdapter(RoomId)
 _USER_ID: TypeAdapter[str] = TypeAdapter(UserId)
@@ -35,10 +39,45 @@ async def send_message(context: Context, *, body: SendMessage) -> Answer:
             reply_to=body.reply_to,
             attachments=body.attachments,
             operation_id=context.operation_id,
+            asked=None if context.claim is None else AskedMessage(context.claim),
         )
     except AmbiguousPatientError as error:
         wrong = FieldError("pointer", "#/recipient", "recipient-ambiguous")
         raise ProblemError(Problem.VALIDATION, errors=[wrong]) from error
+    return _sent_answer(sent)
+
+
+class AskedMessage:
+    """bridge.messages.Asked of a claim: its answer says which event the message is."""
+
+    def __init__(self, claim: idempotency.Claim) -> None:
+        self._claim = claim
+
+    async def begin(self) -> str:
+        """See bridge.messages."""
+        return await self._claim.begin()
+
+    async def take_in(self, connection: AsyncConnection) -> bool:
+        """See bridge.encrypting."""
+        return await self._claim.begin_within(connection)
+
+    async def sent(
+        self, connection: AsyncConnection, *, event_id: str, room_id: str, sent_at: datetime
+    ) -> None:
+        """See bridge.encrypting."""
+        sent = SentMessage(
+            message_id=event_id,
+            conversation_id=room_id,
+            status="sent",
+            sent_at=sent_at,
+            message_ids=(event_id,),
+        )
+        answer = _sent_answer(sent)
+        kept = idempotency.Answer(status=answer.status, body=answer.body)
+        await self._claim.finish_within(connection, kept)
+
+
+def _sent_answer(sent: SentMessage) -> Answer:
     return json_answer(SentMessageAnswer.model_validate(sent), status=201)
 
 

@@ -15,7 +15,9 @@ from bridge.attachments.receiving import Received
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.http.limits import LoginLimits, RequestLimits
+from bridge.idempotency import Running
 from bridge.live.streams import Streams
+from bridge.messages import Asked
 from bridge.messages_model import ConversationSummary, History, SentMessage, UploadedAttachment
 from bridge.oidc.verifier import Oidc
 from bridge.openid.verifier import OpenId
@@ -35,12 +37,14 @@ class Messages(Protocol):
         reply_to: str | None,
         operation_id: str,
         attachments: Sequence[str] = (),
+        asked: Asked | None = None,
     ) -> SentMessage:
         """Send a message to one of `conversation_id` and `recipient` (exactly one is given).
 
         With attachments: one event each, `body` is the caption of the first, and may be empty.
 
-        Idempotent by `operation_id`: a second call, in another process even, gives the first one's message.
+        Idempotent by `operation_id`: a second call, in another process even, gives the first one's message. `asked`
+        is claimed with the message, or before, and then says the operation id.
         Raises NotInCareTeamError, ConversationNotFoundError, MessageNotFoundError (`reply_to`),
         AttachmentUnusableError, HomeserverUnavailableError.
         """
@@ -127,7 +131,7 @@ Check = Callable[[], Awaitable[bool]]
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """Everything a handler may use. `instance_id` is new with each start of the process.
+    """Everything a handler may use. `instance_id` is new with each start of the process, `running` what it is at.
 
     `checks` are what /health/ready asks, by name (`database`, `homeserver`); `registry` is what /metrics
     shows; `appservice_routes` are served by the same application, without our API's limits and errors.
@@ -147,6 +151,7 @@ class Services:
     requests: RequestLimits
     now: Now
     instance_id: str
+    running: Running = field(default_factory=Running)
     oidc: Oidc | None = None
     checks: Mapping[str, Check] = field(default_factory=dict)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)

@@ -12,6 +12,7 @@ from bots.i18n import Language
 from bridge.apikeys import Scope
 from bridge.http.ports import Services
 from bridge.http.problems import Problem
+from bridge.idempotency import Claim
 from bridge.sessions import SessionKind
 
 JSON = "application/json"
@@ -39,7 +40,8 @@ class Caller:
 class Context:
     """What a handler knows besides path, query and body.
 
-    `operation_id` is the same whenever a request comes again with its Idempotency-Key, and else new. `last_event_id`
+    `operation_id` is the same whenever a request comes again with its Idempotency-Key, and else new; where the route
+    `claims`, such a request has a `claim` to be made, which gives it. `last_event_id`
     is that header's value. `readmit` looks at the credentials once more, for what takes long, and raises as at first.
     """
 
@@ -47,6 +49,7 @@ class Context:
     language: Language
     caller: Caller = Caller()
     operation_id: str = ""
+    claim: Claim | None = None
     last_event_id: str | None = None
     readmit: Callable[[], Awaitable[object]] | None = None
 
@@ -110,6 +113,7 @@ class Route:
     The handler is called with a Context and, where the route has a model for it, `path`, `query` and `body`
     (`body_is_optional`: none is the same as an empty object); `body` is what `receive` gives where the route has
     that, of which `form` is the schema.
+    `claims`: the handler claims what came with an Idempotency-Key, in its own transactions.
     `refuse` is asked when a request is invalid, with the raw values: it raises what comes before validation
     in the order of refusals. `answers` holds a model, or a content type, or None for no content.
     """
@@ -132,6 +136,7 @@ class Route:
     refuse: Callable[[Context, Mapping[str, Any]], Awaitable[None]] | None = None
     answers: Mapping[int, type[BaseModel] | str | None]
     problems: tuple[Problem, ...] = ()
+    claims: bool = False
     documented: bool = True
 
     @property

@@ -8,7 +8,7 @@ import pytest
 from appointments.sealing import Sealer
 from bridge.database import Database
 from bridge.errors import KeyReusedError, StillRunningError
-from bridge.idempotency import KEPT, Answer, Run, begin, finish, prune, release, scope_of
+from bridge.idempotency import KEPT, Answer, Claim, Run, Running, begin, finish, prune, release, scope_of
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 SEALER = Sealer(b"k" * 32)
@@ -72,6 +72,50 @@ async def test_what_a_dead_process_left_is_taken_over_under_the_same_operation(d
     assert await claim(database, instance="two") == first
     with pytest.raises(StillRunningError):
         await claim(database, instance="two")
+
+
+def test_what_this_process_is_at_is_known_before_it_is_claimed() -> None:
+    """The same request has to wait, another one with the key is refused, until the first is over."""
+    running = Running()
+    with running.hold("s", b"a"):
+        with pytest.raises(StillRunningError), running.hold("s", b"a"):
+            pass
+        with pytest.raises(KeyReusedError), running.hold("s", b"b"):
+            pass
+        with running.hold("another", b"b"):
+            pass
+    with running.hold("s", b"b"):
+        pass
+
+
+async def test_a_claim_that_was_undone_is_made_anew(database: Database) -> None:
+    """With a transaction that fails nothing is claimed; what another then claimed is not let go."""
+    claims = [
+        Claim(
+            database=database,
+            sealer=SEALER,
+            scope="s",
+            request_hmac=name.encode(),
+            instance_id="one",
+            operation_id=name,
+            now=lambda: NOW,
+        )
+        for name in ("a", "b")
+    ]
+
+    async def claim_and_fail() -> None:
+        async with database.write() as connection:
+            assert await claims[0].begin_within(connection)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await claim_and_fail()
+    assert await claims[1].begin() == "b"
+    with pytest.raises(KeyReusedError):
+        await claims[0].begin()
+    await claims[0].release()
+    with pytest.raises(StillRunningError):
+        await claim(database, request=b"b")
 
 
 async def test_a_released_request_can_be_run_again(database: Database) -> None:

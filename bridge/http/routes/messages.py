@@ -26,6 +26,7 @@ MESSAGES_ROUTES = (
         acts=True,
         sessions=MANAGED_SESSION,
         body_model=SendMessage,
+        claims=True,
         refuse=refuse_send,
         answers={201: SentMessageAnswer},
         problems=(
