@@ -23,6 +23,12 @@ EVENT, TO_DEVICE, EPHEMERAL, DEVICE_LISTS, KEY_COUNTS = (
     "key_counts",
 )
 
+COUNTS, UNUSED_FALLBACK = (
+    "org.matrix.msc3202.device_one_time_keys_count",
+    "org.matrix.msc3202.device_unused_fallback_key_types",
+)
+"""What a push says of our devices' keys, by user."""
+
 _KEPT_WHOLE = {
     "m.room.create",
     "m.room.encryption",
@@ -60,8 +66,8 @@ def items_of_transaction(body: JsonObject) -> list[InboxItem]:
         *_each(to_device_item, to_device),
         *device_lists_items(body.get("org.matrix.msc3202.device_lists")),
         *key_counts_items(
-            body.get("org.matrix.msc3202.device_one_time_keys_count"),
-            body.get("org.matrix.msc3202.device_unused_fallback_key_types"),
+            body.get(COUNTS),
+            body.get(UNUSED_FALLBACK),
         ),
         *_each(event_item, _list(body.get("events"))),
         *_each(receipts_item, _list(body.get("ephemeral"))),

@@ -20,7 +20,7 @@ from bridge.clock import Now
 from bridge.database import Database
 from bridge.dispatch import Dispatcher
 from bridge.inbox import StoredItem, store
-from bridge.items import EVENT, KEY_COUNTS, InboxItem, items_of_transaction
+from bridge.items import COUNTS, EVENT, UNUSED_FALLBACK, InboxItem, items_of_transaction
 from bridge.matrix.json import JsonObject
 from bridge.retries import where
 
@@ -63,7 +63,7 @@ class Transactions:
             # A push that failed is tried again without what it had beside events: this one had nothing else.
             self._on_trouble()
             return
-        await self.take(self._counts.only_news(items_of_transaction(body), now=self._now()))
+        await self.take(items_of_transaction(self._counts.only_news(body, now=self._now())))
 
     async def take(self, items: Sequence[InboxItem]) -> None:
         """Store what was pushed, or should have been. Raises as `receive` does."""
@@ -111,30 +111,28 @@ class Transactions:
 class CountsNews:
     """Leaves out counts of keys that say what they said within the last minute.
 
-    Nearly every push repeats them, and each costs a transaction. They count again after a minute, for a
-    device may have filled up and run down to the same number in between.
+    Nearly every push repeats them, and what they say costs more to see than that they are the same. They count again
+    after a minute, for a device may have filled up and run down to the same number in between.
     """
 
     def __init__(self) -> None:
         self._seen: dict[str, tuple[Any, Any]] = {}
         self._since: datetime | None = None
 
-    def only_news(self, items: list[InboxItem], *, now: datetime) -> list[InboxItem]:
-        """The items, without what was seen before about keys."""
+    def only_news(self, body: JsonObject, *, now: datetime) -> JsonObject:
+        """A push, without what was seen before about keys. What has another shape stays as it is."""
         if self._since is None or now - self._since >= _COUNTS_KEPT_FOR:
             self._seen, self._since = {}, now
-        return [item for item in items if item.kind != KEY_COUNTS or self._keep_news(item.payload)]
-
-    def _keep_news(self, payload: JsonObject) -> bool:
-        counts, unused = payload["counts"], payload["unused_fallback"]
-        for user in counts.keys() | unused.keys():
-            said = (counts.get(user), unused.get(user))
-            if self._seen.get(user) == said:
-                counts.pop(user, None)
-                unused.pop(user, None)
-            else:
-                self._seen[user] = said
-        return bool(counts or unused)
+        counts, unused = body.get(COUNTS) or {}, body.get(UNUSED_FALLBACK) or {}
+        if not isinstance(counts, dict) or not isinstance(unused, dict):
+            return body
+        said = {user: (counts.get(user), unused.get(user)) for user in counts.keys() | unused.keys()}
+        news = {user: both for user, both in said.items() if self._seen.get(user) != both}
+        self._seen |= news
+        return body | {
+            COUNTS: {user: counts[user] for user in news if user in counts},
+            UNUSED_FALLBACK: {user: unused[user] for user in news if user in unused},
+        }
 
 
 def _events(items: Iterable[InboxItem | StoredItem]) -> set[str]:
