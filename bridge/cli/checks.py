@@ -82,6 +82,21 @@ async def check_transactions(matrix: MatrixClient, settings: Settings, now: Now)
     return f"the homeserver reaches us in {took:.0f} ms"
 
 
+async def check_largest_file(matrix: MatrixClient, settings: Settings) -> str:
+    """The homeserver takes files as large as we do. Synapse breaks the connection at one that is too large."""
+    ours = settings.attachments.max_bytes
+    try:
+        theirs = await matrix.largest_upload(user_id=settings.keeper_id)
+    except (MatrixError, HomeserverUnreachableError) as error:
+        raise UnwellError("unknown while the homeserver does not answer") from error
+    if theirs is not None and theirs < ours:
+        raise UnwellError(
+            f"we take files of {ours} bytes, the homeserver of {theirs}: raise its max_upload_size, or lower "
+            "attachments.max_bytes"
+        )
+    return f"files of up to {ours} bytes go through"
+
+
 async def check_federation(matrix: MatrixClient, settings: Settings, server: str) -> str:
     """The homeserver reaches this other server (a key query goes through federation)."""
     asked = f"@videoconsulta_doctor:{server}"

@@ -13,6 +13,7 @@ from bridge.cli.checks import (
     check_database,
     check_federation,
     check_homeserver,
+    check_largest_file,
     check_oidc,
     check_registration,
     check_smtp,
@@ -43,6 +44,7 @@ async def _examine(settings: Settings) -> bool:
             ("homeserver", check_homeserver(matrix)),
             ("registration", check_registration(matrix, settings)),
             ("transactions", check_transactions(matrix, settings, utc_now)),
+            ("largest file", check_largest_file(matrix, settings)),
             ("clock", check_clock(http, settings, utc_now)),
         ]
         checks += [

@@ -42,6 +42,12 @@ class MatrixClient:
         answer = await self._transport.request("POST", path, body={"transaction_id": transaction_id})
         return float(answer.get("duration_ms", 0))
 
+    async def largest_upload(self, *, user_id: str) -> int | None:
+        """How many bytes a file may have (`m.upload.size`); None when the homeserver doesn't say."""
+        path = client_path("media", "config", version="v1")
+        size = (await self._transport.request("GET", path, user_id=user_id)).get("m.upload.size")
+        return size if type(size) is int else None
+
     # Users and their devices
 
     async def register(self, *, user_id: str) -> None:

@@ -14,6 +14,7 @@ from bridge.cli.checks import (
     check_clock,
     check_federation,
     check_homeserver,
+    check_largest_file,
     check_registration,
     check_transactions,
 )
@@ -36,7 +37,7 @@ class Homeserver:
             raise self._answer
         return self._answer
 
-    whoami = ping = keys_query = versions
+    whoami = ping = keys_query = largest_upload = versions
 
 
 def settings(url: str = "http://127.0.0.1:1") -> Settings:
@@ -61,6 +62,8 @@ async def test_a_well_platform_is_well() -> None:
     assert "v1.11" in await check_homeserver(Homeserver({"versions": ["v1.9", "v1.11"]}))
     assert "@consulta:p" in await check_registration(Homeserver({"user_id": "@consulta:p"}), settings())
     assert "12 ms" in await check_transactions(Homeserver(12.3), settings(), now)
+    for enough in (52_428_800, None):
+        assert "52428800" in await check_largest_file(Homeserver(enough), settings())
     assert "reaches" in await check_federation(Homeserver({"failures": {}}), settings(), "h")
 
 
@@ -74,6 +77,8 @@ async def test_a_well_platform_is_well() -> None:
         (lambda: check_registration(Homeserver(DOWN), settings()), "unknown"),
         (lambda: check_transactions(Homeserver(REFUSED), settings(), now), "videoconsulta serve"),
         (lambda: check_transactions(Homeserver(DOWN), settings(), now), "unknown"),
+        (lambda: check_largest_file(Homeserver(52_428_799), settings()), "max_upload_size"),
+        (lambda: check_largest_file(Homeserver(DOWN), settings()), "unknown"),
         (lambda: check_federation(Homeserver({"failures": {"h": {}}}), settings(), "h"), "does not reach h"),
         (lambda: check_federation(Homeserver(DOWN), settings(), "h"), "unknown"),
     ],

@@ -100,7 +100,7 @@ def test_the_doctor_names_what_is_wrong(config: Path) -> None:
     result = run(config, "doctor")
     assert result.exit_code == 1
     lines = result.stdout.splitlines()
-    assert [line[0] for line in lines] == ["✗"] * 6
+    assert [line[0] for line in lines] == ["✗"] * 7
     assert "videoconsulta migrate" in lines[0]
     succeed(config, "migrate")
     assert run(config, "doctor").stdout.startswith("✓ database")

@@ -149,6 +149,14 @@ async def test_messages_go_backwards_and_end(client: MatrixClient, homeserver: H
     assert "dir=b&limit=5&filter=%7B%22types%22%3A+%5B%22m.room.encrypted%22%5D%7D&from=t1" in path
 
 
+async def test_the_largest_upload_is_asked_for(client: MatrixClient, homeserver: Homeserver) -> None:
+    """In bytes; a homeserver need not say."""
+    for answer, expected in (({"m.upload.size": 5}, 5), ({}, None), ({"m.upload.size": "5"}, None)):
+        homeserver.answer = answer
+        assert await client.largest_upload(user_id=USER) == expected
+    assert homeserver.asked[0][1].startswith("/_matrix/client/v1/media/config?user_id=")
+
+
 REFUSALS = [
     (429, {"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": 1500}, {}, (True, 1.5)),
     (429, {"errcode": "M_LIMIT_EXCEEDED"}, {"Retry-After": "3"}, (True, 3.0)),
