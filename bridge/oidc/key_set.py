@@ -38,7 +38,8 @@ class KeySet:
 
     async def find(self, kid: str, algorithm: str) -> PublicKey | None:
         """The key; None when the provider has no such key. Raises ServerUnreachableError."""
-        if self._is_due(kid, algorithm):
+        # Who knows the key goes on while others ask for new ones; who doesn't waits for what they are told.
+        if self._is_due(kid, algorithm) or (self._lock.locked() and (kid, algorithm) not in self._keys):
             async with self._lock:
                 if self._is_due(kid, algorithm):
                     await self._refresh()

@@ -1,5 +1,7 @@
 """bridge/oidc/key_set.py: when the provider is asked for its keys, and what holds while it can't be."""
 
+import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from bridge.oidc.key_set import KeySet
 from bridge.openid.errors import ServerRefusedError, ServerUnreachableError
 from bridge.openid.fakes import FakeHttps
-from bridge.openid.https import Reply
+from bridge.openid.https import Destination, Reply
 from tests.bridge.oidc.provider import ec_jwk, key_set, rsa_jwk
 
 AT = "idp.portal.example:443/certs"
@@ -100,3 +102,39 @@ async def test_without_any_keys_nobody_is_believed(provider: Provider) -> None:
         with pytest.raises(ServerUnreachableError):
             await provider.has("r")
     assert provider.asked == 1
+
+
+class SlowHttps(FakeHttps):
+    """Answers when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_answer = asyncio.Event()
+
+    async def get(self, destination: Destination, path: str, *, query: Mapping[str, str], most: int) -> Reply:
+        """As in Https."""
+        reply = await super().get(destination, path, query=query, most=most)
+        await self.may_answer.wait()
+        return reply
+
+
+async def test_who_comes_while_the_provider_is_asked_waits_for_its_answer() -> None:
+    """After a start, or when the provider has changed its key, many come at once: none of them is turned away.
+
+    Whoever brings a key that is known waits for nobody.
+    """
+    https = SlowHttps()
+    provider = Provider(https)
+    for kids, kid in (((rsa_jwk(),), "r"), ((rsa_jwk(), rsa_jwk(kid="new")), "new")):
+        provider.publishes(key_set(*kids))
+        provider.now += 31
+        https.may_answer.clear()
+        first = asyncio.create_task(provider.has(kid))
+        await asyncio.sleep(0)
+        others = [asyncio.create_task(provider.has(kid)) for _ in range(3)]
+        await asyncio.sleep(0)
+        if kid == "new":
+            assert await provider.has("r")
+        https.may_answer.set()
+        assert await asyncio.gather(first, *others) == [True] * 4
+    assert provider.asked == 2
