@@ -46,6 +46,12 @@ def test_a_good_token_is_read(algorithm: str, audience: Any) -> None:
     assert (claims["sub"], claims["matrix_user_id"]) == ("4711", "@portal_lucia:p")
 
 
+def test_what_else_a_provider_says_in_the_header_is_no_harm() -> None:
+    """Some have parameters of their own (RFC 7515, section 4: what isn't understood is ignored)."""
+    for header in ({"nonce": "x"}, {"tenant": {"id": 1}}, {"x5t": "x"}):
+        assert read(str(Token(header=header)))["sub"] == "4711"
+
+
 @pytest.mark.parametrize(
     "claims",
     [
@@ -97,6 +103,7 @@ def test_it_ends() -> None:
         {"kid": "e"},
         {"crit": ["exp"]},
         {"crit": []},
+        {"b64": False},
     ],
 )
 def test_a_token_does_not_choose_how_it_is_verified(header: dict[str, Any]) -> None:
