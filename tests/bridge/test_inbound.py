@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from appointments.care import CareRelationship
-from bridge.e2ee.model import Rotation
+from bridge.e2ee.model import Decrypted, Rotation
 from bridge.matrix.errors import HomeserverUnreachableError
 from bridge.matrix.events import Receipt, RoomEvent, ToDeviceEvent
 from bridge.rooms import membership_of, room_encryption
@@ -129,6 +129,21 @@ async def test_a_message_is_a_fact_without_words(clinic: Clinic, room: str) -> N
     assert fact.data == {"event_id": message.event_id, "sender": GARCIA}
     assert await clinic.rows(receipts) == []
     assert len(await clinic.rows(timeline)) == 1
+
+
+async def test_a_calls_signalling_is_no_message(
+    clinic: Clinic, room: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor when its key came late, and the dispatcher reads it instead of the push (bridge/at_once.py)."""
+
+    async def decrypt(*_: object, **__: object) -> list[Decrypted]:
+        return [Decrypted("m.call.invite", {"call_id": "1"})]
+
+    monkeypatch.setattr(clinic.main.encryption, "decrypt", decrypt)
+    await push(clinic, event(room, content={"ciphertext": "…"}))
+    (place,) = await clinic.rows(timeline)
+    assert not place.is_message
+    assert await clinic.facts("message.received") == []
 
 
 async def test_an_edit_is_no_new_message(clinic: Clinic, room: str) -> None:
