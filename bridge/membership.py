@@ -128,8 +128,7 @@ class Membership:
     async def _bring_in(
         self, row: Row[Any], parties: Parties, managed: list[str], content: _Content, patience_s: float
     ) -> _Waiting:
-        for person in managed:
-            await self._join(row, person, content)
+        await self._join(row, managed, content)
         await self._note(row, "opened")
         absent = [one for one in sorted(parties.members) if one not in managed and not _is_in(content, one)]
         waits = [await self._invite(row.room_id, person, patience_s) for person in absent]
@@ -138,15 +137,17 @@ class Membership:
             await self._note(row, "invited")
         return _Waiting(people=len(waiting), at_least_s=max(waiting, default=0.0))
 
-    async def _join(self, row: Row[Any], person: str, content: _Content) -> None:
-        membership = content.get(("m.room.member", person), {}).get("membership")
-        if membership != "join":
-            if membership != "invite":
+    async def _join(self, row: Row[Any], people: list[str], content: _Content) -> None:
+        newcomers = [one for one in people if _membership(content, one) != "join"]
+        for person in newcomers:
+            if _membership(content, person) != "invite":
                 await self._invite_once(row.room_id, person)
-            if row.opened_at is not None:
-                await asyncio.sleep(self._introduction_s)
-            await self._matrix.join(user_id=person, room_id=row.room_id)
-        await self._note_membership(row.room_id, person, "join")
+        if newcomers and row.opened_at is not None:  # once for all: somebody may be waiting for us
+            await asyncio.sleep(self._introduction_s)
+        for person in people:
+            if person in newcomers:
+                await self._matrix.join(user_id=person, room_id=row.room_id)
+            await self._note_membership(row.room_id, person, "join")
 
     async def _invite(self, room_id: str, person: str, patience_s: float) -> float | None:
         """None when the invitation was taken; else it has to wait, for so many seconds at least."""
@@ -212,7 +213,11 @@ async def _review_at(connection: AsyncConnection, row: Row[Any]) -> datetime | N
 
 
 def _is_in(content: _Content, person: str) -> bool:
-    return content.get(("m.room.member", person), {}).get("membership") in _PRESENT
+    return _membership(content, person) in _PRESENT
+
+
+def _membership(content: _Content, person: str) -> Any:
+    return content.get(("m.room.member", person), {}).get("membership")
 
 
 def _digest(parties: Parties) -> str:

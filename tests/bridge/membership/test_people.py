@@ -7,7 +7,7 @@ import pytest
 from bridge.database import Database
 from bridge.errors import ConversationNotFoundError
 from bridge.rooms import room_encryption
-from tests.bridge.clinic import GARCIA, JUAN, KEEPER, LUCIA, Clinic
+from tests.bridge.clinic import GARCIA, JUAN, KEEPER, LUCIA, PORTAL, Clinic
 from tests.bridge.membership.changes import (
     HOUR,
     OTHER_SERVER,
@@ -21,6 +21,8 @@ from tests.bridge.membership.changes import (
     send,
     stands_invited,
 )
+
+ANA = f"@portal_ana:{PORTAL}"
 
 
 async def test_a_representative_takes_part_from_then_on(clinic: Clinic) -> None:
@@ -52,19 +54,25 @@ async def test_a_representative_takes_part_from_then_on(clinic: Clinic) -> None:
 
 
 async def test_a_newcomer_stands_invited_before_she_joins(database: Database) -> None:
-    """So that the clients of those who are there know her keys when she speaks; a new room is nobody's yet."""
+    """So that the clients of those who are there know her keys when she speaks; a new room is nobody's yet.
+
+    Several stand there at the same time: who writes meanwhile waits for them, and waits once.
+    """
     clinic = Clinic(database, settings=introducing(within_s=60))
-    for person in (LUCIA, JUAN):
+    for person in (LUCIA, JUAN, ANA):
         await clinic.manage(person)
     await clinic.start_care(LUCIA, GARCIA)
-    room_id = (await send(clinic)).conversation_id
-    await acts(clinic, JUAN)
+    async with asyncio.timeout(20):
+        room_id = (await send(clinic)).conversation_id
+    for person in (JUAN, ANA):
+        await acts(clinic, person)
     bringing_in = asyncio.create_task(clinic.main.conversations.reconcile_due())
-    await stands_invited(clinic, room_id, JUAN)
+    for person in (JUAN, ANA):
+        await stands_invited(clinic, room_id, person)
     await ended(bringing_in)
     clinic.settings = introducing(within_s=0)
     await job(clinic)
-    assert clinic.members(room_id)[JUAN] == "join"
+    assert [clinic.members(room_id)[person] for person in (JUAN, ANA)] == ["join", "join"]
 
 
 async def test_a_representative_on_another_server_is_let_in(clinic: Clinic) -> None:
