@@ -41,8 +41,8 @@ _KEPT_KEYS = {
     "m.room.member": ("membership",),
     "m.room.redaction": ("redacts",),
     "m.room.tombstone": ("replacement_room",),
-    "m.reaction": ("m.relates_to",),
 }
+_KEPT_OF_REACTION = ("rel_type", "event_id", "key")
 _OURS = "es.videoconsulta."
 _TO_DEVICE_KEPT = {"m.room.encrypted", "m.room_key.withheld", "m.room_key_request"}
 
@@ -144,7 +144,21 @@ def _each(parse: Callable[[JsonObject], InboxItem | None], raw: Iterable[Any]) -
 def _without_words(event_type: str, content: JsonObject) -> JsonObject:
     if event_type in _KEPT_WHOLE or event_type.startswith(_OURS):
         return content
-    return {key: content[key] for key in _KEPT_KEYS.get(event_type, ()) if key in content}
+    if event_type == "m.reaction":
+        return {"m.relates_to": _reaction(content.get("m.relates_to"))}
+    return _only(content, _KEPT_KEYS.get(event_type, ()))
+
+
+def _reaction(relation: Any) -> JsonObject:
+    """A reaction's sign and what it is put on. Some clients let people react with any text: words are no sign."""
+    kept = _only(relation if isinstance(relation, dict) else {}, _KEPT_OF_REACTION)
+    key = kept.get("key")
+    is_sign = isinstance(key, str) and not any(character.isalpha() for character in key)
+    return kept if is_sign else _only(kept, ("rel_type", "event_id"))
+
+
+def _only(content: JsonObject, keys: Iterable[str]) -> JsonObject:
+    return {key: content[key] for key in keys if key in content}
 
 
 def _list(raw: Any) -> list[Any]:

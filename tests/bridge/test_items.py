@@ -99,6 +99,25 @@ def test_what_stands_beside_a_ciphertext_is_not_kept() -> None:
     assert item.payload["content"] == content
 
 
+@pytest.mark.parametrize("key", ["✅", "1️⃣", "👍🏽", "🇪🇸"])
+def test_a_reaction_is_its_sign(key: str) -> None:
+    """And what it is put on."""
+    content = {"m.relates_to": {"rel_type": "m.annotation", "event_id": "$1", "key": key}}
+    (item,) = events(type="m.reaction", content={**content, "shortcode": ":me_duele:"})
+    assert item.payload["content"] == content
+
+
+@pytest.mark.parametrize("key", ["me duele", "¡Ánimo!", "痛い", 5, None, {"a": "me duele"}])
+def test_words_of_a_reaction_are_not_kept(key: object) -> None:
+    """Element X lets people react with any text, and no client encrypts it."""
+    relation = {"rel_type": "m.annotation", "event_id": "$1"}
+    content = {"m.relates_to": {**relation, "key": key, "words": "me duele"}}
+    (item,) = events(type="m.reaction", content=content)
+    assert item.payload["content"] == {"m.relates_to": relation}
+    (item,) = events(type="m.reaction", content={"m.relates_to": "me duele"})
+    assert item.payload["content"] == {"m.relates_to": {}}
+
+
 def test_to_device_kinds_without_use_are_not_kept() -> None:
     """A secret or a key sent in clear text never reaches the database."""
     for kind in ("m.room_key", "m.secret.send", "m.dummy"):
