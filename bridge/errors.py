@@ -11,6 +11,10 @@ class ServiceError(Exception):
     """A service of the bridge refuses."""
 
 
+class ProviderUnavailableError(ServiceError):
+    """The identity provider's keys can't be fetched; the same request may succeed later."""
+
+
 class ConversationNotFoundError(ServiceError):
     """No such conversation, or one that the caller is no member of."""
 

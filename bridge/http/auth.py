@@ -27,7 +27,7 @@ _MAX_USER_ID = 255
 async def admit(request: web.Request, route: Route, services: Services) -> Caller:
     """The caller, if they may call this route at all.
 
-    Raises ProblemError: 401, 403 without the scope, 400 act-as-required, 403 not-managed; ServerUnreachableError.
+    Raises ProblemError: 401, 403 without the scope, 400 act-as-required, 403 not-managed; ProviderUnavailableError.
     """
     if route.logs_in and AUTHORIZATION not in request.headers:
         return Caller()

@@ -44,6 +44,7 @@ from bridge.errors import (
     KeyReusedError,
     MessageNotFoundError,
     MessageRefusedError,
+    ProviderUnavailableError,
     ServerNotAllowedError,
     StillRunningError,
     TooManyAttemptsError,
@@ -92,6 +93,7 @@ _OF_FIELDS = {
 }
 _ELSEWHERE: dict[type[Exception], tuple[int, str]] = {
     ServerUnreachableError: (_OTHER_SERVER_RETRY_S, "server"),
+    ProviderUnavailableError: (_OTHER_SERVER_RETRY_S, "provider"),
     ScannerUnavailableError: (_SCANNER_RETRY_S, "scanner"),
 }
 _OF_STATUS = {404: Problem.NOT_FOUND, 405: Problem.METHOD_NOT_ALLOWED, 413: Problem.BODY_TOO_LARGE}
@@ -156,7 +158,7 @@ def _to_repeat(error: Exception) -> ProblemError:
             return _with_retry(Problem.TOO_MANY_REQUESTS, seconds)
         case HomeserverUnavailableError(retry_after_s=seconds):
             return _with_retry(Problem.UNAVAILABLE, seconds)
-        case ServerUnreachableError() | ScannerUnavailableError():
+        case ServerUnreachableError() | ProviderUnavailableError() | ScannerUnavailableError():
             seconds, who = _ELSEWHERE[type(error)]
             return _with_retry(Problem.UNAVAILABLE, seconds, detail_key=f"problem.unavailable.{who}")
         case OperationalError() | InterfaceError() | OSError():

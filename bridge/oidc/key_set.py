@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from yarl import URL
 
+from bridge.errors import ProviderUnavailableError
 from bridge.oidc.jwt import Keys, PublicKey, keys_of
 from bridge.openid.errors import OpenIdError, ServerUnreachableError
 from bridge.openid.https import Destination, Https
@@ -37,7 +38,7 @@ class KeySet:
         self._lock = asyncio.Lock()
 
     async def find(self, kid: str, algorithm: str) -> PublicKey | None:
-        """The key; None when the provider has no such key. Raises ServerUnreachableError."""
+        """The key; None when the provider has no such key. Raises ProviderUnavailableError."""
         # Who knows the key goes on while others ask for new ones; who doesn't waits for what they are told.
         if self._is_due(kid, algorithm) or (self._lock.locked() and (kid, algorithm) not in self._keys):
             async with self._lock:
@@ -50,7 +51,7 @@ class KeySet:
             or self._clock() - self._fetched_at >= _GOOD_S
             or (has_failed and key is None)
         ):
-            raise ServerUnreachableError("its keys can't be fetched")
+            raise ProviderUnavailableError
         return key
 
     def _is_due(self, kid: str, algorithm: str) -> bool:

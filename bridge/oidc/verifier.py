@@ -37,7 +37,7 @@ class Oidc(Protocol):
     """Reads access tokens."""
 
     async def named(self, token: str) -> Named:
-        """Who it is. Raises BadCredentialsError (`access-token`, `expired`), ServerUnreachableError."""
+        """Who it is. Raises BadCredentialsError (`access-token`, `expired`), ProviderUnavailableError."""
 
 
 class OidcVerifier:

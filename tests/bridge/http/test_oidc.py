@@ -126,10 +126,26 @@ async def test_a_deactivated_person_is_nobody(api, sqlite_database) -> None:
 
 
 async def test_a_provider_that_is_away_is_no_wrong_token(api, provider) -> None:
-    """503 with Retry-After."""
+    """503 with Retry-After, and who it is that doesn't answer."""
     provider.replies.clear()
-    response = await api.call("GET", CONVERSATIONS, headers=token())
+    response = await api.call("GET", CONVERSATIONS, headers=token() | {"Accept-Language": "en"})
     assert (response.status, int(response.headers["Retry-After"]) > 0) == (503, True)
+    assert "identity provider" in (await response.json(content_type=None))["detail"]
+
+
+async def test_a_stream_ends_when_nobody_can_be_believed_any_more(
+    api, provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The provider has been away for a day: who comes back is told why."""
+    monkeypatch.setattr(wire, "_HEARTBEAT_S", 0.02)
+    headers = token(exp=int((NOW + timedelta(days=3)).timestamp()))
+    async with api.client.get(EVENTS, headers=headers) as stream:
+        assert stream.status == 200
+        provider.replies.clear()
+        api.now += timedelta(days=2)
+        async with asyncio.timeout(5):
+            assert (await stream.read()).startswith(b"retry:")
+    assert (await api.call("GET", CONVERSATIONS, headers=headers)).status == 503
 
 
 async def test_keys_are_as_ever(api) -> None:

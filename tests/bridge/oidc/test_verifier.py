@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from bridge.cli.checks import UnwellError, check_oidc
-from bridge.errors import BadCredentialsError
+from bridge.errors import BadCredentialsError, ProviderUnavailableError
 from bridge.oidc.verifier import oidc_verifier
-from bridge.openid.errors import ServerUnreachableError
 from bridge.openid.https import other_servers_session
 from bridge.settings import Settings, parse_settings
 from tests.bridge.oidc.provider import AUDIENCE, ISSUER, NOW, Token, key_set
@@ -53,7 +52,7 @@ async def test_an_authority_that_nobody_trusts_is_no_provider(tmp_path: Path) ->
         server.answer = reply(key_set())
         verifier = oidc_verifier(settings(server.port, None), http=http, now=lambda: NOW)
         assert verifier is not None
-        with pytest.raises(ServerUnreachableError):
+        with pytest.raises(ProviderUnavailableError):
             await verifier.named(str(Token()))
 
 
