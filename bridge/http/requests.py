@@ -15,7 +15,10 @@ from bridge.http.fields import MAX_MESSAGE_BYTES
 from bridge.http.problems import FieldError, Problem, ProblemError
 
 PATIENCE_S = 60.0
-"""Who sends nothing for so long is gone, though her connection may not know it for hours: she must hold no place."""
+"""In which a body is whole, and each piece of a file is here (bridge/http/uploads.py).
+
+Whoever takes longer is gone, though her connection may not know it for hours: she must hold no place.
+"""
 
 # pydantic's error types -> our texts, with the name of the limit in pydantic's context.
 _TEXTS = {
