@@ -115,9 +115,9 @@ async def enqueue(connection: AsyncConnection, delivery: Delivery, *, sealer: Se
 
 
 async def ended_untold(connection: AsyncConnection, delivery_id: str) -> bool:
-    """Whether it was taken in and is over, and nobody was told."""
-    ended = _ONE.where(_c.state.in_(["given_up", "cancelled"]))
-    return (await connection.execute(ended, {"one": delivery_id})).first() is not None
+    """Whether it was taken in and is over, and nobody was told. Nobody ends an open one in this transaction."""
+    row = (await connection.execute(_ONE.with_for_update(), {"one": delivery_id})).first()
+    return row is not None and row.state in ("given_up", "cancelled")
 
 
 async def cancel(

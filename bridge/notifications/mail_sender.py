@@ -1,7 +1,7 @@
 """The channel `email`: of messages one mail for a conversation, until she has read."""
 
 from bridge.database import Database
-from bridge.notifications import preferences
+from bridge.notifications import ledger, preferences
 from bridge.notifications.errors import NotNowError, NotWantedError
 from bridge.notifications.ledger import Claimed
 from bridge.notifications.mail import Writer, neutral_mail
@@ -33,8 +33,9 @@ class MessageMailSender:
             wanted = await preferences.get(connection, sealer=self._writer.sealer, person=person)
             await require_reader(connection, person, conversation_id, now=self._writer.now())
             has_read = await read_up_to(connection, person, conversation_id)
-            if await is_all_taken_back(connection, person, conversation_id, after=has_read):
-                raise NotWantedError
+            is_nothing_left = await is_all_taken_back(connection, person, conversation_id, after=has_read)
+        if is_nothing_left and await self._is_ended(delivery, has_read=has_read):
+            raise NotWantedError
         if wanted is None or not wanted.email or wanted.address is None:
             raise NotWantedError
         if has_read != delivery.data["read_up_to"]:
@@ -54,3 +55,14 @@ class MessageMailSender:
             topic="message",
         )
         await self._smtp.send(mail)
+
+    async def _is_ended(self, delivery: Claimed, *, has_read: int) -> bool:
+        """End it, unless a message has come that it is to tell of: that relies on it only while it is open."""
+        person, conversation_id = delivery.person, delivery.subject
+        async with self._database.write() as connection:
+            if not await ledger.hold(connection, delivery):
+                return True
+            is_over = await is_all_taken_back(connection, person, conversation_id, after=has_read)
+            if is_over:
+                await ledger.drop(connection, delivery, now=self._writer.now())
+        return is_over

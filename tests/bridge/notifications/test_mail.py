@@ -109,18 +109,6 @@ async def test_who_does_not_want_gets_none(world: World) -> None:
     assert await world.after(60) == 0
 
 
-async def test_what_was_taken_back_brings_no_mail(world: World) -> None:
-    """Sent to the wrong patient and redacted within the minutes; of two messages the one that stays is told."""
-    await world.message(1)
-    await world.take_back(1)
-    assert await world.after(6) == 0
-    assert await world.states() == ["cancelled"]
-    await world.message(2)
-    await world.message(3)
-    await world.take_back(2)
-    assert await world.after(6) == 1
-
-
 async def test_a_mail_that_nobody_got_silences_nothing(world: World) -> None:
     """She mistyped her address and mends it: the next message is told, once, though the first is still unread."""
     world.server.answers = ["554 no such person", "554 no such person"]
