@@ -22,6 +22,14 @@ def encrypted(event: RoomEvent) -> EncryptedEvent:
 
 
 def is_edit(content: JsonObject) -> bool:
-    """Whether this content replaces another event (Matrix client-server API, section 11.6)."""
+    """Whether this content replaces another event's (Matrix client-server API, section 11.6)."""
     relation = content.get("m.relates_to")
     return isinstance(relation, dict) and relation.get("rel_type") == "m.replace"
+
+
+def edited_by(event: RoomEvent) -> str | None:
+    """The id of the event whose words this one replaces, as its sender says; None for what is no edit."""
+    if event.type != "m.room.encrypted" or not is_edit(event.content):
+        return None
+    edited = event.content["m.relates_to"].get("event_id")
+    return edited if isinstance(edited, str) else None

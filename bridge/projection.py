@@ -6,10 +6,10 @@ from bridge.attending import note_reaction, take_back
 from bridge.facts import Fact, append
 from bridge.live.recent import RecentEvents
 from bridge.matrix.events import RoomEvent
-from bridge.message_events import is_message
+from bridge.message_events import edited_by, is_message
 from bridge.receipts import reach_over_late
 from bridge.rooms import note_arrival, record_event, set_membership, set_rotation
-from bridge.statuses import mark_taken_back
+from bridge.statuses import mark_edited, mark_taken_back
 
 
 class Projection:
@@ -36,10 +36,19 @@ class Projection:
         elif event.type == "m.room.redaction":
             await take_back(connection, event)
             redacted = str(event.content.get("redacts"))
-            await mark_taken_back(connection, room_id=event.room_id, event_id=redacted)
+            await mark_taken_back(connection, room_id=event.room_id, event_id=redacted, at=event.sent_at)
             self._recent.forget(redacted, room_id=event.room_id)
         elif not is_silent and self.is_news(event):
             await append(connection, _received(event))
+        elif not is_silent and (edited := edited_by(event)) is not None:
+            await mark_edited(
+                connection,
+                room_id=event.room_id,
+                event_id=edited,
+                edit_id=event.event_id,
+                sender=event.sender,
+                at=event.sent_at,
+            )
 
     def is_news(self, event: RoomEvent) -> bool:
         """Whether it is a message of which people are told when it comes: of what we sent they were told then."""

@@ -22,10 +22,10 @@ _SET_DELIVERED = (
     .where(timeline.c.event_id == bindparam("message"), IS_UNDELIVERED)
     .values(delivered_at=bindparam("instant"))
 )
-_TAKE_BACK = (
-    update(timeline)
-    .where(timeline.c.event_id == bindparam("event"), timeline.c.room_id == bindparam("room"))
-    .values(is_taken_back=True)
+_IN_ROOM = (timeline.c.event_id == bindparam("event"), timeline.c.room_id == bindparam("room"))
+_TAKE_BACK = update(timeline).where(*_IN_ROOM).values(is_taken_back=True).returning(timeline.c.is_message)
+_OWN_MESSAGE = select(timeline.c.seq).where(
+    *_IN_ROOM, timeline.c.sender == bindparam("sender"), timeline.c.is_message
 )
 _UNREAD = (
     timeline.c.is_message,
@@ -79,9 +79,22 @@ async def mark_read(
         await append(connection, _fact("message.read", room_id=room_id, event_id=event_id, at=at))
 
 
-async def mark_taken_back(connection: AsyncConnection, *, room_id: str, event_id: str) -> None:
-    """An event of this room was redacted: who was not told of it yet need not be. No fact: streams don't tell it."""
-    await connection.execute(_TAKE_BACK, {"room": room_id, "event": event_id})
+async def mark_taken_back(connection: AsyncConnection, *, room_id: str, event_id: str, at: datetime) -> None:
+    """An event of this room was redacted: who was not told of a message yet need not be, the others are."""
+    taken_back = await connection.execute(_TAKE_BACK, {"room": room_id, "event": event_id})
+    if taken_back.scalar_one_or_none():
+        await append(connection, _fact("message.redacted", room_id=room_id, event_id=event_id, at=at))
+
+
+async def mark_edited(
+    connection: AsyncConnection, *, room_id: str, event_id: str, edit_id: str, sender: str, at: datetime
+) -> None:
+    """A message says something else now. Only its own sender's edits count; each of them is told."""
+    own = {"room": room_id, "event": event_id, "sender": sender}
+    if (await connection.execute(_OWN_MESSAGE, own)).first() is None:
+        return
+    told = {"event_id": event_id}
+    await append(connection, Fact(f"message.edited:{edit_id}", "message.edited", room_id, at, told))
 
 
 async def _takes_part(connection: AsyncConnection, person: str, patient: str, professional: str) -> bool:

@@ -26,11 +26,12 @@ under `patient` and `professional`, or in a list under `audience`."""
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How facts of a kind are told."""
+    """How facts of a kind are told; `again`: each of them, where else people are told once of a message."""
 
     event: EventName
     whom: Whom
     status: str | None = None
+    again: bool = False
 
 
 KINDS: Mapping[str, Kind] = {
@@ -40,6 +41,8 @@ KINDS: Mapping[str, Kind] = {
     "message.delivered": Kind("status", "conversation", status="delivered"),
     "message.read": Kind("status", "conversation", status="read"),
     "message.attended": Kind("status", "conversation", status="attended"),
+    "message.edited": Kind("status", "conversation", status="edited", again=True),
+    "message.redacted": Kind("status", "conversation", status="redacted"),
 }
 FAMILIES: Mapping[str, Kind] = {
     "appointment": Kind("appointment", "named"),
@@ -107,7 +110,7 @@ def _events_of(fact: Row[Any], rooms: _Rooms) -> Iterable[Told]:
         return []
     sender = fact.data.get("sender") or rooms.senders.get(event_id)
     status = kind.status or rooms.first_status(fact.subject, sender)
-    about = f"{kind.event}:{status if kind.status else ''}:{event_id}"
+    about = fact.id if kind.again else f"{kind.event}:{status if kind.status else ''}:{event_id}"
     shown = {"conversation_id": fact.subject, "message_id": event_id, "status": status}
     return [Told(person, about, kind.event, shown, fact.at, sender) for person in sorted(people)]
 

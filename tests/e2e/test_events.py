@@ -56,12 +56,19 @@ async def test_a_stream_tells_a_conversation(servers: LocalPlatform, bridge: Bri
             history = {one["message_id"]: one["status"] for one in await people.api.history(room)}
             assert history == {first_id: "read", answer_id: "delivered"}
 
+            await element.edit(room, answer_id, "Sí, y ande.")
+            await eventually(lambda: statuses(stream, answer_id), until=lambda it: it[-1] == "edited")
+            assert (await people.api.history(room))[0]["body"] == "Sí, y ande."
+            mistake_id = await element.send_text(room, "Para otra paciente.")
+            await element.redact(room, mistake_id)
+            await eventually(lambda: statuses(stream, mistake_id), until=lambda it: it[-1:] == ["redacted"])
+
             await element.react(room, first_id, "👀")
             await eventually(lambda: statuses(stream, first_id), until=lambda it: it[-1] == "attended")
             (conversation,) = (await people.api.request("GET", "/api/conversations")).body["conversations"]
             assert conversation["attended_by"]["user_id"] == people.professional
             attended = {one["message_id"]: one["attended_by"] for one in await people.api.history(room)}
-            assert attended == {first_id: conversation["attended_by"], answer_id: None}
+            assert attended == {first_id: conversation["attended_by"], answer_id: None, mistake_id: None}
 
 
 _OPENINGS = 3

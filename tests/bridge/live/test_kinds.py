@@ -37,6 +37,29 @@ async def test_what_was_sent_is_told_once(ward: Ward) -> None:
     assert await ward.told(LUCIA, place) == ["$2"]
 
 
+async def test_every_edit_is_told_and_what_was_taken_back(ward: Ward) -> None:
+    """An open page has to read the message again: a doctor may have corrected a dose."""
+    await ward.say("1", sender=GARCIA)
+    _, place = await ward.read(LUCIA, 0)
+    async with ward.database.write() as connection:
+        for kind, edit in (
+            ("edited", "a"),
+            ("edited", "b"),
+            ("edited", "a"),
+            ("redacted", "1"),
+            ("redacted", "1"),
+        ):
+            changed = fact(f"message.{kind}", "1")
+            await append(connection, replace(changed, id=f"message.{kind}:{edit}"))
+    events, _ = await ward.read(LUCIA, place, with_bodies=True)
+    assert [(one.name, one.data["message_id"], one.data["status"]) for one in events] == [
+        ("status", "$1", "edited"),
+        ("status", "$1", "edited"),
+        ("status", "$1", "redacted"),
+    ]
+    assert all("body" not in one.data for one in events)
+
+
 async def test_appointments_and_visits_are_told_to_whom_they_name(ward: Ward) -> None:
     """Ids and states only; neither the people nor anything else of the fact."""
     async with ward.database.write() as connection:

@@ -83,7 +83,7 @@ class World:
     async def take_back(self, number: int) -> None:
         """The sender redacts this message."""
         async with self.database.write() as connection:
-            await mark_taken_back(connection, room_id=ROOM, event_id=f"$event{number}")
+            await mark_taken_back(connection, room_id=ROOM, event_id=f"$event{number}", at=NOW)
 
     async def read(self, number: int) -> None:
         """Lucía reads up to this message."""

@@ -75,7 +75,7 @@ async def test_what_was_taken_back_meanwhile_is_not_told(world: World) -> None:
     await world.message(1)
     await notified(world, await world.subscribe(MARIA), event_id="$event1")
     async with world.database.write() as connection:
-        await mark_taken_back(connection, room_id=ROOM, event_id="$event1")
+        await mark_taken_back(connection, room_id=ROOM, event_id="$event1", at=NOW)
     await world.courier.deliver_due("push")
     assert (world.service.pushes, await world.states()) == ([], ["cancelled"])
 
