@@ -6,6 +6,8 @@ Not heard: notices (what bots say), edits, redactions, verifications, calls.
 from dataclasses import dataclass
 from typing import Any
 
+from bots.quotations import without_quotation
+
 COMMAND_EVENT = "es.videoconsulta.command"
 
 _TEXTS = ("m.text", "m.emote")
@@ -67,7 +69,7 @@ def heard(event_type: str, content: dict[str, Any], *, listener: str) -> Heard |
     msgtype, body = content.get("msgtype"), content.get("body")
     if msgtype in _TEXTS and isinstance(body, str):
         return Said(
-            _without_quote(content, body),
+            without_quotation(content, body),
             mentioned=_mentioned(content, listener),
             thread=_thread(content),
             answers=_answered(content),
@@ -112,13 +114,3 @@ def _mentioned(content: dict[str, Any], listener: str) -> str | None:
     # An answer mentions whom it answers: that is the listener herself.
     others = [user for user in users if user != listener] if isinstance(users, list) else []
     return others[0] if len(others) == 1 and isinstance(others[0], str) else None
-
-
-def _without_quote(content: dict[str, Any], body: str) -> str:
-    """The text without the quotation that older clients put before an answer."""
-    if "m.in_reply_to" not in _relates_to(content) or not body.startswith("> "):
-        return body
-    lines = body.split("\n")
-    while lines and lines[0].startswith("> "):
-        del lines[0]
-    return "\n".join(lines)

@@ -1,11 +1,10 @@
 """What a decrypted event says to people: the same in the history and in live events."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import dropwhile
 from typing import Any
 
+from bots.quotations import without_quotation
 from bridge.attachments.content import SharedFile, shared_file
 from bridge.attachments.names import clean_name
 from bridge.e2ee.model import Decrypted, Undecryptable
@@ -20,7 +19,6 @@ _TYPES: Mapping[str, MessageType] = {
 }
 _FOR_CLIENTS = "m.key.verification.request"
 _WITH_A_TEXT = ("m.poll.start", "org.matrix.msc3381.poll.start", "m.sticker")
-_FALLBACK = re.compile(r"> (\* )?<@[^>\s]+:[^>\s]+>")
 _UNSTABLE_TEXT = "org.matrix.msc1767.text"
 
 
@@ -51,7 +49,7 @@ def said(plain: Decrypted) -> Said | None:
     file = shared_file(content)
     if file is not None:
         return Said(_TYPES.get(kind, "text"), file.caption, file)
-    return Said(_TYPES.get(kind, "text"), _answer(body) if _is_reply(content) else body, None)
+    return Said(_TYPES.get(kind, "text"), without_quotation(content, body), None)
 
 
 def is_silent(read: Iterable[Decrypted | Undecryptable]) -> bool:
@@ -68,21 +66,6 @@ def edited_words(before: Said, edit: Decrypted) -> str | None:
     if not isinstance(body, str) or before.file is None:
         return body if isinstance(body, str) else None
     return "" if _is_name(body, new, before.file) else body
-
-
-def _is_reply(content: Mapping[str, Any]) -> bool:
-    relation = content.get("m.relates_to")
-    return isinstance(relation, dict) and isinstance(relation.get("m.in_reply_to"), dict)
-
-
-def _answer(body: str) -> str:
-    """Without the message that it answers, which older clients put before it (specification up to 1.12, 11.23.1)."""
-    if _FALLBACK.match(body) is None:
-        return body
-    lines = body.split("\n")
-    rest = list(dropwhile(lambda line: line == ">" or line.startswith("> "), lines))
-    answer = "\n".join(rest[1:] if rest[:1] == [""] else rest)
-    return answer or body
 
 
 def _text(content: Mapping[str, Any]) -> str | None:

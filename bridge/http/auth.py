@@ -34,22 +34,23 @@ async def admit(request: web.Request, route: Route, services: Services) -> Calle
     token = _bearer(request)
     acting_for = request.headers.get(ACT_AS, "") if route.acts or route.may_act else ""
     if services.oidc is not None and looks_so(token):
-        return await _named(services.oidc, route, services, token=token, acting_for=acting_for)
+        return await _access_token(services.oidc, route, services, token=token, acting_for=acting_for)
     async with services.database.read() as connection:
         if token.startswith(sessions.PREFIX):
             return await _session(connection, route, services, token=token, acting_for=acting_for)
         return await _key(connection, route, services, token=token, acting_for=acting_for)
 
 
-async def _named(oidc: Oidc, route: Route, services: Services, *, token: str, acting_for: str) -> Caller:
+async def _access_token(
+    oidc: Oidc, route: Route, services: Services, *, token: str, acting_for: str
+) -> Caller:
     """The person whom an access token of the identity provider names."""
     if not route.takes_key:  # there is no session to end
         raise BadCredentialsError("no-session")
     named = await oidc.named(token)
-    scopes = frozenset(services.settings.oidc.scopes if services.settings.oidc is not None else ())
     async with services.database.read() as connection:
         session = await sessions.of_person(
-            connection, user_id=named.user_id, scopes=scopes, expires_at=named.expires_at
+            connection, user_id=named.user_id, scopes=named.scopes, expires_at=named.expires_at
         )
     return _speaking(session, route, token=token, acting_for=acting_for)
 

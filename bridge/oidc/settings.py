@@ -1,10 +1,18 @@
 """Whose access tokens open our API."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from yarl import URL
 
-_URL = r"^https://[^\s?#@]+$"
+
+def _with_a_host(url: str) -> str:
+    if not URL(url).host:
+        raise ValueError("it names no host")
+    return url
+
+
+_Https = Annotated[str, Field(pattern=r"^https://[^\s?#@]+$"), AfterValidator(_with_a_host)]
 
 
 class OidcSettings(BaseModel):
@@ -12,11 +20,11 @@ class OidcSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    issuer: str = Field(pattern=_URL, description="As its tokens say it (`iss`), to the letter.")
+    issuer: _Https = Field(description="As its tokens say it (`iss`), to the letter.")
     audience: str = Field(
         min_length=1, description="As tokens for this API say it (`aud`): a name of its own, no client's id."
     )
-    jwks_url: str = Field(pattern=_URL, description="Where the provider's keys are.")
+    jwks_url: _Https = Field(description="Where the provider's keys are.")
     claim: str = Field(
         default="matrix_user_id",
         min_length=1,

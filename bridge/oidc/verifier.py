@@ -27,9 +27,10 @@ _FAR = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A person on the portal's homeserver, as the provider names her, and until when."""
+    """A person on the portal's homeserver, as the provider names her, what she may do, and until when."""
 
     user_id: str
+    scopes: frozenset[str]
     expires_at: datetime
 
 
@@ -59,7 +60,8 @@ class OidcVerifier:
             user_id = self._user_id(claims.get(self._settings.claim))
         except BadTokenError as error:
             raise BadCredentialsError("expired" if error.is_expired else "access-token") from error
-        return Named(user_id, datetime.fromtimestamp(min(claims["exp"], _FAR), tz=UTC))
+        ends = datetime.fromtimestamp(min(claims["exp"], _FAR), tz=UTC)
+        return Named(user_id, frozenset(self._settings.scopes), ends)
 
     async def _claims(self, token: str) -> Mapping[str, Any]:
         parts, settings = take_apart(token), self._settings

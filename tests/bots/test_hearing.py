@@ -85,7 +85,7 @@ def test_one_mentioned_person_is_meant(users: Any, mentioned: str | None) -> Non
 def test_quotations_of_older_clients_are_left_out() -> None:
     """Only in an answer, and only at its beginning."""
     answer = {"m.relates_to": {"m.in_reply_to": {"event_id": "$1"}}}
-    assert text("> <@x:y> hola\n> adiós\n\n!ayuda", **answer) == Said("\n!ayuda", answers="$1")
+    assert text("> <@x:y> hola\n> adiós\n\n!ayuda", **answer) == Said("!ayuda", answers="$1")
     assert text("!ayuda\n> x", **answer) == Said("!ayuda\n> x", answers="$1")
     assert text("> !ayuda") == Said("> !ayuda")
 
