@@ -6,6 +6,7 @@ The announcement follows from its join (bridge/assistant.py), so it is never the
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
 
 from sqlalchemy import and_, bindparam, func, select
 
@@ -21,6 +22,8 @@ from bridge.settings import Settings
 from bridge.storage.conversations import conversations, room_members
 
 log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 _ROOMS = select(conversations.c.room_id).outerjoin(
     room_members,
@@ -64,23 +67,26 @@ class Attendance:
             room_ids = found.all()
         if attends:
             # In all of them at once, the time that others need to get to know it (bridge/membership.py).
-            invited = await _in_each(self._be_invited, room_ids)
-            if invited:
+            invited = await _in_each(self._is_invited, room_ids)
+            to_join = [room_id for room_id, is_invited in invited.items() if is_invited]
+            if to_join:
                 await asyncio.sleep(self._introduction_s)
-            await _in_each(self._join, invited)
+            await _in_each(self._join, to_join)
         else:
             await _in_each(self._leave, room_ids)
 
-    async def _be_invited(self, room_id: str) -> None:
+    async def _is_invited(self, room_id: str) -> bool:
+        """Have it invited, unless it is in already."""
         there = await self._matrix.state_event(
             user_id=self._keeper, room_id=room_id, event_type="m.room.member", state_key=self._assistant
         )
         membership = None if there is None else there.get("membership")
         if membership == "join":  # which comes to be on record in the order of the room's events
-            return
+            return False
         await self._show_as_service(room_id, [self._keeper, self._assistant])
         if membership != "invite":
             await self._matrix.invite(user_id=self._keeper, room_id=room_id, invitee=self._assistant)
+        return True
 
     async def _join(self, room_id: str) -> None:
         await self._matrix.join(user_id=self._assistant, room_id=room_id)
@@ -101,14 +107,12 @@ class Attendance:
         )
 
 
-async def _in_each(step: Callable[[str], Awaitable[None]], room_ids: Iterable[str]) -> list[str]:
-    """The rooms in which this step went well. One room's trouble is not another's: it is made up for later."""
-    taken = []
+async def _in_each(step: Callable[[str], Awaitable[_T]], room_ids: Iterable[str]) -> dict[str, _T]:
+    """What this step gave in each room. One in trouble is left out, and made up for later."""
+    given = {}
     for room_id in room_ids:
         try:
-            await step(room_id)
+            given[room_id] = await step(room_id)
         except (MatrixError, HomeserverUnreachableError) as error:
             log.warning("the assistant's place in %s waits: %s", room_id, type(error).__name__)
-        else:
-            taken.append(room_id)
-    return taken
+    return given

@@ -1,5 +1,7 @@
 """What became of a message: `sent`, `delivered`, `read`; each step once, only forward, each with its fact.
 
+That it was edited or taken back is no step: it may happen at any time, and changes none of them.
+
 `sent` is a message with a place in the timeline. The steps are columns that are set once and never taken back, so
 that nothing that changes later (who represents whom, whose receipt we know) moves a status backwards.
 """
