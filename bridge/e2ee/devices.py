@@ -30,6 +30,8 @@ _IDENTITY = (
     own_devices.c.device_keys,
 )
 
+_ANY_USER = select(own_devices.c.user_id).where(own_devices.c.published_at.is_not(None)).limit(1)
+
 
 @dataclass(frozen=True)
 class OwnDevice:
@@ -173,5 +175,4 @@ async def published_devices(connection: AsyncConnection) -> list[Device]:
 
 async def any_user(connection: AsyncConnection) -> str | None:
     """One of our users with a published device, to act as where it does not matter who."""
-    query = select(own_devices.c.user_id).where(own_devices.c.published_at.is_not(None)).limit(1)
-    return await connection.scalar(query)
+    return await connection.scalar(_ANY_USER)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, tuple_, update
+from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
@@ -34,7 +34,19 @@ from bridge.storage.e2ee import kept_identities, own_devices
 from bridge.storage.statements import insert_once
 
 _CURVE = "signed_curve25519"
-_OWN = select(own_devices).where(own_devices.c.user_id == bindparam("user_id"))
+_c = own_devices.c
+_OWN = select(own_devices).where(_c.user_id == bindparam("one"))
+_UNFINISHED = select(_c.user_id).where(_c.published_at.is_(None))
+_OURS = select(_c.user_id, _c.device_id).where(
+    _c.user_id.in_(bindparam("users", expanding=True)), _c.published_at.is_not(None)
+)
+_KEPT = select(kept_identities.c.cross_signing_sealed).where(kept_identities.c.user_id == bindparam("one"))
+_PUBLISHED = update(own_devices).where(_c.user_id == bindparam("one")).values(published_at=bindparam("at"))
+_REPLACE_FALLBACK = (
+    update(own_devices)
+    .where(_c.user_id == bindparam("one"), _c.fallback_at <= bindparam("before"))
+    .values(fallback_at=bindparam("at"))
+)
 # Reports of a used fallback key may be older than its replacement, and replacing it twice in a row would
 # make messages to the first one undecryptable.
 _FALLBACK_AT_MOST_EVERY = timedelta(hours=1)
@@ -76,9 +88,8 @@ class KeyUpload:
 
     async def unfinished(self) -> list[str]:
         """Users whose provisioning was interrupted."""
-        query = select(own_devices.c.user_id).where(own_devices.c.published_at.is_(None))
         async with self._database.read() as connection:
-            return list((await connection.scalars(query)).all())
+            return list((await connection.scalars(_UNFINISHED)).all())
 
     async def refill(
         self,
@@ -99,13 +110,10 @@ class KeyUpload:
             for device_id, algorithms in of_user.items()
             if _CURVE not in algorithms
         }
-        address = tuple_(own_devices.c.user_id, own_devices.c.device_id)
-        query = select(own_devices.c.user_id, own_devices.c.device_id).where(
-            address.in_(low | used), own_devices.c.published_at.is_not(None)
-        )
+        users = sorted({user_id for user_id, _ in low | used})
         async with self._database.read() as connection:
-            ours = (await connection.execute(query)).all()
-        for user_id, device_id in ours:
+            ours = {(row[0], row[1]) for row in await connection.execute(_OURS, {"users": users})}
+        for user_id, device_id in sorted(ours & (low | used)):
             device = (user_id, device_id)
             async with self._locks["device", user_id]:
                 await self._refill(user_id, device_id, low=device in low, fallback_used=device in used)
@@ -134,8 +142,7 @@ class KeyUpload:
 
     async def _kept_identity(self, connection: AsyncConnection, user_id: str) -> CrossSigning | None:
         """Who comes back after her device was forgotten is still the same person."""
-        query = select(kept_identities.c.cross_signing_sealed).where(kept_identities.c.user_id == user_id)
-        sealed = await connection.scalar(query)
+        sealed = await connection.scalar(_KEPT, {"one": user_id})
         if sealed is None:
             return None
         return CrossSigning.from_bytes(self._sealer.open(sealed, context=_seeds_context(user_id)))
@@ -164,9 +171,7 @@ class KeyUpload:
             account = await self._devices.take_account(connection, user_id)
             account.mark_keys_as_published()
             await self._devices.save_account(connection, user_id, account)
-            await connection.execute(
-                update(own_devices).where(own_devices.c.user_id == user_id).values(published_at=self._now())
-            )
+            await connection.execute(_PUBLISHED, {"one": user_id, "at": self._now()})
             await tracking.follow_own(
                 connection,
                 user_id,
@@ -225,13 +230,8 @@ class KeyUpload:
 
     async def _may_replace_fallback(self, connection: AsyncConnection, user_id: str) -> bool:
         now = self._now()
-        replaced = await connection.execute(
-            update(own_devices)
-            .where(
-                own_devices.c.user_id == user_id, own_devices.c.fallback_at <= now - _FALLBACK_AT_MOST_EVERY
-            )
-            .values(fallback_at=now)
-        )
+        due = {"one": user_id, "before": now - _FALLBACK_AT_MOST_EVERY, "at": now}
+        replaced = await connection.execute(_REPLACE_FALLBACK, due)
         return replaced.rowcount == 1
 
 
@@ -240,4 +240,4 @@ def _seeds_context(user_id: str) -> str:
 
 
 async def _own_row(connection: AsyncConnection, user_id: str) -> Row[Any] | None:
-    return (await connection.execute(_OWN, {"user_id": user_id})).one_or_none()
+    return (await connection.execute(_OWN, {"one": user_id})).one_or_none()

@@ -17,7 +17,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, exists, or_, select, tuple_
+from sqlalchemy import bindparam, delete, exists, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.e2ee import sessions
@@ -31,6 +31,18 @@ Address = tuple[str, str]
 """User id and device id."""
 
 _address = tuple_(keyless_devices.c.user_id, keyless_devices.c.device_id)
+_IS_CONNECTED = exists().where(
+    known_devices.c.user_id == keyless_devices.c.user_id,
+    known_devices.c.device_id == keyless_devices.c.device_id,
+    olm_sessions.c.user_id == keyless_devices.c.sender,
+    olm_sessions.c.sender_key == known_devices.c.curve25519,
+)
+_DUE = (
+    select(keyless_devices)
+    .where(or_(keyless_devices.c.ask_at <= bindparam("now"), _IS_CONNECTED))
+    .order_by(*keyless_devices.primary_key)
+    .with_for_update()
+)
 
 
 async def noted(connection: AsyncConnection, sender: str) -> dict[Address, dict[str, Any]]:
@@ -64,17 +76,9 @@ async def note(
 
 async def take_due(connection: AsyncConnection, now: datetime) -> dict[str, set[Address]]:
     """Our users, and the devices that each may ask now or need not ask any more; their next pause begins."""
-    channel = exists().where(
-        known_devices.c.user_id == keyless_devices.c.user_id,
-        known_devices.c.device_id == keyless_devices.c.device_id,
-        olm_sessions.c.user_id == keyless_devices.c.sender,
-        olm_sessions.c.sender_key == known_devices.c.curve25519,
-    )
-    query = select(keyless_devices).where(or_(keyless_devices.c.ask_at <= now, channel))
-    query = query.order_by(*keyless_devices.primary_key).with_for_update()
     due: defaultdict[str, set[Address]] = defaultdict(set)
     rows = []
-    for row in await connection.execute(query):
+    for row in await connection.execute(_DUE, {"now": now}):
         due[row.sender].add((row.user_id, row.device_id))
         pause = min(timedelta(seconds=row.pause_s) * 2, _LONGEST_PAUSE)
         rows.append(row._asdict() | {"pause_s": int(pause.total_seconds()), "ask_at": now + pause})

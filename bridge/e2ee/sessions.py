@@ -50,6 +50,7 @@ class OutboundSession:
 
 
 _FIELDS = [outbound_sessions.c[name] for name in OutboundSession.__dataclass_fields__]
+_UNSHARED = select(*_FIELDS).where(outbound_sessions.c.shared < outbound_sessions.c.sharing)
 
 
 def digest(members: Collection[str]) -> str:
@@ -174,7 +175,7 @@ async def unshared(
     connection: AsyncConnection, *, members: Collection[str] | None = None, room_id: str | None = None
 ) -> list[OutboundSession]:
     """Sessions that somebody may lack: those of these members and this room, or all of them."""
-    query = select(*_FIELDS).where(outbound_sessions.c.shared < outbound_sessions.c.sharing)
+    query = _UNSHARED
     if members is not None:
         theirs = select(session_members.c.session_id).where(session_members.c.user_id.in_(members))
         query = query.where(outbound_sessions.c.session_id.in_(theirs))

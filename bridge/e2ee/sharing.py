@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Collection
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import delete, update
+from sqlalchemy import bindparam, delete, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
@@ -40,6 +40,22 @@ from bridge.storage.e2ee import outbound_sessions, session_shares
 _Message = tuple[KnownDevice, str, JsonObject]
 
 _log = logging.getLogger(__name__)
+
+_c = outbound_sessions.c
+_SHARED_UP_TO = (
+    update(outbound_sessions)
+    .where(_c.session_id == bindparam("session"), _c.shared < bindparam("n"))
+    .values(shared=bindparam("n"))
+)
+_SHARE_AGAIN = (
+    update(outbound_sessions).where(_c.session_id == bindparam("session")).values(sharing=_c.sharing + 1)
+)
+_FORGET_SHARE = delete(session_shares).where(
+    session_shares.c.session_id == bindparam("session"),
+    session_shares.c.user_id == bindparam("user"),
+    session_shares.c.device_id == bindparam("device"),
+    session_shares.c.code == SHARED,
+)
 
 
 class Sharing:
@@ -200,14 +216,7 @@ class Sharing:
             )
             await upsert_rows(connection, session_shares, rows)
             await sessions.end_sessions_shared_with(connection, given - entitled)
-            await connection.execute(
-                update(outbound_sessions)
-                .where(
-                    outbound_sessions.c.session_id == session.session_id,
-                    outbound_sessions.c.shared < session.sharing,
-                )
-                .values(shared=session.sharing)
-            )
+            await connection.execute(_SHARED_UP_TO, {"session": session.session_id, "n": session.sharing})
 
 
 async def _on_its_own(action: Awaitable[None], what: str) -> None:
@@ -223,20 +232,11 @@ async def ask_again(
     connection: AsyncConnection, *, user_id: str, session_id: str, device: KnownDevice
 ) -> bool:
     """A device asks for a session of this user of ours: if it had it once, it will get it again."""
-    theirs = (
-        session_shares.c.session_id == session_id,
-        session_shares.c.user_id == device.user_id,
-        session_shares.c.device_id == device.device_id,
-        session_shares.c.code == SHARED,
-    )
     session = await sessions.by_id(connection, session_id)
     if session is None or session.user_id != user_id or not device.entitled:
         return False
-    if not (await connection.execute(delete(session_shares).where(*theirs))).rowcount:
+    theirs = {"session": session_id, "user": device.user_id, "device": device.device_id}
+    if not (await connection.execute(_FORGET_SHARE, theirs)).rowcount:
         return False
-    await connection.execute(
-        update(outbound_sessions)
-        .where(outbound_sessions.c.session_id == session_id)
-        .values(sharing=outbound_sessions.c.sharing + 1)
-    )
+    await connection.execute(_SHARE_AGAIN, {"session": session_id})
     return True

@@ -12,7 +12,6 @@ from bridge.e2ee.rows import insert_missing_rows, upsert_rows
 from bridge.storage.e2ee import known_devices, tracked_users
 from bridge.storage.statements import insert_once
 
-# Built once: every message asks.
 _CHANGED = (
     select(tracked_users.c.user_id)
     .where(
@@ -22,6 +21,9 @@ _CHANGED = (
     .order_by(tracked_users.c.user_id)
 )
 _OF_THESE_CHANGED = _CHANGED.where(tracked_users.c.user_id.in_([bindparam("one"), bindparam("other")]))
+_BEHIND = select(tracked_users.c.user_id).where(
+    tracked_users.c.followed, tracked_users.c.fetched < tracked_users.c.generation
+)
 
 
 async def follow(connection: AsyncConnection, users: Collection[str], *, ask_again: bool = False) -> None:
@@ -97,10 +99,7 @@ async def mark_all_changed(connection: AsyncConnection) -> None:
 
 async def users_behind(connection: AsyncConnection) -> list[str]:
     """The followed users about whom we are not up to date."""
-    query = select(tracked_users.c.user_id).where(
-        tracked_users.c.followed, tracked_users.c.fetched < tracked_users.c.generation
-    )
-    return list((await connection.scalars(query)).all())
+    return list((await connection.scalars(_BEHIND)).all())
 
 
 async def changed_identities(connection: AsyncConnection) -> list[str]:

@@ -103,3 +103,22 @@ async def test_the_logs_have_the_errors_kind_and_not_its_words(
     for what in ("provisioning @portal_ana:portal", "asking for devices", "sharing a session of"):
         assert any(what in line and "M_UNKNOWN_DEVICE" in line for line in caplog.messages)
     assert _WORDS not in caplog.text
+
+
+async def test_a_beat_runs_the_statements_of_the_last_one(world: World, monkeypatch: pytest.MonkeyPatch):
+    """What is asked every ten seconds was built once, so that it runs prepared (ADR 3)."""
+    async with world.database.read() as connection:
+        kind = type(connection)
+    executed: list[Any] = []
+    execute = kind.execute
+
+    async def watched(self: Any, statement: Any, *arguments: Any, **options: Any) -> Any:
+        executed.append(statement)
+        return await execute(self, statement, *arguments, **options)
+
+    monkeypatch.setattr(kind, "execute", watched)
+    await world.encryption.heal()
+    first = list(executed)
+    await world.encryption.heal()
+    assert first
+    assert all(again is once for once, again in zip(first, executed[len(first) :], strict=True))
