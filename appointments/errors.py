@@ -68,7 +68,11 @@ class SeriesTakenError(AppointmentError):
 
 
 class UnknownVisitTypeError(AppointmentError):
-    """The professional offers no such kind of visit."""
+    """The professional offers no such kind of visit; `known` are the names of those that she does."""
+
+    def __init__(self, known: Sequence[str]) -> None:
+        super().__init__(f"{len(known)} others")
+        self.known = tuple(known)
 
 
 class BadScheduleError(AppointmentError):

@@ -79,7 +79,7 @@ class Schedule:
         for one in self.visit_types:
             if name in (None, one.name):
                 return one
-        raise UnknownVisitTypeError(str(name))
+        raise UnknownVisitTypeError([one.name for one in self.visit_types])
 
 
 def check_schedule(schedule: Schedule) -> None:

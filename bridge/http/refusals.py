@@ -89,7 +89,6 @@ _OF_FIELDS = {
     SelfRepresentationError: FieldError("parameter", "representative", "self-representation"),
     AmbiguousPatientError: FieldError("pointer", "#/on_behalf_of", "ambiguous-patient"),
     EmptyCarePeriodError: FieldError("pointer", "#/until", "empty-period"),
-    UnknownVisitTypeError: FieldError("pointer", "#/visit_type", "visit-type-unknown"),
 }
 _ELSEWHERE: dict[type[Exception], tuple[int, str]] = {
     ServerUnreachableError: (_OTHER_SERVER_RETRY_S, "server"),
@@ -126,15 +125,27 @@ def _of_the_rest(error: Exception) -> ProblemError:
         case ServerNotAllowedError(who=who, server=server):
             refused = FieldError("parameter", who, "server-not-allowed", {"server": server})
             return ProblemError(Problem.VALIDATION, errors=[refused])
-        case BadScheduleError(field=field):
-            refused = FieldError("pointer", f"#/{field}", f"schedule-{field.replace('_', '-')}")
-            return ProblemError(Problem.VALIDATION, errors=[refused])
+        case BadScheduleError() | UnknownVisitTypeError():
+            return _of_a_schedule(error)
         case NotOfferedError(reason=why):
             return ProblemError(Problem.SLOT_NOT_OFFERED, detail_key=f"problem.slot-not-offered.{why}")
         case AttachmentUnusableError() | TooLargeError():
             return _of_a_file(error)
         case _:
             return _to_repeat(error)
+
+
+def _of_a_schedule(error: BadScheduleError | UnknownVisitTypeError) -> ProblemError:
+    if isinstance(error, UnknownVisitTypeError):
+        return of_visit_type(error, place="pointer", name="#/visit_type")
+    refused = FieldError("pointer", f"#/{error.field}", f"schedule-{error.field.replace('_', '-')}")
+    return ProblemError(Problem.VALIDATION, errors=[refused])
+
+
+def of_visit_type(error: UnknownVisitTypeError, *, place: str, name: str) -> ProblemError:
+    """A refusal that names the kinds of visits that there are; `place` and `name` as in FieldError."""
+    unknown = FieldError(place, name, "visit-type-unknown", {"known": ", ".join(error.known)})
+    return ProblemError(Problem.VALIDATION, errors=[unknown])
 
 
 def _of_a_file(error: AttachmentUnusableError | TooLargeError) -> ProblemError:

@@ -8,7 +8,8 @@ from appointments.schedule_services import schedule_of
 from appointments.several import next_of_several
 from bridge.care import server_of
 from bridge.errors import ServerNotAllowedError
-from bridge.http.problems import FieldError, Problem, ProblemError
+from bridge.http.problems import Problem, ProblemError
+from bridge.http.refusals import of_visit_type
 from bridge.http.routing import Answer, Context, json_answer
 from bridge.http.schedule_models import (
     AnySlotsAnswer,
@@ -65,9 +66,8 @@ async def get_slots(context: Context, *, path: ProfessionalPath, query: SlotsQue
                 limit=query.limit,
                 now=now,
             )
-        except UnknownVisitTypeError:
-            unknown = FieldError("parameter", "visit_type", "visit-type-unknown")
-            raise ProblemError(Problem.VALIDATION, errors=[unknown]) from None
+        except UnknownVisitTypeError as error:
+            raise of_visit_type(error, place="parameter", name="visit_type") from None
     return json_answer(SlotsAnswer(slots=[SlotAnswer.model_validate(slot) for slot in slots]))
 
 

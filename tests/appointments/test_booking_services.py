@@ -65,8 +65,9 @@ async def test_slots_are_found_across_weeks(diary: Diary) -> None:
     some = await diary.slots(start=NINE + TWENTY, end=NINE + HOUR)
     assert [slot.start for slot in some] == [NINE + TWENTY, NINE + 2 * TWENTY]
     assert await diary.slots(end=NOW) == await diary.slots(professional=LOPEZ) == []
-    with pytest.raises(UnknownVisitTypeError):
+    with pytest.raises(UnknownVisitTypeError) as refused:
         await diary.slots(visit_type="surgery")
+    assert refused.value.known == ("visit",)
 
 
 async def test_kinds_of_visits_share_one_diary(diary: Diary) -> None:

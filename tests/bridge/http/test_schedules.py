@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bots.i18n import LANGUAGES
 from bridge.http.schedule_models import ScheduleModel
 from tests.bridge.http.api import GARCIA, LUCIA, MARIA
 from tests.bridge.http.diary import SCHEDULE, SLOTS, WEEK, put_schedule, starts
@@ -62,8 +63,22 @@ async def test_exceptions_holidays_and_notice_show_in_the_slots(api) -> None:
     assert (await starts(api, query="visit_type=short&limit=1")) == ["2026-11-24T08:00:00.000Z"]
     december = "from=2026-12-08T00:00:00Z&to=2026-12-10T00:00:00Z&limit=500"
     assert {start[:10] for start in await starts(api, query=december)} == {"2026-12-09"}
-    response = await api.call("GET", f"{SLOTS}?visit_type=surgery")
-    assert await problem(response) == (422, "/problems/validation")
+
+
+async def test_an_unknown_kind_of_visit_is_told_which_there_are(api) -> None:
+    """422 with their names, in the caller's language, whether slots are looked for or booked."""
+    await put_schedule(api, visit_types=[{"name": "first"}, {"name": "short", "length_min": 10}])
+    wanted = {"professional": GARCIA, "start": "2026-11-23T09:20:00Z", "visit_type": "surgery"}
+    for language in LANGUAGES:
+        headers = api.headers(**{"Accept-Language": language})
+        for response, place in (
+            (await api.call("GET", f"{SLOTS}?visit_type=surgery", headers=headers), "parameter"),
+            (await api.call("POST", "/api/appointments", json=wanted, headers=headers), "pointer"),
+        ):
+            assert await problem(response) == (422, "/problems/validation")
+            (wrong,) = (await response.json(content_type=None))["errors"]
+            assert wrong[place].endswith("visit_type")
+            assert wrong["detail"].endswith(": first, short.")
 
 
 async def test_who_keeps_a_schedule(api) -> None:
