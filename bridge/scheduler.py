@@ -3,8 +3,10 @@
 What is due stands in the database, so a missed beat loses nothing; the jobs themselves live in memory only.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -24,12 +26,14 @@ class Scheduler:
     def __init__(self, jobs: list[Job]) -> None:
         self._jobs = jobs
         self._scheduler = AsyncIOScheduler(timezone="UTC")
+        self._at_work: set[asyncio.Future[object]] = set()
+        self._is_stopping = False
 
     def start(self) -> None:
         """Begin; each job runs for the first time after its interval."""
         for job in self._jobs:
             self._scheduler.add_job(
-                job.run,
+                partial(self._run, job),
                 "interval",
                 seconds=job.seconds,
                 id=job.name,
@@ -40,7 +44,28 @@ class Scheduler:
             )
         self._scheduler.start()
 
-    def stop(self) -> None:
-        """Begin no more runs."""
-        if self._scheduler.running:
-            self._scheduler.shutdown(wait=False)
+    async def stop(self) -> None:
+        """Begin no more runs, and end those that are at work: afterwards no job needs anything any more."""
+        if self._is_stopping or not self._scheduler.running:
+            return
+        self._is_stopping = True
+        self._scheduler.pause()
+        for run in self._at_work:
+            run.cancel()
+        if self._at_work:
+            await asyncio.wait(self._at_work)
+        # Last, since it logs each run that it has to end as an error.
+        self._scheduler.shutdown(wait=False)
+
+    async def _run(self, job: Job) -> None:
+        if self._is_stopping:
+            return
+        at_work = asyncio.ensure_future(job.run())
+        self._at_work.add(at_work)
+        try:
+            await at_work
+        except asyncio.CancelledError:
+            if not self._is_stopping:
+                raise
+        finally:
+            self._at_work.discard(at_work)

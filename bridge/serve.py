@@ -81,7 +81,7 @@ async def run(settings: Settings, *, roles: Collection[Role] = ROLES) -> None:
             ]
         scheduler = Scheduler(jobs)
         scheduler.start()
-        stack.callback(scheduler.stop)
+        stack.push_async_callback(scheduler.stop)
         # What is there now stays: Python would look through all of it, for a tenth of a second, again and again.
         gc.collect()
         gc.freeze()

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -37,6 +38,16 @@ class Runs:
         self.begun.put_nowait(None)
         raise ValueError
 
+    async def endless(self) -> None:
+        """Asks somebody who does not answer."""
+        self.at_work += 1
+        self.begun.put_nowait(None)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            self.at_work -= 1
+
     async def slow(self) -> None:
         """Takes longer than a beat."""
         self.begun.put_nowait(None)
@@ -52,21 +63,21 @@ class Runs:
                 await self.begun.get()
 
 
-@contextmanager
-def running(*jobs: Callable[[], Awaitable[object]]) -> Iterator[Scheduler]:
+@asynccontextmanager
+async def running(*jobs: Callable[[], Awaitable[object]]) -> AsyncGenerator[Scheduler]:
     """A scheduler with these jobs, on a quick beat."""
     scheduler = Scheduler([Job(f"job {number}", BEAT_S, job) for number, job in enumerate(jobs)])
     scheduler.start()
     try:
         yield scheduler
     finally:
-        scheduler.stop()
+        await scheduler.stop()
 
 
 async def test_a_job_runs_again_and_again() -> None:
     """The first time after its interval."""
     runs = Runs()
-    with running(runs.quick):
+    async with running(runs.quick):
         await asyncio.sleep(0)
         assert runs.begun.empty()
         await runs.seen(3)
@@ -75,7 +86,7 @@ async def test_a_job_runs_again_and_again() -> None:
 async def test_a_failing_job_runs_again() -> None:
     """And so do the others."""
     failing, working = Runs(), Runs()
-    with running(failing.failing, working.quick):
+    async with running(failing.failing, working.quick):
         await failing.seen(2)
         await working.seen(2)
 
@@ -83,7 +94,7 @@ async def test_a_failing_job_runs_again() -> None:
 async def test_a_job_does_not_overlap_with_itself() -> None:
     """However long it takes, it runs again on a beat after its end."""
     runs = Runs()
-    with running(runs.slow):
+    async with running(runs.slow):
         await runs.seen(3)
     assert runs.most_at_work == 1
 
@@ -91,10 +102,37 @@ async def test_a_job_does_not_overlap_with_itself() -> None:
 async def test_nothing_runs_after_the_stop() -> None:
     """Stopping twice, or before the start, is harmless."""
     runs = Runs()
-    Scheduler([]).stop()
-    with running(runs.quick) as scheduler:
+    await Scheduler([]).stop()
+    async with running(runs.quick) as scheduler:
         await runs.seen(1)
-        scheduler.stop()
+        await scheduler.stop()
         seen = runs.begun.qsize()
         await asyncio.sleep(3 * BEAT_S)
     assert runs.begun.qsize() == seen
+
+
+async def test_a_stop_ends_what_runs(caplog: pytest.LogCaptureFixture) -> None:
+    """What a job needs may be closed after the stop; ending it so is no error."""
+    caplog.set_level(logging.WARNING)
+    runs = Runs()
+    async with running(runs.endless) as scheduler:
+        await runs.seen(1)
+        await scheduler.stop()
+        assert runs.at_work == 0
+        await asyncio.sleep(BEAT_S)
+    assert caplog.messages == []
+
+
+async def test_a_stop_on_the_very_beat_is_clean(caplog: pytest.LogCaptureFixture) -> None:
+    """A run that is due when the scheduler stops has not begun, or is ended: no error either way."""
+    caplog.set_level(logging.WARNING)
+    for turns in range(8):
+        runs = Runs()
+        async with running(runs.endless) as scheduler:
+            time.sleep(BEAT_S)  # noqa: ASYNC251 — the beat is over, and the loop could not tell yet
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await scheduler.stop()
+            await asyncio.sleep(0)
+            assert runs.at_work == 0
+    assert caplog.messages == []
