@@ -37,7 +37,7 @@ class FormContent:
         expect, no more.
         """
         length = self._request.content_length
-        if length is None or hdrs.CONTENT_ENCODING in self._request.headers:
+        if length is None:
             return None
         return length - self._taken - len(self._boundary) - _AROUND_THE_LAST_BOUNDARY
 

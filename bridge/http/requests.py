@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -19,6 +19,8 @@ PATIENCE_S = 60.0
 
 Whoever takes longer is gone, though her connection may not know it for hours: she must hold no place.
 """
+
+_AS_IT_IS = "identity"
 
 # pydantic's error types -> our texts, with the name of the limit in pydantic's context.
 _TEXTS = {
@@ -54,8 +56,19 @@ _OWN_TEXTS = frozenset(
 )
 
 
+def require_plain(request: web.Request) -> None:
+    """Nothing is unpacked: what strangers pack can be small and grow without end. Raises ProblemError (415)."""
+    if request.headers.get(hdrs.CONTENT_ENCODING, _AS_IT_IS).strip().lower() != _AS_IT_IS:
+        raise ProblemError(
+            Problem.UNSUPPORTED_MEDIA_TYPE,
+            detail_key="problem.unsupported-media-type.encoding",
+            headers={hdrs.ACCEPT_ENCODING: _AS_IT_IS},
+        )
+
+
 async def read_json(request: web.Request, *, limit: int) -> Any:
     """The body as JSON. Raises ProblemError: 415, 413, 400."""
+    require_plain(request)
     if request.content_type != "application/json" or (request.charset or "utf-8").lower() != "utf-8":
         raise ProblemError(Problem.UNSUPPORTED_MEDIA_TYPE)
     raw = await _read_body(request, limit=limit)

@@ -91,6 +91,8 @@ def runner_of(services: Services) -> web.AppRunner:
         build_app(services),
         access_log=None,
         shutdown_timeout=_SHUTDOWN_S,
+        # What it can't unpack it would refuse in plain text, before we see it; we refuse all of it.
+        auto_decompress=False,
         max_line_size=_MOST_LINE_BYTES,
         max_field_size=_MOST_LINE_BYTES,
     )

@@ -16,7 +16,7 @@ from bridge.http.attachment_models import Upload
 from bridge.http.fields import RoomId
 from bridge.http.form_content import FormContent
 from bridge.http.problems import FieldError, Problem, ProblemError
-from bridge.http.requests import PATIENCE_S
+from bridge.http.requests import PATIENCE_S, require_plain
 from bridge.http.routing import Context
 
 T = TypeVar("T")
@@ -42,6 +42,7 @@ async def received_upload(context: Context, request: web.Request) -> AsyncGenera
 
     Raises ProblemError, and what the service of uploads raises.
     """
+    require_plain(request)
     if request.content_type != "multipart/form-data":
         raise ProblemError(
             Problem.UNSUPPORTED_MEDIA_TYPE, detail_key="problem.unsupported-media-type.multipart"

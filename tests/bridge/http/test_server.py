@@ -1,7 +1,10 @@
 """What every answer has; health, metrics, pages, and what is not there."""
 
 import asyncio
+import gzip
+import json
 import re
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -11,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from bridge.http.fakes import FakeMessages
 from bridge.http.server import runner_of
 from bridge.logs import request_id
+from tests.bridge.http.api import GARCIA
 
 
 async def ok() -> bool:
@@ -192,16 +196,42 @@ async def test_a_database_that_is_down_is_a_503(api) -> None:
     assert int(response.headers["Retry-After"]) >= 1
 
 
-@pytest.mark.parametrize("target", ["/nowhere?q=", "/api/conversations/"])
-async def test_long_lines_get_problem_documents_too(api, target) -> None:
-    """As the server is really run: a target, or a header, of sixty thousand bytes."""
+@pytest.fixture
+async def really_served(api) -> AsyncIterator[str]:
+    """The API's address, as the server is really run."""
     runner = runner_of(replace(api.services, registry=CollectorRegistry()))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize("target", ["/nowhere?q=", "/api/conversations/"])
+async def test_long_lines_get_problem_documents_too(really_served, target) -> None:
+    """A target, or a header, of sixty thousand bytes."""
     asked = ((target + "a" * 60_000, {}, 404), ("/api/conversations", {"Authorization": "a" * 60_000}, 401))
     async with ClientSession() as http:
         for path, headers, status in asked:
-            async with http.get(url + path, headers=headers) as response:
+            async with http.get(really_served + path, headers=headers) as response:
                 assert (response.status, response.content_type) == (status, "application/problem+json")
-    await runner.cleanup()
+
+
+@pytest.mark.parametrize("coding", ["br", "gzip", "GZIP", "deflate", "zstd", "klingon", "identity, br"])
+@pytest.mark.parametrize("path", ["/api/messages/send", "/api/messages/upload-attachment"])
+async def test_packed_bodies_are_refused_in_our_words(api, really_served, coding, path) -> None:
+    """415 with what to send instead, whatever the body, and 401 before it; to leave it as it is has a name too."""
+    kind = "application/json" if path.endswith("send") else "multipart/form-data; boundary=b"
+    asked = {"Content-Type": kind, "Content-Encoding": coding}
+    plain = {"Content-Type": "application/json", "Content-Encoding": "identity"}
+    message = {"recipient": GARCIA, "body": "hola"}
+    async with ClientSession(really_served) as http:
+        for headers, status in ((api.headers(**asked), 415), (asked, 401)):
+            async with http.post(path, data=gzip.compress(b"{}"), headers=headers) as response:
+                assert (response.status, response.content_type) == (status, "application/problem+json")
+                if status == 415:
+                    assert response.headers["Accept-Encoding"] == "identity"
+                    assert "Content-Encoding" in (await response.json(content_type=None))["detail"]
+        async with http.post(
+            "/api/messages/send", data=json.dumps(message), headers=api.headers(**plain)
+        ) as response:
+            assert response.status == 201
