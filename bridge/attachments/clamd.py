@@ -1,7 +1,8 @@
 """A virus scanner that looks at a file while it streams: clamd's INSTREAM (clamd(8)), over TCP or a Unix socket.
 
 "zINSTREAM" and NUL, then pieces, each after its length in 4 bytes, then the length 0; the answer is "stream: OK" or
-"stream: NAME FOUND" and NUL. A file beyond its StreamMaxLength it refuses in the midst of it, and hangs up.
+"stream: NAME FOUND" and NUL. A file beyond its StreamMaxLength it refuses in the midst of it, and hangs up. What is
+beyond its other limits (an archive's content) it doesn't look at, and with AlertExceedsMax gives that a virus' name.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ _LENGTH_BYTES = 4
 _LONGEST_ANSWER = 4096
 _CLEAN = b"stream: OK"
 _FOUND = b" FOUND"
-_TOO_LARGE = b"INSTREAM size limit exceeded."
+_TOO_LARGE = (b"INSTREAM size limit exceeded.", b"stream: Heuristics.Limits.Exceeded.")
 _BROKEN = (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError)
 
 

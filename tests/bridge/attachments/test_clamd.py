@@ -1,6 +1,13 @@
-"""bridge/attachments/clamd.py: what clamd says is done, and without its word nothing is taken."""
+"""bridge/attachments/clamd.py: what clamd says is done, and without its word nothing is taken.
+
+What the fake does, clamd itself does, where it is installed (Debian: clamav-daemon).
+"""
 
 import asyncio
+import io
+import zipfile
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
@@ -8,6 +15,30 @@ import pytest
 from bridge.attachments.clamd import Scan
 from bridge.attachments.errors import InfectedError, ScannerUnavailableError, TooLargeToScanError
 from bridge.attachments.fake_clamd import EICAR, FakeClamd
+from tests.bridge.attachments.real_clamd import PROGRAM, RealClamd
+
+LIMIT = 300_000
+
+Clamd = AbstractAsyncContextManager[FakeClamd | RealClamd]
+Opened = Callable[[], Clamd]
+
+needs_clamd = pytest.mark.skipif(PROGRAM is None, reason="clamd is not installed")
+
+
+@pytest.fixture(params=["fake", pytest.param("real", marks=needs_clamd)])
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Opened:
+    """Starts a clamd that looks at LIMIT bytes at the most."""
+    if request.param == "real":
+        return lambda: RealClamd(tmp_path, limit=LIMIT)
+    return lambda: FakeClamd(limit=LIMIT)
+
+
+def zipped(content: bytes) -> bytes:
+    """An archive with this in a file."""
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("file", content)
+    return whole.getvalue()
 
 
 async def scan(address: str, *pieces: bytes, patience_s: float = 5.0) -> None:
@@ -19,8 +50,15 @@ async def scan(address: str, *pieces: bytes, patience_s: float = 5.0) -> None:
         await scanning.verdict()
 
 
-async def test_a_clean_file_passes() -> None:
-    """Over TCP, in pieces of any size."""
+async def test_a_clean_file_passes(opened: Opened) -> None:
+    """In pieces of any size, up to what it looks at."""
+    async with opened() as clamd:
+        await scan(clamd.address, b"a", b"b" * 200_000, b"c")
+        await scan(clamd.address, b"x" * LIMIT)
+
+
+async def test_it_sees_the_whole_file() -> None:
+    """Every byte of it."""
     async with FakeClamd() as clamd:
         await scan(clamd.address, b"a", b"b" * 200_000, b"c")
         assert clamd.seen == [200_002]
@@ -33,20 +71,44 @@ async def test_a_unix_socket_serves_as_well(tmp_path: Path) -> None:
         assert clamd.seen == [4]
 
 
-async def test_a_virus_is_found_across_pieces() -> None:
+async def test_a_virus_is_found_across_pieces(opened: Opened) -> None:
     """Cutting it in two hides nothing."""
-    async with FakeClamd() as clamd:
+    async with opened() as clamd:
         with pytest.raises(InfectedError):
             await scan(clamd.address, b"x" * 1000 + EICAR[:30], EICAR[30:] + b"y")
 
 
 @pytest.mark.parametrize("pieces", [1, 2, 3, 100])
-async def test_a_file_that_it_refuses_to_see_whole_is_too_large(pieces: int) -> None:
+async def test_a_file_that_it_refuses_to_see_whole_is_too_large(opened: Opened, pieces: int) -> None:
     """Said as such, whether it hangs up at the end or in the midst: trying again would not help."""
-    async with FakeClamd(limit=300_000) as clamd:
+    async with opened() as clamd:
         with pytest.raises(TooLargeToScanError):
             await scan(clamd.address, *[b"x" * (900_000 // pieces)] * pieces)
-        await scan(clamd.address, b"x" * 300_000)
+        await scan(clamd.address, b"x" * LIMIT)
+
+
+@needs_clamd
+async def test_an_archive_that_it_does_not_see_whole_is_too_large(tmp_path: Path) -> None:
+    """With AlertExceedsMax it names that as if it were a virus. Nobody is told that she sent one."""
+    async with RealClamd(tmp_path, limit=LIMIT) as clamd:
+        with pytest.raises(InfectedError):
+            await scan(clamd.address, zipped(EICAR))
+        with pytest.raises(TooLargeToScanError):
+            await scan(clamd.address, zipped(b"hola que tal " * LIMIT))
+
+
+async def test_a_limit_that_it_met_within_a_file_is_no_virus() -> None:
+    """As clamd says it."""
+
+    async def limited(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(len(b"zINSTREAM\0") + 4 + 1 + 4)
+        writer.write(b"stream: Heuristics.Limits.Exceeded.MaxScanSize FOUND\0")
+        writer.close()
+
+    async with await asyncio.start_server(limited, "127.0.0.1", 0) as server:
+        address = f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(TooLargeToScanError):
+            await scan(address, b"x")
 
 
 @pytest.mark.parametrize("answer", [b"stream: OK\0", b"COMMAND READ TIMED OUT ERROR\0", b""])
