@@ -6,6 +6,9 @@ BadCredentials = Literal["invalid", "expired", "revoked", "no-session", "openid"
 """`no-session`: a good API key, where only a session makes sense; `openid`: the homeserver does not know it;
 `access-token`: one of an identity provider that says nothing we believe."""
 
+Limited = Literal["requests", "streams"]
+"""What there may be so many of: requests in a time, event streams at once."""
+
 
 class ServiceError(Exception):
     """A service of the bridge refuses."""
@@ -73,11 +76,12 @@ class ServerNotAllowedError(ServiceError):
 
 
 class TooManyAttemptsError(ServiceError):
-    """Too many requests of this kind from one place; another is welcome after `retry_after_s` seconds."""
+    """Too many from one place, and `of` says what; another is welcome after `retry_after_s` seconds."""
 
-    def __init__(self, *, retry_after_s: float) -> None:
+    def __init__(self, *, retry_after_s: float, of: Limited = "requests") -> None:
         super().__init__()
         self.retry_after_s = retry_after_s
+        self.of: Limited = of
 
 
 class KeyReusedError(ServiceError):

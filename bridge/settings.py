@@ -113,6 +113,9 @@ class LimitSettings(_Section):
     requests_per_minute: int = Field(
         default=3000, ge=1, description="Requests of the API; so many at once, if it was quiet before."
     )
+    streams_at_once: int = Field(
+        default=30, ge=1, description="Event streams that are open at one time: tabs and devices."
+    )
 
 
 class PolicySettings(_Section):

@@ -6,7 +6,6 @@ from appointments.sealing import Sealer
 from bridge.attachments.downloading import Downloading
 from bridge.attachments.pictures import Pictures
 from bridge.attachments.receiving import Receiving
-from bridge.attachments.slots import Slots
 from bridge.attachments.uploading import Uploading
 from bridge.clock import Now
 from bridge.conversations import Conversations
@@ -15,6 +14,7 @@ from bridge.e2ee.machine import Encryption
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.media import MediaClient
 from bridge.settings import Settings
+from bridge.slots import Slots
 
 
 def attachments_of(

@@ -17,7 +17,6 @@ from bridge.attachments.errors import TooLargeError
 from bridge.attachments.ids import id_of_upload
 from bridge.attachments.pictures import THUMBNAIL_TYPE, Picture
 from bridge.attachments.receiving import PIECE_BYTES, Received, Receiving
-from bridge.attachments.slots import Slots
 from bridge.clock import Now
 from bridge.conversations import Conversations
 from bridge.database import Database
@@ -25,6 +24,7 @@ from bridge.errors import HomeserverUnavailableError
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.matrix.media import MediaClient
 from bridge.messages_model import UploadedAttachment
+from bridge.slots import Slots
 from bridge.speaking import require_speaking
 
 

@@ -25,7 +25,7 @@ from bridge.http.ports import Services
 from bridge.http.problems import FieldError, Problem, ProblemError
 from bridge.http.refusals import as_problem
 from bridge.http.requests import parse, read_json, read_query
-from bridge.http.routing import Answer, Caller, Context, Route, StreamAnswer
+from bridge.http.routing import Answer, Context, Route, StreamAnswer
 from bridge.http.streaming import streamed
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
@@ -99,7 +99,7 @@ async def _understand(request: web.Request, route: Route, services: Services) ->
             readmit=partial(admit, request, route, services),
         )
         if context.caller.kind != "nobody":  # who logs in is counted by address
-            services.requests.request(f"{_name(context.caller)} {context.acting_for}")
+            services.requests.request(context.counted_as)
     raw: dict[str, Any] = {"path": dict(request.match_info), "query": read_query(request)}
     if route.body_model is not None:
         is_left_out = route.body_is_optional and not request.body_exists
@@ -171,7 +171,7 @@ def _asked(request: web.Request, work: _Work) -> tuple[str, bytes]:
         wrong = FieldError("parameter", IDEMPOTENCY_KEY, "idempotency-key")
         raise ProblemError(Problem.VALIDATION, errors=[wrong])
     scope = idempotency.scope_of(
-        caller=_name(work.context.caller),
+        caller=work.context.caller.name,
         acting_for=work.context.acting_for,
         method=request.method,
         path=request.path,
@@ -180,11 +180,6 @@ def _asked(request: web.Request, work: _Work) -> tuple[str, bytes]:
     said = b"\0".join(model.model_dump_json().encode() for model in work.models.values())
     secret = work.context.services.settings.secret
     return scope, hmac.new(_key(secret), said, sha256).digest()
-
-
-def _name(caller: Caller) -> str:
-    # A person who logs in anew goes on with what they began.
-    return caller.key_id or caller.kind
 
 
 @cache

@@ -33,7 +33,10 @@ async def _opened(context: Context) -> AsyncGenerator[Stream]:
     live = context.services.live
     # Who has a Matrix session of her own has the words there.
     with_bodies = context.caller.kind != "own"
-    with live.notifier.subscribe(context.acting_for, with_bodies=with_bodies) as bell:
+    with (
+        context.services.requests.stream(context.counted_as),
+        live.notifier.subscribe(context.acting_for, with_bodies=with_bodies) as bell,
+    ):
         start = await live.start(context.last_event_id)
         yield Stream(pieces=_pieces(context, bell, start), size=None, headers=_HEADERS)
 

@@ -10,9 +10,9 @@ from bridge.attachments.ids import id_of_upload
 from bridge.attachments.pictures import Pictures
 from bridge.attachments.receiving import Received, Receiving
 from bridge.attachments.settings import AttachmentSettings
-from bridge.attachments.slots import Slots
 from bridge.http.fakes import FakeClinic
 from bridge.messages_model import UploadedAttachment
+from bridge.slots import Slots
 
 
 class FakeAttachments:

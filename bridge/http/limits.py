@@ -6,6 +6,7 @@ Whoever shows a good API key is never held up by what others do from the same ad
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from aiohttp import web
@@ -13,9 +14,11 @@ from aiohttp import web
 from bridge.errors import TooManyAttemptsError
 from bridge.notifications.settings import PushSettings
 from bridge.settings import LimitSettings, SessionSettings
+from bridge.slots import Slots
 
 _MINUTE_S = 60.0
 _MOST_PLACES = 10_000
+_UNTIL_LEFT_IS_SEEN_S = 15.0  # a stream's heartbeat, by which it is known whether anybody listens
 _SITE_BITS = 64  # one customer's IPv6 network: changing addresses within it is free
 
 
@@ -46,14 +49,21 @@ class Buckets:
 
 
 class RequestLimits:
-    """Counts what each caller asks for."""
+    """Counts what each caller (Context.counted_as) asks for, and listens to."""
 
     def __init__(self, settings: LimitSettings, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._requests = Buckets(per_minute=settings.requests_per_minute, clock=clock)
+        self._streams = Slots(
+            per_person=settings.streams_at_once, limited="streams", retry_after_s=_UNTIL_LEFT_IS_SEEN_S
+        )
 
     def request(self, caller: str) -> None:
         """One more. Raises TooManyAttemptsError."""
         self._requests.take(caller)
+
+    def stream(self, caller: str) -> AbstractContextManager[None]:
+        """A place for an event stream, for the length of the block. Raises TooManyAttemptsError."""
+        return self._streams.taken(caller)
 
 
 class LoginLimits:

@@ -165,8 +165,10 @@ def _to_repeat(error: Exception) -> ProblemError:
     match error:
         case StillRunningError():
             return _with_retry(Problem.STILL_RUNNING, _RUNNING_RETRY_S)
-        case TooManyAttemptsError(retry_after_s=seconds):
-            return _with_retry(Problem.TOO_MANY_REQUESTS, seconds)
+        case TooManyAttemptsError(retry_after_s=seconds, of=what):
+            return _with_retry(
+                Problem.TOO_MANY_REQUESTS, seconds, detail_key=f"problem.too-many-requests.{what}"
+            )
         case HomeserverUnavailableError(retry_after_s=seconds):
             return _with_retry(Problem.UNAVAILABLE, seconds)
         case ServerUnreachableError() | ProviderUnavailableError() | ScannerUnavailableError():

@@ -35,6 +35,11 @@ class Caller:
     key_id: str = ""
     token: str = field(default="", repr=False)
 
+    @property
+    def name(self) -> str:
+        """The key, or a person's kind of session: who logs in anew goes on with what they began."""
+        return self.key_id or self.kind
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
@@ -57,6 +62,11 @@ class Context:
     def acting_for(self) -> str:
         """The person whom the request is for (empty where the route needs nobody)."""
         return self.caller.user_id
+
+    @property
+    def counted_as(self) -> str:
+        """Whose share of requests and event streams this is: a person's, or a key's for one person."""
+        return f"{self.caller.name} {self.acting_for}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ from appointments.sealing import Sealer
 from bridge.attachments.downloading import Downloading
 from bridge.attachments.pictures import Pictures
 from bridge.attachments.receiving import Receiving
-from bridge.attachments.slots import Slots
 from bridge.attachments.uploading import Uploading
 from bridge.attendance import Attendance
 from bridge.clock import Now
@@ -24,6 +23,7 @@ from bridge.parts import Ground, make_assistant, make_at_once, make_inbound, mak
 from bridge.projection import Projection
 from bridge.rooms import Reading
 from bridge.settings import Settings
+from bridge.slots import Slots
 from tests.bridge.mortality import Fate, MortalClient, MortalDatabase
 
 

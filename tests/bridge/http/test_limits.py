@@ -12,6 +12,7 @@ from bridge.http.limits import Buckets, LoginLimits, RequestLimits, address_of
 from bridge.settings import LimitSettings, SessionSettings
 from tests.bridge.clock import Seconds
 from tests.bridge.http.api import NOW
+from tests.until import until
 
 
 def test_a_bucket_holds_a_minutes_worth() -> None:
@@ -110,3 +111,28 @@ async def test_a_caller_has_a_share_of_requests(api) -> None:
     assert (await api.call("GET", "/health/live")).status == 200
     api.now += timedelta(seconds=20)
     assert [(await ask()).status for _ in range(2)] == [200, 429]
+
+
+async def test_a_caller_has_so_many_event_streams(api) -> None:
+    """One more is 429, which says what there is too much of; who closes one may open another; others have theirs."""
+    object.__setattr__(api.services, "requests", RequestLimits(LimitSettings(streams_at_once=2)))
+
+    async def listen(**headers: object):
+        return await api.client.get("/api/events", headers=api.headers(**headers))
+
+    first, second = await listen(), await listen()
+    for language, word in (("es", "flujos de eventos"), ("en", "event streams")):
+        refused = await listen(**{"Accept-Language": language})
+        await api.check_documented("GET", "/api/events", refused)
+        document = await refused.json(content_type=None)
+        assert (refused.status, document["type"]) == (429, "/problems/too-many-requests")
+        assert (refused.headers["Retry-After"], word in document["detail"]) == ("15", True)
+    other = await listen(key="messages")
+    assert (first.status, second.status, other.status) == (200, 200, 200)
+    first.close()
+    api.services.live.notifier.wake()
+    await until(lambda: api.services.live.notifier.open_streams == 2)
+    again = await listen()
+    assert again.status == 200
+    for one in (second, other, again):
+        one.close()
