@@ -10,7 +10,7 @@ from bridge.notifications.errors import UndeliverableError
 from bridge.notifications.settings import SmtpSettings
 from bridge.openid.https import tls_context
 
-_PERMANENT = 500
+_PERMANENT, _POLICY = 500, "5.7."
 # A line's most (RFC 5322, 2.1.1): what is longer than the usual 78, a link or an address, would be encoded, and then
 # no mail program finds it (RFC 2369, 2). 7bit: not every server takes more.
 _WIRE = SMTP.clone(max_line_length=998, cte_type="7bit")
@@ -27,8 +27,8 @@ class Smtp:
     async def send(self, message: EmailMessage) -> None:
         """The server has taken it.
 
-        Raises UndeliverableError when it never will (5xx for this message); aiosmtplib's errors and OSError when
-        another try may work, wrong credentials among them: the operator mends those.
+        Raises UndeliverableError when it never will (5xx for this message or its recipient); aiosmtplib's errors and
+        OSError when another try may work, wrong credentials among them: the operator mends those.
         """
         async with self._lock:
             try:
@@ -38,7 +38,7 @@ class Smtp:
                 )
             except aiosmtplib.SMTPRecipientsRefused as error:
                 await self._reset()
-                if all(one.code >= _PERMANENT for one in error.recipients):
+                if all(_is_final(one) for one in error.recipients):
                     raise UndeliverableError("recipient refused") from error
                 raise
             except aiosmtplib.SMTPAuthenticationError:
@@ -89,3 +89,8 @@ class Smtp:
         client, self._client = self._client, None
         if client is not None:
             client.close()
+
+
+def _is_final(refused: aiosmtplib.SMTPRecipientRefused) -> bool:
+    """Whether this address never gets a mail; a matter of policy (RFC 3463, X.7) is the operator's to mend."""
+    return refused.code >= _PERMANENT and not refused.message.startswith(_POLICY)

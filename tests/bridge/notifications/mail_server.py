@@ -20,14 +20,27 @@ USER, PASSWORD = "clinic", "a password"
 
 @dataclass
 class MailServer:
-    """`answers` are given to the next messages, else 250, and none to the next that it `hangs` on."""
+    """`answers` are given to the next messages, else 250, and none to the next that it `hangs` on.
+
+    `recipients` are the answers to the next recipients, else 250.
+    """
 
     settings: SmtpSettings
     answers: list[str] = field(default_factory=list)
+    recipients: list[str] = field(default_factory=list)
     mails: list[EmailMessage] = field(default_factory=list)
     raw: list[bytes] = field(default_factory=list)
     connections: int = 0
     hangs: int = 0
+
+    async def handle_RCPT(  # noqa: N802 aiosmtpd's name
+        self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any
+    ) -> str:
+        """Take the recipient, or refuse it."""
+        answer = self.recipients.pop(0) if self.recipients else "250 OK"
+        if answer.startswith("250"):
+            envelope.rcpt_tos.append(address)
+        return answer
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 aiosmtpd's name
         """Keep it, or refuse it."""

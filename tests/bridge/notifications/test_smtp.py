@@ -39,6 +39,31 @@ async def test_temporary_and_permanent_refusals(world: World) -> None:
     assert await world.states() == ["given_up", "sent"]
 
 
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ("550 5.1.1 User unknown in local recipient table", UndeliverableError),  # as Postfix 3.7
+        ("554 5.7.1 Recipient address rejected: Access denied", aiosmtplib.SMTPRecipientsRefused),
+        ("550 no such user", UndeliverableError),
+        ("450 4.2.0 Greylisted", aiosmtplib.SMTPRecipientsRefused),
+    ],
+)
+async def test_whose_fault_a_refused_recipient_is(
+    tmp_path: Path, answer: str, error: type[Exception]
+) -> None:
+    """An unknown address never gets a mail. That a relay doesn't let us in is the operator's to mend."""
+    mail = EmailMessage()
+    mail["From"], mail["To"] = "a@clinic.example", "b@example.org"
+    async with mail_server(tmp_path) as server:
+        server.recipients = [answer]
+        smtp = Smtp(server.settings)
+        with pytest.raises(error):
+            await smtp.send(mail)
+        await smtp.send(mail)
+        await smtp.close()
+        assert len(server.mails) == 1
+
+
 async def test_one_connection_for_many(world: World) -> None:
     """The connection is kept, and made anew when the server has closed it."""
     mail = neutral_mail(
