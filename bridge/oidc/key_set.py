@@ -18,7 +18,7 @@ _GOOD_S = 86_400.0
 """How long they are believed while the provider can't be asked."""
 
 _PAUSE_S = 30.0
-"""Between two questions, whatever kids strangers make up."""
+"""Between two questions for an unknown kid, whatever kids strangers make up; and between two in vain."""
 
 _MOST_BYTES = 256 * 1024
 _OK = 200
@@ -35,6 +35,7 @@ class KeySet:
         self._keys: Keys = {}
         self._fetched_at: float | None = None
         self._tried_at: float | None = None
+        self._missed_at: float | None = None
         self._lock = asyncio.Lock()
 
     async def find(self, kid: str, algorithm: str) -> PublicKey | None:
@@ -45,23 +46,33 @@ class KeySet:
                 if self._is_due(kid, algorithm):
                     await self._refresh()
         key = self._keys.get((kid, algorithm))
-        has_failed = self._tried_at != self._fetched_at
         if (
             self._fetched_at is None
             or self._clock() - self._fetched_at >= _GOOD_S
-            or (has_failed and key is None)
+            or (self._has_failed and key is None)
         ):
             raise ProviderUnavailableError
         return key
 
+    @property
+    def _has_failed(self) -> bool:
+        return self._tried_at != self._fetched_at
+
+    @property
+    def _is_fresh(self) -> bool:
+        return self._fetched_at is not None and self._clock() - self._fetched_at < _FRESH_S
+
     def _is_due(self, kid: str, algorithm: str) -> bool:
-        now = self._clock()
-        if self._tried_at is not None and now - self._tried_at < _PAUSE_S:
+        if self._is_fresh and (kid, algorithm) in self._keys:
             return False
-        is_fresh = self._fetched_at is not None and now - self._fetched_at < _FRESH_S
-        return not is_fresh or (kid, algorithm) not in self._keys
+        # A key may be new since they were fetched for their age, however short a time ago.
+        is_missed = self._is_fresh and not self._has_failed
+        before = self._missed_at if is_missed else self._tried_at
+        return before is None or self._clock() - before >= _PAUSE_S
 
     async def _refresh(self) -> None:
+        if self._is_fresh:
+            self._missed_at = self._clock()
         self._tried_at = self._clock()
         try:
             self._keys = await self.fetch()

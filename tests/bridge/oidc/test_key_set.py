@@ -75,6 +75,25 @@ async def test_a_new_key_is_found_at_once(provider: Provider) -> None:
     assert not await provider.has("r", "ES256")
 
 
+async def test_a_key_that_comes_right_after_the_others_were_fetched_is_found_at_once(
+    provider: Provider,
+) -> None:
+    """Hour after hour; made-up ones ask once more at the most, and then as seldom as ever."""
+    for hour in (1, 2):
+        assert await provider.has("r")
+        provider.publishes(key_set(rsa_jwk(), rsa_jwk(kid=f"new {hour}")))
+        provider.now += 5
+        assert await provider.has(f"new {hour}")
+        for _ in range(50):
+            assert not await provider.has("made up")
+        assert provider.asked == 2 * hour
+        provider.now += 3600
+    for _ in range(50):
+        assert not await provider.has("made up")
+        provider.now += 6
+    assert provider.asked == 4 + 1 + 10
+
+
 @pytest.mark.parametrize("trouble", [b"{}", b"", b"nonsense"])
 async def test_while_it_is_down_what_is_known_holds_for_a_day(provider: Provider, trouble: bytes) -> None:
     """Who brings another key may come again; after a day nobody is believed any more."""
