@@ -13,8 +13,9 @@ from bots.i18n import translate
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.notifications import ledger
+from bridge.notifications.claims import Claimed
 from bridge.notifications.errors import NotWantedError
-from bridge.notifications.ledger import Claimed, Delivery
+from bridge.notifications.ledger import Delivery
 from bridge.notifications.mail import Writer, headed
 from bridge.notifications.smtp import Smtp
 from bridge.storage.deliveries import IS_UNALERTED, deliveries

@@ -13,9 +13,10 @@ from prometheus_client import CollectorRegistry, Counter
 from appointments.sealing import Sealer
 from bridge.clock import Now
 from bridge.database import Database
-from bridge.notifications import ledger
+from bridge.notifications import claims
+from bridge.notifications.claims import Claimed
 from bridge.notifications.errors import BusyError, NotNowError, NotWantedError, UndeliverableError
-from bridge.notifications.ledger import CHANNELS, Channel, Claimed
+from bridge.notifications.ledger import CHANNELS, Channel
 from bridge.scheduler import Job
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 # One mail at a time, over the one connection: the next one's time must not run while it waits for that.
 _SENT_AT_ONCE: Mapping[Channel, int] = {"email": 1, "push": 8, "chat": 8}
 _ROUNDS = 4
-"""What is claimed at once is sent, or has failed, before the lease ends: four times a minute (ledger.LEASE)."""
+"""What is claimed at once is sent, or has failed, before the lease ends: four times a minute (claims.LEASE)."""
 
 _SHORTEST_PAUSE = timedelta(seconds=30)
 _LONGEST_SEND_S = 60.0
@@ -106,7 +107,7 @@ class Courier:
     async def _claim(self, channel: Channel) -> list[Claimed]:
         most = _ROUNDS * _SENT_AT_ONCE[channel]
         async with self._database.write() as connection:
-            found = await ledger.claim(
+            found = await claims.claim(
                 connection, channel=channel, sealer=self._sealer, most=most, now=self._now()
             )
         return list(found)
@@ -122,22 +123,22 @@ class Courier:
                 await self._senders.get(claimed.channel, _NoChannel()).send(claimed)
         except NotWantedError:
             async with self._database.write() as connection:
-                await ledger.drop(connection, claimed, now=self._now())
+                await claims.drop(connection, claimed, now=self._now())
             return "cancelled"
         except NotNowError as error:
             async with self._database.write() as connection:
                 until = max(error.until, self._now() + _SHORTEST_PAUSE)
-                await ledger.postpone(connection, claimed, until=until)
+                await claims.postpone(connection, claimed, until=until)
             return "postponed"
         except Exception as error:  # noqa: BLE001 — one person's trouble must not stop the others
             return await self._failed(claimed, error)
         async with self._database.write() as connection:
-            await ledger.finish(connection, claimed, now=self._now())
+            await claims.finish(connection, claimed, now=self._now())
         return "sent"
 
     async def _failed(self, claimed: Claimed, error: Exception) -> str:
         async with self._database.write() as connection:
-            outcome = await ledger.fail(
+            outcome = await claims.fail(
                 connection,
                 claimed,
                 final=isinstance(error, UndeliverableError),

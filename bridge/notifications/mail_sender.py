@@ -1,9 +1,9 @@
 """The channel `email`: of messages one mail for a conversation, until she has read."""
 
 from bridge.database import Database
-from bridge.notifications import ledger, preferences
+from bridge.notifications import claims, preferences
+from bridge.notifications.claims import Claimed
 from bridge.notifications.errors import NotNowError, NotWantedError
-from bridge.notifications.ledger import Claimed
 from bridge.notifications.mail import Writer, neutral_mail
 from bridge.notifications.news import enqueue_rest, is_all_taken_back, read_up_to, require_reader
 from bridge.notifications.smtp import Smtp
@@ -60,9 +60,9 @@ class MessageMailSender:
         """End it, unless a message has come that it is to tell of: that relies on it only while it is open."""
         person, conversation_id = delivery.person, delivery.subject
         async with self._database.write() as connection:
-            if not await ledger.hold(connection, delivery):
+            if not await claims.hold(connection, delivery):
                 return True
             is_over = await is_all_taken_back(connection, person, conversation_id, after=has_read)
             if is_over:
-                await ledger.drop(connection, delivery, now=self._writer.now())
+                await claims.drop(connection, delivery, now=self._writer.now())
         return is_over

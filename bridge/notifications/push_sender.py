@@ -11,8 +11,8 @@ from appointments.sealing import Sealer
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.notifications import preferences, subscriptions
+from bridge.notifications.claims import Claimed
 from bridge.notifications.errors import BusyError, NotNowError, NotWantedError, UndeliverableError
-from bridge.notifications.ledger import Claimed
 from bridge.notifications.news import is_past, require_reader
 from bridge.notifications.webpush import Subscription, Vapid, encode, encrypted
 from bridge.openid.errors import ServerRefusedError

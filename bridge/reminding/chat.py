@@ -25,9 +25,9 @@ from bridge.clock import Now
 from bridge.database import Database
 from bridge.dialogues import Dialogues, answers_to
 from bridge.errors import MessageRefusedError
-from bridge.notifications import ledger
+from bridge.notifications import claims
+from bridge.notifications.claims import Claimed
 from bridge.notifications.errors import NotWantedError, UndeliverableError
-from bridge.notifications.ledger import Claimed
 from bridge.outbox import Outbox
 from bridge.people import names_of, reader_of
 from bridge.reminding.digest import lines_of_the_day
@@ -96,7 +96,7 @@ class ChatSender:
     async def _accept(self, delivery: Claimed) -> tuple[str, list[str]]:
         """The room, and the ids of what is to be said there now, in the outbox."""
         async with self._database.write() as connection:
-            if not await ledger.hold(connection, delivery):  # cancelled, or another process has it now
+            if not await claims.hold(connection, delivery):  # cancelled, or another process has it now
                 raise NotWantedError
             said = await self._judged(connection, delivery)
             room_id = await _room_of(connection, delivery.person)

@@ -14,8 +14,9 @@ from appointments.storage.schedules import schedules
 from bots.reminders import Reader
 from bridge.clock import Now
 from bridge.database import Database
+from bridge.notifications.claims import Claimed
 from bridge.notifications.errors import NotWantedError
-from bridge.notifications.ledger import Claimed, Delivery, enqueue
+from bridge.notifications.ledger import Delivery, enqueue
 from bridge.people import names_of
 from bridge.reminding.kinds import DIGEST
 

@@ -7,7 +7,7 @@ from appointments.ical import Listed, invitation, method_of
 from bots.spoken_times import spoken
 from bridge.bookings import calendar_sender, join_url
 from bridge.database import Database
-from bridge.notifications.ledger import Claimed
+from bridge.notifications.claims import Claimed
 from bridge.notifications.mail import Writer, neutral_mail
 from bridge.notifications.preferences import Preferences
 from bridge.notifications.smtp import Smtp

@@ -2,9 +2,10 @@
 
 from bridge.clock import Now
 from bridge.database import Database
-from bridge.notifications import ledger, subscriptions
+from bridge.notifications import claims, ledger, subscriptions
+from bridge.notifications.claims import Claimed
 from bridge.notifications.errors import NotWantedError
-from bridge.notifications.ledger import Claimed, Delivery
+from bridge.notifications.ledger import Delivery
 from bridge.notifications.push_sender import PushSender
 from bridge.reminding.judging import Judging
 
@@ -34,7 +35,7 @@ class AppointmentPushSender:
 
     async def _share_out(self, delivery: Claimed) -> None:
         async with self._database.write() as connection:
-            if not await ledger.hold(connection, delivery):
+            if not await claims.hold(connection, delivery):
                 raise NotWantedError
             await self._judging.require_wanted(connection, delivery)
             for _, subscription_id in await subscriptions.ids_of(connection, [delivery.person]):

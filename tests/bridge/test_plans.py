@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from bridge import sqlite
 from bridge.database import Database
-from bridge.notifications import ledger
+from bridge.notifications import claims
 from tests.bridge.clinic import GARCIA, LUCIA, Clinic
 
 _GROWING = (
@@ -71,7 +71,7 @@ async def test_a_message_and_what_waits_are_found_by_indexes(
         await clinic.main.outbox.deliver_waiting()
         await clinic.main.conversations.reconcile_due()
         async with clinic.database.write() as connection:
-            await ledger.claim(connection, sealer=clinic.sealer, channel="email", now=clinic.clock(), most=9)
+            await claims.claim(connection, sealer=clinic.sealer, channel="email", now=clinic.clock(), most=9)
     asked = {one: bound for one, bound in statements.items() if re.match("SELECT|UPDATE|DELETE", one)}
     assert len(asked) > 20
     plans = {one: await _plan(clinic.database, one, bound) for one, bound in asked.items()}

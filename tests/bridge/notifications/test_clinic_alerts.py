@@ -11,11 +11,12 @@ from prometheus_client import CollectorRegistry
 
 from appointments.sealing import Sealer
 from bridge.database import Database
-from bridge.notifications import ledger
+from bridge.notifications import claims, ledger
+from bridge.notifications.claims import Claimed
 from bridge.notifications.clinic_alerts import ClinicAlerts, ClinicMailSender
 from bridge.notifications.courier import ByTopic, Courier
 from bridge.notifications.errors import UndeliverableError
-from bridge.notifications.ledger import Channel, Claimed, Delivery
+from bridge.notifications.ledger import Channel, Delivery
 from bridge.notifications.mail import Writer
 from bridge.notifications.smtp import Smtp
 from tests.bridge.notifications.mail_server import MailServer, mail_server
@@ -129,8 +130,8 @@ async def test_what_is_committed_late_is_told_all_the_same(alerts: Alerts) -> No
             id="late", person=LUCIA, channel="push", kind="message", subject="about", due_at=given_up_at
         )
         await ledger.enqueue(connection, late, sealer=SEALER)
-        (claimed,) = await ledger.claim(connection, channel="push", sealer=SEALER, most=1, now=given_up_at)
-        assert await ledger.fail(connection, claimed, final=True, now=given_up_at) == "given_up"
+        (claimed,) = await claims.claim(connection, channel="push", sealer=SEALER, most=1, now=given_up_at)
+        assert await claims.fail(connection, claimed, final=True, now=given_up_at) == "given_up"
     for _ in range(2):
         alerts.now += timedelta(minutes=16)
         await alerts.tick()
@@ -150,8 +151,8 @@ async def test_what_was_given_up_before_anybody_wanted_to_know_is_not_told(
                 id="old", person=LUCIA, channel="push", kind="message", subject="about", due_at=NOW
             )
             await ledger.enqueue(connection, old, sealer=SEALER)
-            (claimed,) = await ledger.claim(connection, channel="push", sealer=SEALER, most=1, now=NOW)
-            await ledger.fail(connection, claimed, final=True, now=NOW)
+            (claimed,) = await claims.claim(connection, channel="push", sealer=SEALER, most=1, now=NOW)
+            await claims.fail(connection, claimed, final=True, now=NOW)
         for _ in range(3):
             alerts.now += timedelta(minutes=16)
             assert await alerts.tick() == []

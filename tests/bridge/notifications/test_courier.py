@@ -12,9 +12,10 @@ from appointments.sealing import Sealer
 from bridge.database import Database
 from bridge.notifications import courier as courier_module
 from bridge.notifications import ledger
+from bridge.notifications.claims import LEASE, Claimed
 from bridge.notifications.courier import Courier, Sender
 from bridge.notifications.errors import BusyError, NotNowError
-from bridge.notifications.ledger import CHANNELS, LEASE, Channel, Claimed, Delivery
+from bridge.notifications.ledger import CHANNELS, Channel, Delivery
 from bridge.notifications.mail import Writer
 from bridge.notifications.mail_sender import MessageMailSender
 from bridge.notifications.smtp import Smtp

@@ -8,7 +8,7 @@ import pytest
 
 from bridge.database import Database
 from bridge.notifications import mail_sender
-from bridge.notifications.ledger import Claimed
+from bridge.notifications.claims import Claimed
 from bridge.notifications.mail_sender import MessageMailSender
 from tests.bridge.notifications.mail_world import World, mail_world
 

@@ -8,7 +8,7 @@ from sqlalchemy import insert
 
 from appointments.sealing import Sealer
 from bridge.database import Database
-from bridge.notifications import ledger
+from bridge.notifications import claims
 from bridge.storage.deliveries import deliveries
 
 NOW = datetime(2026, 3, 3, 8, 0, tzinfo=UTC)
@@ -40,7 +40,7 @@ async def test_ten_thousand_are_claimed_in_ten_seconds(database: Database) -> No
         mine: list[str] = []
         while True:
             async with database.write() as connection:
-                found = await ledger.claim(
+                found = await claims.claim(
                     connection, channel="chat", sealer=sealer, most=_AT_ONCE, now=NOW + timedelta(minutes=1)
                 )
             if not found:
