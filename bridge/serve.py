@@ -19,19 +19,16 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
-from bridge import dialogues, idempotency, inbox, receipts, refused_sends, sessions
+from bridge import pruning, receipts
 from bridge.app import Platform, opened
-from bridge.attachments import store as attachments
 from bridge.bookings import pass_on_lapsed
 from bridge.delivery import Delivery
 from bridge.http.limits import LoginLimits, PushLimits, RequestLimits
 from bridge.http.ports import Check, Services
 from bridge.http.server import runner_of
 from bridge.identities import IdentityWatch
-from bridge.live import placing
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.missed import MissedEvents
-from bridge.notifications import ledger
 from bridge.notifications.opening import telling_jobs
 from bridge.notifications.push_gateway import PushGateway
 from bridge.oidc.verifier import oidc_verifier
@@ -189,17 +186,8 @@ def _jobs_of_bots(platform: Platform, recovery: Recovery, transactions: Transact
 
 def _jobs_of_scheduler(platform: Platform, *, registry: CollectorRegistry) -> list[Job]:
     async def prune() -> None:
-        now = platform.now()
         async with platform.database.write() as connection:
-            await inbox.prune(connection, now=now)
-            await idempotency.prune(connection, now=now)
-            await sessions.prune(connection, now=now)
-            await dialogues.prune(connection, now=now)
-            await placing.prune(connection, now=now)
-            await ledger.prune(connection, now=now)
-            await attachments.prune(connection, now=now)
-            await receipts.prune(connection, now=now)
-            await refused_sends.prune(connection, now=now)
+            await pruning.prune(connection, now=platform.now())
 
     async def lapse_offers() -> None:
         await pass_on_lapsed(platform.database, now=platform.now())

@@ -105,9 +105,14 @@ async def forgotten_up_to(connection: AsyncConnection) -> int:
     return int(await get_state(connection, _FORGOTTEN) or 0)
 
 
-async def prune(connection: AsyncConnection, *, now: datetime) -> None:
-    """Forget what was placed 24 hours ago and earlier."""
+async def prune(connection: AsyncConnection, *, now: datetime, seen: int | None = None) -> None:
+    """Forget what was placed 24 hours ago and earlier.
+
+    `seen`: the place up to which everybody else who follows has seen it; nothing behind it is forgotten.
+    """
     old = live_events.c.placed_at <= now - KEPT
+    if seen is not None:
+        old &= live_events.c.place <= seen
     last = (await connection.execute(_LAST.where(old))).scalar_one()
     if last is not None:
         await set_state(connection, _FORGOTTEN, str(last))

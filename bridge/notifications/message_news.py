@@ -134,6 +134,12 @@ class MessageNews:
         await enqueue_mail(connection, delivery, sealer=self._sealer)
 
 
+async def seen(connection: AsyncConnection) -> int | None:
+    """The last place that has been looked at; None when nobody has ever looked, to whom all of it is no news."""
+    cursor = await get_state(connection, _CURSOR)
+    return None if cursor is None else int(cursor)
+
+
 async def _is_any(connection: AsyncConnection, *, after: int) -> bool:
     return (await connection.execute(_IS_ANY, {"after": after})).first() is not None
 

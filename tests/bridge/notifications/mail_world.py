@@ -68,8 +68,11 @@ class World:
         async with self.database.write() as connection:
             await preferences.put(connection, wanted, sealer=SEALER, person=person, now=NOW)
 
-    async def message(self, number: int, *, sender: str = GARCIA) -> None:
-        """A message in the conversation, now, as live events tell of it; its place in the room is its number."""
+    async def message(self, number: int, *, sender: str = GARCIA, is_seen: bool = True) -> None:
+        """A message in the conversation, now, as live events tell of it; its place in the room is its number.
+
+        `is_seen`: a scheduler runs, which looks.
+        """
         event_id, at = f"$event{number}", {"at": self.now, "placed_at": self.now}
         data = {"conversation_id": ROOM, "message_id": event_id, "status": "sent"}
         row = {"seq": number, "event_id": event_id, "room_id": ROOM, "sender": sender, "is_message": True}
@@ -78,7 +81,8 @@ class World:
             for person in (LUCIA, MARIA, GARCIA):
                 told = {"person": person, "event": "message", "data": data, **at}
                 await connection.execute(insert(live_events).values(told))
-        await self.look()
+        if is_seen:
+            await self.look()
 
     async def take_back(self, number: int) -> None:
         """The sender redacts this message."""
