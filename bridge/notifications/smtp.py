@@ -55,10 +55,17 @@ class Smtp:
                 raise
 
     async def check(self) -> None:
-        """It can be reached, and takes our credentials. Raises as `send`, and nothing is sent."""
+        """It takes our credentials, our sender and (where there is one) the clinic's address, and is sent nothing.
+
+        Raises aiosmtplib's errors and OSError.
+        """
         async with self._lock:
             try:
-                await (await self._connected()).noop()
+                client = await self._connected()
+                await client.mail(self._settings.from_address)
+                if self._settings.alert_address is not None:
+                    await client.rcpt(self._settings.alert_address)
+                await client.rset()
             finally:
                 await self._reset()
 

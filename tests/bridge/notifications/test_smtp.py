@@ -84,7 +84,7 @@ async def test_one_connection_for_many(world: World) -> None:
 @pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 async def test_doctor_and_tls(tmp_path: Path, security: str) -> None:
-    """Both ways of TLS; a wrong password or an unknown authority is told, and is nobody's message's fault."""
+    """Both ways of TLS. A wrong password, an unknown authority, a closed relay are told, nobody's message's fault."""
     mail = EmailMessage()
     mail["From"], mail["To"] = "a@clinic.example", "b@example.org"
     async with mail_server(tmp_path, security=security) as server:
@@ -97,6 +97,11 @@ async def test_doctor_and_tls(tmp_path: Path, security: str) -> None:
             with pytest.raises((aiosmtplib.SMTPException, OSError), match=why) as caught:
                 await Smtp(settings).send(mail)
             assert not isinstance(caught.value, UndeliverableError)
+        server.recipients = ["554 5.7.1 Relay access denied"]
+        with_alerts = server.settings.model_copy(update={"alert_address": "it@clinic.example"})
+        with pytest.raises(UnwellError, match="does not take us"):
+            await check_smtp(with_alerts)
+        assert "takes mail" in await check_smtp(with_alerts)
         assert server.mails == []
 
 
