@@ -13,11 +13,15 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Something to do every `seconds`; it does not overlap with itself."""
+    """Something to do every `seconds`; it does not overlap with itself.
+
+    `wind_down` tells a run that goes on as long as there is work that it is to end with what it has in hand.
+    """
 
     name: str
     seconds: float
     run: Callable[[], Awaitable[object]]
+    wind_down: Callable[[], None] | None = None
 
 
 class Scheduler:
@@ -44,12 +48,20 @@ class Scheduler:
             )
         self._scheduler.start()
 
-    async def stop(self) -> None:
-        """Begin no more runs, and end those that are at work: afterwards no job needs anything any more."""
+    async def stop(self, *, grace_s: float = 3.0) -> None:
+        """Begin no more runs, and wait for those that are at work; after `grace_s` seconds they are cut off.
+
+        Afterwards no job needs anything any more.
+        """
         if self._is_stopping or not self._scheduler.running:
             return
         self._is_stopping = True
         self._scheduler.pause()
+        for job in self._jobs:
+            if job.wind_down is not None:
+                job.wind_down()
+        if self._at_work:
+            await asyncio.wait(self._at_work, timeout=grace_s)
         for run in self._at_work:
             run.cancel()
         if self._at_work:

@@ -78,6 +78,7 @@ class Courier:
         self._sealer = sealer
         self._senders = senders
         self._now = now
+        self._is_ending = False
         self._outcomes = Counter(
             "videoconsulta_deliveries",
             "Notifications and reminders by channel and outcome; alert on given_up.",
@@ -91,15 +92,19 @@ class Courier:
     def jobs(self) -> list[Job]:
         """One for each channel."""
         return [
-            Job(f"tell people by {channel}", _BEAT_S, partial(self.deliver_due, channel))
+            Job(f"tell people by {channel}", _BEAT_S, partial(self.deliver_due, channel), self.wind_down)
             for channel in CHANNELS
         ]
+
+    def wind_down(self) -> None:
+        """Tell what is claimed, and claim no more: what a process leaves behind waits for the end of its lease."""
+        self._is_ending = True
 
     async def deliver_due(self, channel: Channel) -> int:
         """Deliver until nothing is due by this channel any more; how many were claimed."""
         slots = asyncio.Semaphore(_SENT_AT_ONCE[channel])
         total = 0
-        while claimed := await self._claim(channel):
+        while not self._is_ending and (claimed := await self._claim(channel)):
             total += len(claimed)
             await asyncio.gather(*(self._deliver(one, slots) for one in claimed))
         return total

@@ -28,6 +28,8 @@ class Runs:
         self.begun: asyncio.Queue[None] = asyncio.Queue()
         self.at_work = 0
         self.most_at_work = 0
+        self.ended = 0
+        self.is_last = asyncio.Event()
 
     async def quick(self) -> None:
         """Done at once."""
@@ -55,23 +57,36 @@ class Runs:
         self.most_at_work = max(self.most_at_work, self.at_work)
         await asyncio.sleep(3 * BEAT_S)
         self.at_work -= 1
+        self.ended += 1
+
+    async def busy(self) -> None:
+        """One piece of work after another, until it is told to come to its end."""
+        self.begun.put_nowait(None)
+        await self.is_last.wait()
+        self.ended += 1
+
+    def wind_down(self) -> None:
+        """As a job is told."""
+        self.is_last.set()
 
     async def seen(self, count: int) -> None:
-        """Wait for so many more runs, two seconds at most."""
-        async with asyncio.timeout(2):
+        """Wait for so many more runs, ten seconds at most."""
+        async with asyncio.timeout(10):
             for _ in range(count):
                 await self.begun.get()
 
 
 @asynccontextmanager
-async def running(*jobs: Callable[[], Awaitable[object]]) -> AsyncGenerator[Scheduler]:
+async def running(
+    *jobs: Callable[[], Awaitable[object]], wind_down: Callable[[], None] | None = None
+) -> AsyncGenerator[Scheduler]:
     """A scheduler with these jobs, on a quick beat."""
-    scheduler = Scheduler([Job(f"job {number}", BEAT_S, job) for number, job in enumerate(jobs)])
+    scheduler = Scheduler([Job(f"job {number}", BEAT_S, job, wind_down) for number, job in enumerate(jobs)])
     scheduler.start()
     try:
         yield scheduler
     finally:
-        await scheduler.stop()
+        await scheduler.stop(grace_s=0)
 
 
 async def test_a_job_runs_again_and_again() -> None:
@@ -111,13 +126,32 @@ async def test_nothing_runs_after_the_stop() -> None:
     assert runs.begun.qsize() == seen
 
 
+async def test_a_stop_waits_for_what_runs() -> None:
+    """A run that is about to end does so: it is not cut off between what it did and its note of that."""
+    runs = Runs()
+    async with running(runs.slow) as scheduler:
+        await runs.seen(1)
+        await scheduler.stop()
+        assert (runs.at_work, runs.ended) == (0, 1)
+
+
+async def test_who_has_much_to_do_is_told_of_the_stop() -> None:
+    """And ends with the piece of work in hand, long before the grace does."""
+    runs = Runs()
+    async with running(runs.busy, wind_down=runs.wind_down) as scheduler:
+        await runs.seen(1)
+        async with asyncio.timeout(10):
+            await scheduler.stop(grace_s=60)
+        assert runs.ended == 1
+
+
 async def test_a_stop_ends_what_runs(caplog: pytest.LogCaptureFixture) -> None:
-    """What a job needs may be closed after the stop; ending it so is no error."""
+    """After the grace. What a job needs may be closed then; ending it so is no error."""
     caplog.set_level(logging.WARNING)
     runs = Runs()
     async with running(runs.endless) as scheduler:
         await runs.seen(1)
-        await scheduler.stop()
+        await scheduler.stop(grace_s=BEAT_S)
         assert runs.at_work == 0
         await asyncio.sleep(BEAT_S)
     assert caplog.messages == []
@@ -132,7 +166,7 @@ async def test_a_stop_on_the_very_beat_is_clean(caplog: pytest.LogCaptureFixture
             time.sleep(BEAT_S)  # noqa: ASYNC251 — the beat is over, and the loop could not tell yet
             for _ in range(turns):
                 await asyncio.sleep(0)
-            await scheduler.stop()
+            await scheduler.stop(grace_s=0)
             await asyncio.sleep(0)
             assert runs.at_work == 0
     assert caplog.messages == []

@@ -1,7 +1,7 @@
 """bridge/notifications/courier.py: each channel works for itself, and each delivery has its own time."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -32,6 +32,7 @@ class _Tells:
 
     def __init__(self, *, hangs: bool = False, says: Exception | None = None) -> None:
         self.told: list[str] = []
+        self.when_told: Callable[[], None] = lambda: None
         self._hangs = hangs
         self._says = says
 
@@ -42,6 +43,7 @@ class _Tells:
         if self._says is not None:
             raise self._says
         self.told.append(delivery.id)
+        self.when_told()
 
 
 def _courier(database: Database, senders: Mapping[Channel, Sender], *, at: datetime = NOW) -> Courier:
@@ -77,6 +79,20 @@ async def test_a_channel_that_hangs_holds_up_no_other(database: Database) -> Non
     assert (len(push.told), len(chat.told)) == (40, 40)
     assert not hanging.done()
     hanging.cancel()
+
+
+async def test_who_is_to_end_tells_what_it_has_in_hand_and_takes_no_more(database: Database) -> None:
+    """A process that stops in a rush: nothing waits for a lease to end, the next process goes on at once."""
+    await _enqueue(database, "push", 40)
+    first, second = _Tells(), _Tells()
+    ending = _courier(database, {"push": first})
+    job = next(job for job in ending.jobs() if job.name == "tell people by push")
+    assert job.wind_down is not None
+    first.when_told = job.wind_down
+    await job.run()
+    await _courier(database, {"push": second}).deliver_due("push")
+    assert 0 < len(first.told) < 40
+    assert sorted(first.told + second.told) == sorted(f"push:{number}" for number in range(40))
 
 
 async def test_a_mails_time_begins_when_it_is_its_turn(
