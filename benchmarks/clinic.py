@@ -58,9 +58,9 @@ class Clinic:
         options = {"headers": {"Authorization": f"Bearer {token}"}, "params": query}
         return f"{self.platform.portal.client_url}{_CLIENT}{path}", options
 
-    def api(self, path: str, *, patient: str) -> tuple[str, dict[str, Any]]:
-        """The address of a REST request for this patient, and its options."""
-        headers = {"Authorization": f"Bearer {self.key}", "X-Act-As": patient}
+    def api(self, path: str, *, patient: str, key: str | None = None) -> tuple[str, dict[str, Any]]:
+        """The address of a REST request for this patient, and its options; `key` is another integrator's."""
+        headers = {"Authorization": f"Bearer {key or self.key}", "X-Act-As": patient}
         return f"{self.platform.bridge.api_url}{path}", {"headers": headers}
 
     async def consults(self, name: str, count: int, *, device: bool = True) -> list[Consult]:

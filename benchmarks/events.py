@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from math import ceil
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -20,10 +21,12 @@ from benchmarks.own_client import Send
 from benchmarks.rounds import quiet
 from benchmarks.sends import BODY
 from benchmarks.table import Row, at_most
+from bridge.demo.people import add_api_key
 
 _BAR = at_most(1.2)
 _WARM_UP = 5
 _WITHIN_S = 30.0
+_OF_A_CALLER = 25
 _ENCRYPTED = "m.room.encrypted"
 _PUSH = re.compile(r"^(\S+) INFO .* PUT /_matrix/app/v1/transactions/\S+ 200 ([0-9.]+) ms$", re.MULTILINE)
 
@@ -166,11 +169,18 @@ async def _sync(clinic: Clinic, room: Consult, arrivals: Arrivals) -> None:
 async def _memory(clinic: Clinic, rooms: list[Consult], *, streams: int) -> Row:
     bridge = psutil.Process(clinic.platform.bridge.pid)
     await quiet(*clinic.pids)
+    # One caller may not have so many: each key is another one, for each patient.
+    callers = [
+        (await add_api_key(clinic.gateway, name=f"listener {number}"), room.patient)
+        for number in range(ceil(streams / len(rooms) / _OF_A_CALLER))
+        for room in rooms
+    ]
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
         opened = []
         before = bridge.memory_info().rss
         for number in range(streams):
-            address, options = clinic.api("/api/events", patient=rooms[number % len(rooms)].patient)
+            key, patient = callers[number % len(callers)]
+            address, options = clinic.api("/api/events", patient=patient, key=key)
             response = await http.get(address, timeout=aiohttp.ClientTimeout(), **options)
             assert response.status == 200, await response.text()
             await response.content.readline()
