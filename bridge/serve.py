@@ -17,17 +17,15 @@ from typing import Literal, get_args
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
-from sqlalchemy import text
 
 from bridge import pruning, receipts
 from bridge.app import Platform, opened
 from bridge.bookings import pass_on_lapsed
 from bridge.delivery import Delivery
 from bridge.http.limits import LoginLimits, PushLimits, RequestLimits
-from bridge.http.ports import Check, Services
+from bridge.http.ports import Services
 from bridge.http.server import runner_of
 from bridge.identities import IdentityWatch
-from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.missed import MissedEvents
 from bridge.notifications.opening import telling_jobs
 from bridge.notifications.push_gateway import PushGateway
@@ -35,6 +33,7 @@ from bridge.oidc.verifier import oidc_verifier
 from bridge.openid.https import other_servers_session
 from bridge.openid.opening import openid_verifier
 from bridge.policy import policy_routes
+from bridge.readiness import database_works, homeserver_answers
 from bridge.reminding.opening import reminding_jobs
 from bridge.scheduler import Job, Scheduler
 from bridge.settings import Settings
@@ -125,7 +124,10 @@ async def _listen(
         requests=RequestLimits(platform.settings.limits),
         now=platform.now,
         instance_id=uuid.uuid4().hex,
-        checks={"database": _database_answers(platform), "homeserver": _homeserver_answers(platform)},
+        checks={
+            "database": database_works(platform.database, now=platform.now),
+            "homeserver": homeserver_answers(platform.matrix),
+        },
         registry=registry,
         appservice_routes=[*gateway.routes(), *(for_homeserver if "bots" in roles else [])],
     )
@@ -217,23 +219,3 @@ def _jobs_of_scheduler(platform: Platform, *, registry: CollectorRegistry) -> li
         Job("heal encryption", 10, platform.encryption.heal),
         Job("forget what is done", 3600, prune),
     ]
-
-
-def _database_answers(platform: Platform) -> Check:
-    async def answers() -> bool:
-        async with platform.database.read() as connection:
-            await connection.execute(text("SELECT 1"))
-        return True
-
-    return answers
-
-
-def _homeserver_answers(platform: Platform) -> Check:
-    async def answers() -> bool:
-        try:
-            await platform.matrix.versions()
-        except (MatrixError, HomeserverUnreachableError):
-            return False
-        return True
-
-    return answers

@@ -4,11 +4,17 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
+from errno import ENOENT
 
 import pytest
+from sqlalchemy import insert
+from sqlalchemy.exc import IntegrityError
 
+from bridge.database import Database
 from bridge.logs import configure, request_id
 from bridge.settings import LogSettings
+from bridge.storage.state import bridge_state
 
 
 @pytest.fixture
@@ -51,6 +57,56 @@ def test_an_exception_is_shown_without_its_message(form: str) -> None:
     assert "dolor" not in text
     for part in ("RuntimeError", "ValueError", "test_logs.py", "it failed", "abc", "WARNING"):
         assert part in text
+
+
+class WordyError(Exception):
+    """What has a code that is no code."""
+
+    sqlstate = "dolor de cabeza"
+
+
+@pytest.mark.usefixtures("restored")
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (FileNotFoundError(ENOENT, "no such file: dolor.txt"), "FileNotFoundError (ENOENT) at"),
+        (ConnectionRefusedError("dolor"), "ConnectionRefusedError at"),
+        (WordyError("dolor"), "WordyError at"),
+    ],
+)
+def test_a_code_says_what_was_wrong(error: Exception, shown: str) -> None:
+    """Codes of databases and of the system, which an operator needs; nothing that only looks like one."""
+    stream = io.StringIO()
+    configure(LogSettings(), stream=stream)
+    try:
+        raise error
+    except type(error):
+        logging.getLogger("bridge.test").warning("it failed", exc_info=True)
+    assert shown in stream.getvalue()
+    assert "dolor" not in stream.getvalue()
+
+
+@pytest.mark.usefixtures("restored")
+async def test_a_code_of_the_database(database: Database) -> None:
+    """What neither database lets happen twice, with its own name for that."""
+    stream = io.StringIO()
+    configure(LogSettings(), stream=stream)
+    with suppress(IntegrityError):
+        await write_twice(database)
+    code = "SQLITE_CONSTRAINT_PRIMARYKEY" if database.is_sqlite else "23505"
+    assert f"({code}) at" in stream.getvalue()
+    assert "dolor" not in stream.getvalue()
+
+
+async def write_twice(database: Database) -> None:
+    """Insert a row that is there, and log that."""
+    try:
+        async with database.write() as connection:
+            for _ in range(2):
+                await connection.execute(insert(bridge_state), {"key": "dolor", "value": "dolor"})
+    except IntegrityError:
+        logging.getLogger("bridge.test").warning("it failed", exc_info=True)
+        raise
 
 
 @pytest.mark.usefixtures("restored")

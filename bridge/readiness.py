@@ -1,0 +1,34 @@
+"""Whether what we depend on works: what /health/ready asks."""
+
+from bridge.clock import Now
+from bridge.database import Database
+from bridge.http.ports import Check
+from bridge.matrix.client import MatrixClient
+from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
+from bridge.storage.state import set_state
+
+_KEY = "ready"
+
+
+def database_works(database: Database, *, now: Now) -> Check:
+    """Something can be written: a full disk, or a standby that was never promoted, still answers every question."""
+
+    async def works() -> bool:
+        async with database.write(synced=False) as connection:
+            await set_state(connection, _KEY, now().isoformat())
+        return True
+
+    return works
+
+
+def homeserver_answers(matrix: MatrixClient) -> Check:
+    """It says which versions it speaks."""
+
+    async def answers() -> bool:
+        try:
+            await matrix.versions()
+        except (MatrixError, HomeserverUnreachableError):
+            return False
+        return True
+
+    return answers
