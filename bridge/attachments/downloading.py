@@ -1,6 +1,7 @@
 """From an id to plain bytes: found, permitted, fetched as the reader, decrypted while it streams.
 
-The last piece is held back until the hash was checked: a file that isn't whole never ends well.
+The last piece is held back until the hash was checked: a file that isn't whole never ends well,
+nor does a part of it.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -31,15 +32,34 @@ from bridge.message_events import encrypted
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A file that is being read; `size` in bytes, if it is known.
-
-    `pieces` ends with AttachmentBrokenError when what came isn't what the sender encrypted.
-    """
+    """A file that is being read, once; `size` in bytes, if it is known."""
 
     name: str
     mime_type: str
     size: int | None
-    pieces: AsyncGenerator[bytes]
+    file: EncryptedFile
+    ciphertext: AsyncIterator[bytes]
+
+    async def pieces(self, part: range | None = None) -> AsyncGenerator[bytes]:
+        """All of it, or these bytes of it. Raises AttachmentBrokenError in place of the last piece.
+
+        Whether what came is what the sender encrypted is known at the file's end: it is read to there for any part.
+        """
+        start, stop = (0, None) if part is None else (part.start, part.stop)
+        decryptor = Decryptor(self.file)
+        held, place = b"", 0
+        async for piece in self.ciphertext:
+            plain = decryptor.update(piece)
+            wanted = plain[max(0, start - place) : None if stop is None else max(0, stop - place)]
+            place += len(plain)
+            if wanted:
+                if held:
+                    yield held
+                held = wanted
+        if not decryptor.is_whole():
+            raise AttachmentBrokenError
+        if held:
+            yield held
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +102,8 @@ class Downloading:
             found = await self._of_message(place, reader=reader)
         try:
             async with self._media.download(user_id=reader, url=found.file.url) as media:
-                pieces = _decrypted(media.pieces, found.file)
-                yield Download(found.name, safe_type(found.mime_type), media.size, pieces)
+                mime_type = safe_type(found.mime_type)
+                yield Download(found.name, mime_type, media.size, found.file, media.pieces)
         except HomeserverUnreachableError as error:
             raise HomeserverUnavailableError from error
         except MatrixError as error:
@@ -135,16 +155,3 @@ class Downloading:
         if not isinstance(plain, Decrypted) or plain.event_type != "m.room.message":
             return None
         return shared_file(plain.content)
-
-
-async def _decrypted(pieces: AsyncIterator[bytes], file: EncryptedFile) -> AsyncGenerator[bytes]:
-    decryptor = Decryptor(file)
-    held = b""
-    async for piece in pieces:
-        if held:
-            yield held
-        held = decryptor.update(piece)
-    if not decryptor.is_whole():
-        raise AttachmentBrokenError
-    if held:
-        yield held

@@ -68,6 +68,11 @@ class EncryptedFile(_Parsed):
     hashes: Hashes
     v: Literal["v2"] = "v2"
 
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the ciphertext in hexadecimal, however the sender spelt it."""
+        return _decode(self.hashes.sha256).hex()
+
 
 class Encryptor:
     """Encrypts one file, piece by piece, with a key of its own."""

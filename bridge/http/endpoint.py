@@ -23,6 +23,7 @@ from bridge.http.auth import AUTHORIZATION, admit
 from bridge.http.limits import address_of
 from bridge.http.ports import Services
 from bridge.http.problems import FieldError, Problem, ProblemError
+from bridge.http.ranges import IF_RANGE, RANGE
 from bridge.http.refusals import as_problem
 from bridge.http.requests import parse, read_json, read_query
 from bridge.http.routing import Answer, Context, Route, StreamAnswer
@@ -96,6 +97,8 @@ async def _understand(request: web.Request, route: Route, services: Services) ->
             context,
             caller=await admit(request, route, services),
             last_event_id=request.headers.get(LAST_EVENT_ID),
+            asked_range=request.headers.get(RANGE) if request.method == "GET" else None,
+            if_range=request.headers.get(IF_RANGE),
             readmit=partial(admit, request, route, services),
         )
         if context.caller.kind != "nobody":  # who logs in is counted by address

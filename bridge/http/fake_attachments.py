@@ -5,7 +5,8 @@ from contextlib import asynccontextmanager
 
 from appointments.errors import NotInCareTeamError
 from bridge.attachments.downloading import Download
-from bridge.attachments.errors import AttachmentBrokenError, AttachmentNotFoundError
+from bridge.attachments.encrypted_file import EncryptedFile
+from bridge.attachments.errors import AttachmentNotFoundError
 from bridge.attachments.ids import id_of_upload
 from bridge.attachments.pictures import Pictures
 from bridge.attachments.receiving import Received, Receiving
@@ -16,13 +17,13 @@ from bridge.slots import Slots
 
 
 class FakeAttachments:
-    """Both ports. Files are judged as ever; `files` holds what was kept, `broken` the ids that fail at their end."""
+    """Both ports. Files are judged as ever; `files` holds what was kept, `broken` the ids of what is damaged."""
 
     def __init__(self, clinic: FakeClinic, settings: AttachmentSettings) -> None:
         self._clinic = clinic
         self._receiving = Receiving(settings=settings, pictures=Pictures())
         self._slots = Slots(per_person=settings.uploads_at_once, in_all=settings.uploads_at_once_in_all)
-        self.files: dict[str, tuple[str, UploadedAttachment, bytes]] = {}
+        self.files: dict[str, tuple[str, UploadedAttachment, EncryptedFile, bytes]] = {}
         self.broken: set[str] = set()
         self.admitted: list[str] = []
         self.expected: list[int | None] = []
@@ -64,20 +65,20 @@ class FakeAttachments:
             sha256=received.sha256,
         )
         received.spool.seek(0)
-        self.files.setdefault(attachment_id, (owner, kept, received.spool.read()))
+        file = received.encryptor.described("mxc://p/file")
+        self.files.setdefault(attachment_id, (owner, kept, file, received.spool.read()))
         return kept
 
     @asynccontextmanager
     async def opened(self, *, reader: str, attachment_id: str) -> AsyncGenerator[Download]:
         """What was kept, in two pieces."""
-        owner, kept, file = self.files.get(attachment_id, ("", None, b""))
-        if kept is None or owner != reader:
+        if attachment_id not in self.files or self.files[attachment_id][0] != reader:
             raise AttachmentNotFoundError
+        _, kept, file, ciphertext = self.files[attachment_id]
+        half = len(ciphertext) // 2
 
         async def pieces() -> AsyncGenerator[bytes]:
-            yield file[: len(file) // 2]
-            if attachment_id in self.broken:
-                raise AttachmentBrokenError
-            yield file[len(file) // 2 :]
+            yield ciphertext[:half]
+            yield bytes(len(ciphertext) - half) if attachment_id in self.broken else ciphertext[half:]
 
-        yield Download(kept.name, kept.mime_type, kept.size, pieces())
+        yield Download(kept.name, kept.mime_type, kept.size, file, pieces())

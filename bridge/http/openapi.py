@@ -13,12 +13,14 @@ from bridge.http.events import EVENT_STREAM
 from bridge.http.fields import USER_ID
 from bridge.http.problem_models import ProblemDocument
 from bridge.http.problems import Problem
+from bridge.http.ranges import IF_RANGE, RANGE
 from bridge.http.routing import JSON, Route
 
 Document = dict[str, Any]
 _REF = "#/components/schemas/{model}"
 _RETRY = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}}
 _RETRIED = {Problem.STILL_RUNNING, Problem.UNAVAILABLE, Problem.TOO_MANY_REQUESTS}
+_PARTIAL = 206
 _REQUEST_ID = {"X-Request-Id": {"schema": {"type": "string"}}}
 
 
@@ -124,6 +126,9 @@ def _parameters(route: Route, language: Language) -> list[Document]:
     if EVENT_STREAM in route.answers.values():
         schema = {"type": "string"}
         parameters.append(_header(LAST_EVENT_ID, "last-event-id", schema, language, required=False))
+    if _PARTIAL in route.answers:
+        for name, text in ((RANGE, "range"), (IF_RANGE, "if-range")):
+            parameters.append(_header(name, text, {"type": "string"}, language, required=False))
     for place, model in (("path", route.path_model), ("query", route.query_model)):
         if model is not None:
             parameters += _fields(place, model, language)

@@ -43,6 +43,7 @@ class Problem(Enum):
     MESSAGE_TOO_LARGE = ("message-too-large", 413)
     UNSUPPORTED_MEDIA_TYPE = ("unsupported-media-type", 415)
     ATTACHMENT_TYPE = ("attachment-type", 415)
+    RANGE_NOT_SATISFIABLE = ("range-not-satisfiable", 416)
     ATTACHMENT_INFECTED = ("attachment-infected", 422)
     VALIDATION = ("validation", 422)
     SLOT_NOT_OFFERED = ("slot-not-offered", 422)

@@ -46,8 +46,9 @@ class Context:
     """What a handler knows besides path, query and body.
 
     `operation_id` is the same whenever a request comes again with its Idempotency-Key, and else new; where the route
-    `claims`, such a request has a `claim` to be made, which gives it. `last_event_id`
-    is that header's value. `readmit` looks at the credentials once more, for what takes long, and raises as at first.
+    `claims`, such a request has a `claim` to be made, which gives it. `last_event_id`, `asked_range` (of a GET) and
+    `if_range` are those headers' values. `readmit` looks at the credentials once more, for what takes long, and
+    raises as at first.
     """
 
     services: Services
@@ -56,6 +57,8 @@ class Context:
     operation_id: str = ""
     claim: Claim | None = None
     last_event_id: str | None = None
+    asked_range: str | None = None
+    if_range: str | None = None
     readmit: Callable[[], Awaitable[object]] | None = None
 
     @property
@@ -83,6 +86,7 @@ class Answer:
 class Stream:
     """A body that is sent while it is made; `size` in bytes, if it is known."""
 
+    status: int = 200
     pieces: AsyncGenerator[bytes]
     size: int | None
     headers: Mapping[str, str]

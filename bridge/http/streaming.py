@@ -19,7 +19,7 @@ async def streamed(request: web.Request, answer: StreamAnswer) -> web.StreamResp
     """Send it. Raises what opening it, or making its first piece, raises; later the connection is broken off."""
     async with answer.opened as stream:
         first = await anext(stream.pieces, b"")
-        response = web.StreamResponse(headers=dict(stream.headers))
+        response = web.StreamResponse(status=stream.status, headers=dict(stream.headers))
         response.content_length = stream.size
         response.headers[REQUEST_ID] = request_id.get() or ""
         secure(response)

@@ -67,9 +67,9 @@ async def send(meeting: Meeting, *files: str, body: str = "") -> dict[str, Any]:
     return sent
 
 
-async def digest(meeting: Meeting, attachment_id: str) -> str:
+async def digest(meeting: Meeting, attachment_id: str, **headers: str) -> str:
     """The SHA-256 of what is downloaded."""
     made = sha256()
-    async for piece in meeting.people.api.download(f"/api/messages/attachment/{attachment_id}"):
+    async for piece in meeting.people.api.download(f"/api/messages/attachment/{attachment_id}", **headers):
         made.update(piece)
     return made.hexdigest()

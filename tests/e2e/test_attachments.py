@@ -80,6 +80,10 @@ async def test_files_go_there_and_back_in_little_memory(
         assert (shown["body"], shown["attachments"][0]["name"]) == ("devuelto", name)
         assert await digest(meeting, shown["attachments"][0]["attachment_id"]) == expected
         assert await digest(meeting, uploaded["attachment_id"]) == expected
+        for part in (slice(0, 2), slice(len(file) // 2, len(file)), slice(len(file) - 1, len(file))):
+            asked = {"Range": f"bytes={part.start}-{part.stop - 1}"}
+            got = await digest(meeting, uploaded["attachment_id"], **asked)
+            assert got == sha256(file[part]).hexdigest()
     grown = peak_kb(bridge.pid) - before
     print("the bridge's peak grew by", grown, "KiB")  # noqa: T201
     assert grown < GROWTH_KB

@@ -57,10 +57,10 @@ class Api:
             body = await response.json(content_type=None) if is_json else await response.text()
             return Answer(response.status, body, dict(response.headers))
 
-    async def download(self, path: str) -> AsyncIterator[bytes]:
-        """The pieces of a file, of an answer that is 200."""
-        async with self._http.get(f"{self._url}{path}", headers=self._headers) as response:
-            assert response.status == 200, await response.text()
+    async def download(self, path: str, **headers: str) -> AsyncIterator[bytes]:
+        """The pieces of a file, or of the part of it that was asked for."""
+        async with self._http.get(f"{self._url}{path}", headers={**self._headers, **headers}) as response:
+            assert response.status == (206 if "Range" in headers else 200), await response.text()
             async for piece in response.content.iter_chunked(1 << 18):
                 yield piece
 

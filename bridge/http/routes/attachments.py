@@ -37,7 +37,7 @@ ATTACHMENTS_ROUTES = (
         acts=True,
         sessions=MANAGED_SESSION,
         path_model=AttachmentPath,
-        answers={200: "*/*"},
-        problems=(Problem.NOT_FOUND, Problem.ATTACHMENT_BROKEN),
+        answers={200: "*/*", 206: "*/*"},
+        problems=(Problem.NOT_FOUND, Problem.RANGE_NOT_SATISFIABLE, Problem.ATTACHMENT_BROKEN),
     ),
 )

@@ -50,10 +50,12 @@ async def upload(clinic: Clinic, room: str, file: bytes = PDF, **changes: Any) -
         return kept
 
 
-async def download(clinic: Clinic, attachment_id: str, *, reader: str = LUCIA) -> bytes:
-    """The whole file."""
+async def download(
+    clinic: Clinic, attachment_id: str, *, reader: str = LUCIA, part: range | None = None
+) -> bytes:
+    """The whole file, or these bytes."""
     async with clinic.main.downloading.opened(reader=reader, attachment_id=attachment_id) as file:
-        return b"".join([piece async for piece in file.pieces])
+        return b"".join([piece async for piece in file.pieces(part)])
 
 
 async def send(clinic: Clinic, room: str, files: list[str], **changes: Any) -> SentMessage:

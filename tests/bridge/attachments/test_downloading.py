@@ -71,8 +71,30 @@ async def test_a_flipped_bit_is_never_presented_as_good(clinic: Clinic) -> None:
     got = []
     with pytest.raises(AttachmentBrokenError):
         async with clinic.main.downloading.opened(reader=LUCIA, attachment_id=kept.attachment_id) as file:
-            got += [piece async for piece in file.pieces]
+            got += [piece async for piece in file.pieces()]
     assert sum(map(len, got)) < len(PDF)
+
+
+async def test_a_part_comes_only_of_a_whole_file(clinic: Clinic) -> None:
+    """Any part; and wherever the damage is, its last piece doesn't come."""
+    room = await room_of(clinic)
+    kept = await upload(clinic, room)
+    (url,) = clinic.media.files
+    size = len(PDF)
+    parts = (range(1), range(70_000, 70_001), range(60_000, 140_000), range(size - 1, size), range(size))
+    for part in parts:
+        assert await download(clinic, kept.attachment_id, part=part) == PDF[part.start : part.stop]
+    good = clinic.media.files[url]
+    for place in (0, 65_536, size - 1):
+        clinic.media.files[url] = good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :]
+        for part in parts:
+            got = []
+            with pytest.raises(AttachmentBrokenError):
+                async with clinic.main.downloading.opened(
+                    reader=LUCIA, attachment_id=kept.attachment_id
+                ) as file:
+                    got += [piece async for piece in file.pieces(part)]
+            assert sum(map(len, got)) < len(part)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bridge.attachments.encrypted_file import Decryptor, EncryptedFile, Encryptor
+from bridge.attachments.encrypted_file import Decryptor, EncryptedFile, Encryptor, Hashes
 
 URL = "mxc://portal.example:8448/abc"
 
@@ -49,6 +49,16 @@ def test_it_is_the_specifications_format() -> None:
     assert plain(file["hashes"]["sha256"]) == sha256(ciphertext).digest()
     opened = Cipher(AES256(key), CTR(iv)).decryptor().update(ciphertext)
     assert opened == b"radiograf\xc3\xada" * 100
+
+
+def test_a_hash_is_named_alike_however_it_is_spelt() -> None:
+    """Padded or in the other alphabet: clients that go on with a part compare it."""
+    encryptor = Encryptor()
+    ciphertext = encryptor.update(b"x")
+    file = encryptor.described(URL)
+    other = file.hashes.sha256.replace("+", "-").replace("/", "_") + "="
+    for spelt in (file, file.model_copy(update={"hashes": Hashes(sha256=other)})):
+        assert spelt.digest == sha256(ciphertext).hexdigest()
 
 
 def test_no_two_files_share_a_key_stream() -> None:
