@@ -7,15 +7,17 @@ that nothing that changes later (who represents whom, whose receipt we know) mov
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.storage import representation as representations
-from bridge.facts import Fact, append
+from bridge.facts import Fact, append, find
 from bridge.storage.conversations import IS_UNDELIVERED, conversations, timeline
 
+_EDITED = "message.edited"
 _PAIR = select(conversations.c.patient, conversations.c.professional).where(
     conversations.c.room_id == bindparam("room_id")
 )
@@ -26,6 +28,7 @@ _SET_DELIVERED = (
 )
 _IN_ROOM = (timeline.c.event_id == bindparam("event"), timeline.c.room_id == bindparam("room"))
 _TAKE_BACK = update(timeline).where(*_IN_ROOM).values(is_taken_back=True).returning(timeline.c.is_message)
+_STANDS = select(timeline.c.seq).where(*_IN_ROOM, ~timeline.c.is_taken_back)
 _OWN_MESSAGE = select(timeline.c.seq).where(
     *_IN_ROOM, timeline.c.sender == bindparam("sender"), timeline.c.is_message
 )
@@ -82,10 +85,16 @@ async def mark_read(
 
 
 async def mark_taken_back(connection: AsyncConnection, *, room_id: str, event_id: str, at: datetime) -> None:
-    """An event of this room was redacted: who was not told of a message yet need not be, the others are."""
+    """An event of this room was redacted: who was not told of a message yet need not be, the others are.
+
+    Of an edit they are told as of another edit: the message says again what it said before.
+    """
     taken_back = await connection.execute(_TAKE_BACK, {"room": room_id, "event": event_id})
-    if taken_back.scalar_one_or_none():
+    is_message = taken_back.scalar_one_or_none()
+    if is_message:
         await append(connection, _fact("message.redacted", room_id=room_id, event_id=event_id, at=at))
+    elif is_message is not None:
+        await _mark_edit_taken_back(connection, room_id=room_id, edit_id=event_id, at=at)
 
 
 async def mark_edited(
@@ -96,7 +105,18 @@ async def mark_edited(
     if (await connection.execute(_OWN_MESSAGE, own)).first() is None:
         return
     told = {"event_id": event_id}
-    await append(connection, Fact(f"message.edited:{edit_id}", "message.edited", room_id, at, told))
+    await append(connection, Fact(f"{_EDITED}:{edit_id}", _EDITED, room_id, at, told))
+
+
+async def _mark_edit_taken_back(
+    connection: AsyncConnection, *, room_id: str, edit_id: str, at: datetime
+) -> None:
+    edit = await find(connection, f"{_EDITED}:{edit_id}")
+    if edit is None:  # no edit, or one that counts for nobody
+        return
+    message = {"room": room_id, "event": edit.data["event_id"]}
+    if (await connection.execute(_STANDS, message)).first() is not None:
+        await append(connection, replace(edit, id=f"{edit.id}:taken_back", at=at))
 
 
 async def _takes_part(connection: AsyncConnection, person: str, patient: str, professional: str) -> bool:

@@ -7,7 +7,7 @@ import pytest
 
 from appointments.care import CareRelationship
 from bridge.matrix.events import RoomEvent
-from tests.bridge.clinic import GARCIA, LUCIA, Clinic
+from tests.bridge.clinic import GARCIA, JUAN, LUCIA, Clinic
 
 
 @pytest.fixture
@@ -58,3 +58,24 @@ async def test_a_message_that_was_taken_back_is_a_fact(clinic: Clinic, room: str
         await pushed(clinic, room, "m.room.redaction", {"redacts": redacted}, sender=GARCIA)
     facts = await clinic.facts("message.redacted")
     assert [(fact.subject, fact.data) for fact in facts] == [(room, {"event_id": message})]
+
+
+async def test_an_edit_that_was_taken_back_is_a_fact_of_its_message(clinic: Clinic, room: str) -> None:
+    """The message says again what it said before: once more it was edited, unless it was taken back itself."""
+    first, second = await said(clinic, room), await said(clinic, room)
+    edits = [await said(clinic, room, edits=edited) for edited in (first, second)]
+    of_nobody = await said(clinic, room, edits=first, sender=LUCIA)
+    for redacted in (edits[0], edits[0], of_nobody, second, edits[1]):
+        await pushed(clinic, room, "m.room.redaction", {"redacts": redacted}, sender=GARCIA)
+    facts = await clinic.facts("message.edited")
+    assert [fact.data["event_id"] for fact in facts] == [first, second, first]
+    assert [fact.data["event_id"] for fact in await clinic.facts("message.redacted")] == [second]
+
+
+async def test_what_is_taken_back_elsewhere_changes_nothing(clinic: Clinic, room: str) -> None:
+    """Another room's redaction of an edit that is not in it is no news of its message."""
+    care = CareRelationship(JUAN, GARCIA, "gp", clinic.clock(), None)
+    other = await clinic.main.conversations.open(care)
+    edit = await said(clinic, room, edits=await said(clinic, room))
+    await pushed(clinic, other, "m.room.redaction", {"redacts": edit}, sender=GARCIA)
+    assert len(await clinic.facts("message.edited")) == 1

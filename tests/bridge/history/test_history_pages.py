@@ -63,6 +63,18 @@ async def test_edits_and_redactions_are_shown_at_once(clinic: Clinic, room: str,
     assert await bodies(clinic, room) == [None, None]
 
 
+async def test_an_edit_that_was_taken_back_is_shown_no_more(clinic: Clinic, room: str) -> None:
+    """A page that was read with it shows what the message said before, then what it said at first."""
+    message_id = await say(clinic, room, "uno")
+    edits = [await say(clinic, room, edit(message_id, words)) for words in ("dos", "tres")]
+    assert await bodies(clinic, room) == ["tres"]
+    for edit_id, words in zip(reversed(edits), ("dos", "uno"), strict=True):
+        await redact(clinic, room, edit_id)
+        assert await bodies(clinic, room) == [words]
+    (message,) = await shown(clinic, room)
+    assert (message.edited_at, message.redacted) == (None, False)
+
+
 async def test_what_can_not_be_read_is_tried_each_time(clinic: Clinic, room: str, watch: Watch) -> None:
     """Its key may have come meanwhile."""
     content = {"algorithm": "m.megolm.v1.aes-sha2", "session_id": "S", "ciphertext": "AAAA"}

@@ -89,6 +89,22 @@ class MessageContract(Rooms):
         assert "redacted_because" in redacted["unsigned"]
         assert "m.relations" not in redacted["unsigned"]
 
+    async def test_a_redacted_edit_comes_no_more(self, homeserver: Any, cast: Cast) -> None:
+        """The one before it comes with the event instead, and none after the last."""
+        room_id = await self.make_room(homeserver, cast, members=[cast.lucia])
+        event_id = await self.say(homeserver, room_id, cast.lucia, "uno")
+        relation = {"m.relates_to": {"rel_type": "m.replace", "event_id": event_id}}
+        edits = [
+            await self.send(homeserver, room_id, cast.lucia, ENCRYPTED, megolm(body) | relation)
+            for body in ("dos", "tres")
+        ]
+        shown = []
+        for edit_id in reversed(edits):
+            await self.send(homeserver, room_id, cast.lucia, "m.room.redaction", {"redacts": edit_id})
+            original = (await self.page(homeserver, room_id, cast.lucia))[-1]
+            shown.append(original["unsigned"].get("m.relations", {}).get("m.replace", {}).get("event_id"))
+        assert shown == [edits[0], None]
+
     async def test_one_event(self, homeserver: Any, cast: Cast) -> None:
         """To those who may see it; None for an unknown id, another room's event, and outsiders."""
         room_id = await self.make_room(homeserver, cast, members=[cast.lucia])
