@@ -73,7 +73,8 @@ class Platform:
 async def opened(settings: Settings, *, now: Now = utc_now) -> AsyncGenerator[Platform]:
     """The parts, with the database and the connections to the homeserver open for the length of the block.
 
-    Raises SettingsError when the database lacks the newest schema.
+    Raises DatabaseUnusableError; SettingsError when it lacks the newest schema, SealBrokenError when it was written
+    with another secret.
     """
     if not await is_current(settings.database):
         raise SettingsError(["database: its schema is not the newest; run `videoconsulta migrate`"])
@@ -86,7 +87,10 @@ async def opened(settings: Settings, *, now: Now = utc_now) -> AsyncGenerator[Pl
         # Files travel as slowly as those who send and fetch them, and are counted by the settings.
         for_files = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
         files = await stack.enter_async_context(for_files)
-        yield _compose(settings, now=now, database=database, http=http, files=files)
+        platform = _compose(settings, now=now, database=database, http=http, files=files)
+        # Else we would run, open nothing that is there, and seal with it what comes.
+        await platform.encryption.check_secret()
+        yield platform
 
 
 def _compose(

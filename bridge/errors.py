@@ -10,6 +10,10 @@ Limited = Literal["requests", "streams"]
 """What there may be so many of: requests in a time, event streams at once."""
 
 
+class DatabaseUnusableError(Exception):
+    """There is no database where the settings say, or none that we can use; the message says why."""
+
+
 class ServiceError(Exception):
     """A service of the bridge refuses."""
 

@@ -6,6 +6,7 @@
 """
 
 import asyncio
+import errno
 import gc
 import logging
 import signal
@@ -36,7 +37,7 @@ from bridge.policy import policy_routes
 from bridge.readiness import database_works, homeserver_answers
 from bridge.reminding.opening import reminding_jobs
 from bridge.scheduler import Job, Scheduler
-from bridge.settings import Settings
+from bridge.settings import Settings, SettingsError
 from bridge.strangers import StrangerWatch
 from bridge.transactions import Transactions, appservice_routes
 from bridge.wake import Recovery, Wake
@@ -50,7 +51,7 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 
 async def run(settings: Settings, *, roles: Collection[Role] = ROLES) -> None:
-    """Serve until SIGINT or SIGTERM. Raises SettingsError, and OSError when the port is taken."""
+    """Serve until SIGINT or SIGTERM. Raises DatabaseUnusableError; SettingsError, for a port that is taken too."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -136,7 +137,13 @@ async def _listen(
     stack.push_async_callback(runner.cleanup)
     platform.live.notifier.start(registry=registry)
     stack.push_async_callback(platform.live.notifier.stop)
-    await web.TCPSite(runner, platform.settings.http.host, platform.settings.http.port).start()
+    host, port = platform.settings.http.host, platform.settings.http.port
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        # asyncio leaves out whom it speaks of, or says it in Python.
+        reason = "somebody else listens there" if error.errno == errno.EADDRINUSE else error.strerror
+        raise SettingsError([f"http: can't listen at {host}:{port}: {reason}"]) from error
 
 
 def _recovery(platform: Platform) -> Recovery:

@@ -4,10 +4,13 @@ A wrong value ends the start with one clear line for each problem.
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from bots.clinic import ClinicSettings
 from bridge.attachments.settings import AttachmentSettings
@@ -25,6 +28,26 @@ class SettingsError(Exception):
         self.problems = problems
 
 
+# Matrix specification, appendices, server name.
+_SERVER_NAME = r"^[A-Za-z0-9.:\[\]-]+$"
+_ServerName = Annotated[str, Field(pattern=_SERVER_NAME)]
+
+
+def _check_database(value: str) -> str:
+    try:
+        url = make_url(value)
+    except (ArgumentError, ValueError):  # the latter for a port that is no number
+        url = None
+    # Without a file SQLite would keep everything in memory.
+    if url is None or not (
+        url.drivername == "postgresql" or value.removeprefix("sqlite:///") not in (value, "")
+    ):
+        raise PydanticCustomError(
+            "database", "has to be like sqlite:///FILE or postgresql://user:password@host:5432/database"
+        )
+    return value
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,9 +55,9 @@ class _Section(BaseModel):
 class HomeserverSettings(_Section):
     """The portal's homeserver, seen from the bridge."""
 
-    server_name: str
+    server_name: _ServerName
     url: str = Field(pattern=r"^https?://[^/]+$")
-    allowed_servers: list[str] = Field(
+    allowed_servers: list[_ServerName] = Field(
         default_factory=list, description="Other servers whose people may take part, as server names."
     )
 
@@ -134,10 +157,7 @@ class LogSettings(_Section):
 class Settings(_Section):
     """Everything that an operator decides."""
 
-    database: str = Field(
-        default="sqlite:///videoconsulta.db",
-        pattern=r"^(sqlite|postgresql)://",
-    )
+    database: Annotated[str, AfterValidator(_check_database)] = "sqlite:///videoconsulta.db"
     secret: SecretStr = Field(
         min_length=32, description="Seals keys and words at rest. Losing it loses them."
     )
@@ -184,6 +204,8 @@ def load_settings(path: Path) -> Settings:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError([f"{path}: {error.strerror}. Give the settings file with --config."]) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError([f"{path}: not text in UTF-8"]) from error
     except yaml.YAMLError as error:
         raise SettingsError([f"{path}: not valid YAML: {' '.join(str(error).split())}"]) from error
     if not isinstance(raw, dict):
@@ -197,7 +219,21 @@ def parse_settings(raw: dict[str, Any], *, source: str) -> Settings:
         return Settings.model_validate(raw)
     except ValidationError as error:
         problems = [
-            f"{source}: {'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+            f"{source}: {'.'.join(str(part) for part in item['loc'])}: {_say(item)}"
             for item in error.errors(include_input=False)
         ]
         raise SettingsError(problems) from error
+
+
+def _say(problem: ErrorDetails) -> str:
+    match problem:
+        case {"type": "too_short", "ctx": {"field_type": "Value", "min_length": least}}:
+            # A secret, of which pydantic speaks as if it were a list.
+            return f"has to have at least {least} characters"
+        case {"type": "missing"}:
+            return "has to be given"
+        case {"type": "extra_forbidden"}:
+            return "is no setting"
+        case {"ctx": {"pattern": str(pattern)}} if pattern == _SERVER_NAME:
+            return "has to be a server name such as portal.example.org, without https://"
+    return problem["msg"]

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import aiohttp
 import aiosmtplib
-from sqlalchemy.exc import SQLAlchemyError
 
-from bridge import migrations
+from appointments.sealing import SealBrokenError
+from bridge import app, migrations
 from bridge.clock import Now
+from bridge.errors import DatabaseUnusableError
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.notifications.settings import SmtpSettings
@@ -28,14 +29,27 @@ class UnwellError(Exception):
     """Something is not as it has to be; the message says what, and what to do."""
 
 
+def _unknown(error: MatrixError | HomeserverUnreachableError) -> UnwellError:
+    if isinstance(error, MatrixError):
+        return UnwellError(f"unknown while the homeserver refuses us ({error.errcode})")
+    return UnwellError("unknown while the homeserver does not answer")
+
+
 async def check_database(settings: Settings) -> str:
-    """Reachable, and with the newest schema."""
+    """Reachable, with the newest schema, and written with our secret."""
     try:
         current = await migrations.is_current(settings.database)
-    except (SQLAlchemyError, OSError) as error:
-        raise UnwellError("does not answer: is it running, is `database` in the settings right?") from error
+    except DatabaseUnusableError as error:
+        raise UnwellError(str(error)) from error
     if not current:
         raise UnwellError("does not have the newest schema: run `videoconsulta migrate`")
+    try:
+        async with app.opened(settings):
+            pass
+    except SealBrokenError as error:
+        raise UnwellError(
+            "was written with another secret: find `secret` as it was, nothing else opens it"
+        ) from error
     return "answers, with the newest schema"
 
 
@@ -43,8 +57,12 @@ async def check_homeserver(matrix: MatrixClient) -> str:
     """Reachable, and new enough."""
     try:
         versions: list[str] = (await matrix.versions()).get("versions", [])
-    except (MatrixError, HomeserverUnreachableError) as error:
+    except HomeserverUnreachableError as error:
         raise UnwellError("does not answer: is it running, is homeserver.url right?") from error
+    except MatrixError as error:
+        raise UnwellError(
+            f"refuses ({error.errcode}): is as_token its registration's, is homeserver.url right?"
+        ) from error
     if _OLDEST_VERSION not in versions:
         raise UnwellError(f"does not speak Matrix {_OLDEST_VERSION}: update the homeserver")
     return f"answers, speaks Matrix up to {versions[-1]}"
@@ -60,7 +78,7 @@ async def check_registration(matrix: MatrixClient, settings: Settings) -> str:
             "prints (app_service_config_files) and restart it"
         ) from error
     except HomeserverUnreachableError as error:
-        raise UnwellError("unknown while the homeserver does not answer") from error
+        raise _unknown(error) from error
     if user_id != settings.keeper_id:
         raise UnwellError(f"the token is {user_id}'s, not {settings.keeper_id}'s: register again")
     return f"we are {user_id}"
@@ -78,7 +96,7 @@ async def check_transactions(matrix: MatrixClient, settings: Settings, now: Now)
             "`videoconsulta serve` running there, and is hs_token the registration's?"
         ) from error
     except HomeserverUnreachableError as error:
-        raise UnwellError("unknown while the homeserver does not answer") from error
+        raise _unknown(error) from error
     return f"the homeserver reaches us in {took:.0f} ms"
 
 
@@ -88,7 +106,7 @@ async def check_largest_file(matrix: MatrixClient, settings: Settings) -> str:
     try:
         theirs = await matrix.largest_upload(user_id=settings.keeper_id)
     except (MatrixError, HomeserverUnreachableError) as error:
-        raise UnwellError("unknown while the homeserver does not answer") from error
+        raise _unknown(error) from error
     if theirs is not None and theirs < ours:
         raise UnwellError(
             f"we take files of {ours} bytes, the homeserver of {theirs}: raise its max_upload_size, or lower "
@@ -103,7 +121,7 @@ async def check_federation(matrix: MatrixClient, settings: Settings, server: str
     try:
         answer = await matrix.keys_query(user_id=settings.keeper_id, users=[asked])
     except (MatrixError, HomeserverUnreachableError) as error:
-        raise UnwellError("unknown while the homeserver does not answer") from error
+        raise _unknown(error) from error
     if server in answer.get("failures", {}):
         raise UnwellError(
             f"our homeserver does not reach {server}: check DNS, its port, its certificate and "

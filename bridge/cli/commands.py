@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from appointments.errors import CareError
 from appointments.sealing import SealBrokenError
 from bridge.cli.wording import say_error
-from bridge.errors import ServiceError
+from bridge.errors import DatabaseUnusableError, ServiceError
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.settings import SettingsError
 
@@ -29,6 +29,7 @@ _COMMANDS = {
 }
 _EXPECTED = (
     SettingsError,
+    DatabaseUnusableError,
     CareError,
     ServiceError,
     SealBrokenError,

@@ -2,7 +2,12 @@
 
 from appointments.errors import EmptyCarePeriodError, SamePersonError, SelfRepresentationError
 from appointments.sealing import SealBrokenError
-from bridge.errors import ApiKeyNotFoundError, PersonNotFoundError, ServerNotAllowedError
+from bridge.errors import (
+    ApiKeyNotFoundError,
+    DatabaseUnusableError,
+    PersonNotFoundError,
+    ServerNotAllowedError,
+)
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.settings import SettingsError
 
@@ -21,8 +26,9 @@ def say_error(error: Exception) -> list[str]:
     match error:
         case SettingsError(problems=problems):
             return list(problems)
-        case MatrixError():
-            return [f"the homeserver refused: {error}"]
+        case DatabaseUnusableError() | MatrixError():
+            who = "the homeserver refused" if isinstance(error, MatrixError) else "database"
+            return [f"{who}: {error}"]
         case HomeserverUnreachableError():
             return ["the homeserver does not answer; is it running, and is homeserver.url right?"]
         case ServerNotAllowedError(server=server):

@@ -29,11 +29,13 @@ async def run_platform(directory: Path, *, ports: Ports, now: Now, progress: Pro
     `demo.json` is there while everything answers, and `ready` is printed then.
     """
     announcement = directory / "demo.json"
-    _clear_away(announcement)
+    _make(directory)
     certificates = certificate_files(directory / "tls")
     ensure_certificates(certificates, now=now())
     async with mail_sink(directory / MAILS, certificates=certificates) as smtp_port:
         platform = make_platform(directory, ports=ports, now=now(), smtp_port=smtp_port)
+        # Not before we know that it is ours: another demo may be running here, on other ports.
+        announcement.unlink(missing_ok=True)
         passwords = Passwords(directory / "passwords.yaml")
         async with _stopped_in_the_end(platform, progress):
             await _start(platform, passwords, progress)
@@ -42,9 +44,8 @@ async def run_platform(directory: Path, *, ports: Ports, now: Now, progress: Pro
             await _watch(platform)
 
 
-def _clear_away(announcement: Path) -> None:
-    announcement.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    announcement.unlink(missing_ok=True)
+def _make(directory: Path) -> None:
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _write(announcement: Path, values: dict[str, Any]) -> None:

@@ -36,6 +36,7 @@ from bridge.storage.statements import insert_once
 _CURVE = "signed_curve25519"
 _c = own_devices.c
 _OWN = select(own_devices).where(_c.user_id == bindparam("one"))
+_ANY = select(_c.user_id, _c.cross_signing_sealed).limit(1)
 _UNFINISHED = select(_c.user_id).where(_c.published_at.is_(None))
 _OURS = select(_c.user_id, _c.device_id).where(
     _c.user_id.in_(bindparam("users", expanding=True)), _c.published_at.is_not(None)
@@ -85,6 +86,13 @@ class KeyUpload:
                     row = await _own_row(connection, user_id)
             if row is not None and row.published_at is None:
                 await self._publish(row)
+
+    async def check_secret(self) -> None:
+        """Raises SealBrokenError when our devices were sealed with another secret than the one we have."""
+        async with self._database.read() as connection:
+            row = (await connection.execute(_ANY)).one_or_none()
+        if row is not None:
+            self._sealer.open(row.cross_signing_sealed, context=_seeds_context(row.user_id))
 
     async def unfinished(self) -> list[str]:
         """Users whose provisioning was interrupted."""

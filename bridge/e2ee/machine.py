@@ -121,6 +121,10 @@ class Encryption:
         """Give this user one published, cross-signed device, or finish an interrupted attempt."""
         await self._keys.provision(user_id)
 
+    async def check_secret(self) -> None:
+        """Raises SealBrokenError when the settings' secret is not the one that our devices are sealed with."""
+        await self._keys.check_secret()
+
     async def device_of(self, user_id: str) -> Device | None:
         """This user's device, once provisioned."""
         async with self._database.read() as connection:

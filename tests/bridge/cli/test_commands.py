@@ -1,13 +1,18 @@
 """The command line against a real database: what it prints, and how it fails."""
 
+import asyncio
 import re
+import socket
 from pathlib import Path
 
 import pytest
 import yaml
 from click.testing import CliRunner
 
+from bridge import app
 from bridge.cli.commands import main
+from bridge.matrix.errors import HomeserverUnreachableError
+from bridge.settings import Settings, load_settings
 from tests.bridge.cli.command_line import GARCIA, MARIA, RAW, fail, run, succeed
 
 
@@ -60,6 +65,43 @@ def test_an_old_database_is_one_line(config: Path) -> None:
     succeed(config, "migrate")
     succeed(config, "migrate")
     assert succeed(config, "apikey", "list") == ""
+
+
+@pytest.mark.parametrize(
+    "command", [["migrate"], ["serve"], ["apikey", "list"], ["care", "list"], ["user", "list"]], ids=" ".join
+)
+def test_a_database_that_cannot_be_used_is_one_line(tmp_path: Path, command: list[str]) -> None:
+    """It is the database that is named, not the number of an error."""
+    path = tmp_path / "x.yaml"
+    path.write_text(yaml.safe_dump({**RAW, "database": f"sqlite:///{tmp_path}/none/v.db"}))
+    assert fail(path, *command).startswith("database: ")
+
+
+def test_a_taken_port_is_one_line(migrated: Path) -> None:
+    """Where we wanted to listen, and why we can't."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        migrated.write_text(yaml.safe_dump({**yaml.safe_load(migrated.read_text()), "http": {"port": port}}))
+        line = fail(migrated, "serve")
+    assert line == f"http: can't listen at 127.0.0.1:{port}: somebody else listens there"
+
+
+def test_another_secret_is_one_line(migrated: Path) -> None:
+    """Nothing runs with it, and the doctor says so: else it would seal new things that the right one doesn't open."""
+    settings = yaml.safe_load(migrated.read_text())
+    asyncio.run(_make_device(load_settings(migrated)))
+    assert run(migrated, "doctor").stdout.startswith("✓ database")
+    migrated.write_text(yaml.safe_dump({**settings, "secret": "x" * 40}))
+    for command in (["serve"], ["user", "list"], ["apikey", "create", "x", "--scope", "care"]):
+        assert "secret is not the one" in fail(migrated, *command)
+    assert run(migrated, "doctor").stdout.startswith("✗ database: was written with another secret")
+
+
+async def _make_device(settings: Settings) -> None:
+    async with app.opened(settings) as platform:
+        # Made and sealed before the homeserver, which is not there, is asked.
+        with pytest.raises(HomeserverUnreachableError):
+            await platform.encryption.provision(settings.assistant_id)
 
 
 def test_keys_come_and_go(migrated: Path) -> None:

@@ -30,10 +30,13 @@ def test_a_port_in_use(tmp_path: Path) -> None:
 
 
 def test_a_directory_of_other_ports(tmp_path: Path) -> None:
-    """Data made on other ports is left alone."""
+    """Data made on other ports is left alone, and so is what a demo that runs there has announced."""
     demo_settings(tmp_path / "videoconsulta.yaml", ports=Ports.from_base(30_100))
+    announced = tmp_path / "demo.json"
+    announced.touch()
     line = _refusal("--data-dir", str(tmp_path), "--base-port", "30110")
     assert "30104" in line
+    assert announced.exists()
 
 
 def test_broken_settings(tmp_path: Path) -> None:
