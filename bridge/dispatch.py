@@ -3,6 +3,8 @@
 Everything passes one lane in the order of its number. What is about keys is handled there, one after the
 other; a room's events and receipts go on to that room's own queue. So the keys that came with an event, or
 before it, are there when its turn comes; a room is never out of order; and rooms don't wait for each other.
+
+Of what waits long, in a room in trouble say, only numbers are held: all of it is in the database.
 """
 
 import asyncio
@@ -13,14 +15,16 @@ from typing import Any, Protocol
 
 from bridge.clock import Now
 from bridge.database import Database
-from bridge.inbox import StoredItem, waiting
-from bridge.items import DEVICE_LISTS, EPHEMERAL, EVENT, KEY_COUNTS, TO_DEVICE
+from bridge.inbox import LeftItem, StoredItem, read_waiting, waiting
+from bridge.items import DEVICE_LISTS, EVENT, KEY_COUNTS, TO_DEVICE
 from bridge.matrix.errors import MatrixError
 from bridge.matrix.events import DeviceLists, KeyCounts, Receipt, Receipts, RoomEvent, ToDeviceEvent
 from bridge.retries import delays_s, is_temporary, where
 from bridge.storage.inbox import mark_processed
 
 log = logging.getLogger(__name__)
+
+_Item = StoredItem | LeftItem
 
 
 class Handlers(Protocol):
@@ -53,7 +57,10 @@ class Handlers(Protocol):
 
 
 class Dispatcher:
-    """Runs the handlers from `start` to `stop`; what they leave undone, the next start takes up again."""
+    """Runs the handlers from `start` to `stop`; what they leave undone, the next start takes up again.
+
+    `most_held`: how many items of a queue, the lane's or a room's, are held with what they say.
+    """
 
     def __init__(
         self,
@@ -63,15 +70,17 @@ class Dispatcher:
         now: Now,
         concurrent_rooms: int = 8,
         first_retry_s: float = 0.5,
+        most_held: int = 200,
     ) -> None:
         self._database = database
         self._handlers = handlers
         self._now = now
         self._first_retry_s = first_retry_s
         self._slots = asyncio.Semaphore(concurrent_rooms)
-        self._lane: asyncio.Queue[StoredItem | asyncio.Future[None] | None] = asyncio.Queue()
+        self._most_held = most_held
+        self._lane: asyncio.Queue[_Item | asyncio.Future[None] | None] = asyncio.Queue()
         self._is_in_lane = False
-        self._rooms: dict[str, deque[StoredItem]] = {}
+        self._rooms: dict[str, deque[_Item]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._early: list[StoredItem] | None = []
         self._stopping = asyncio.Event()
@@ -115,7 +124,7 @@ class Dispatcher:
             self._early.extend(items)
             return
         for item in items:
-            self._lane.put_nowait(item)
+            self._lane.put_nowait(self._held(item, before=self._lane.qsize()))
 
     async def keys_settled(self) -> None:
         """Wait until everything about keys that was submitted before is handled.
@@ -142,20 +151,23 @@ class Dispatcher:
                     entry.set_result(None)
             elif entry is None:
                 return
-            elif entry.kind in {EVENT, EPHEMERAL}:
-                self._pass_to_room(entry)
+            elif entry.room_id is not None:
+                self._pass_to_room(entry.room_id, entry)
             else:
                 self._is_in_lane = True
                 await self._handle(entry)
                 self._is_in_lane = False
 
-    def _pass_to_room(self, item: StoredItem) -> None:
-        room_id = item.payload["room_id"]
+    def _pass_to_room(self, room_id: str, item: _Item) -> None:
         if room_id in self._rooms:
-            self._rooms[room_id].append(item)
+            queue = self._rooms[room_id]
+            queue.append(self._held(item, before=len(queue)))
         else:
             self._rooms[room_id] = deque([item])
             self._run(self._run_room(room_id))
+
+    def _held(self, item: _Item, *, before: int) -> _Item:
+        return item if before < self._most_held else LeftItem(item.seq, item.kind, item.room_id)
 
     async def _run_room(self, room_id: str) -> None:
         queue = self._rooms[room_id]
@@ -163,13 +175,13 @@ class Dispatcher:
             await self._handle(queue.popleft())
         del self._rooms[room_id]
 
-    async def _handle(self, item: StoredItem) -> None:
-        attempt: Callable[[StoredItem], Coroutine[Any, Any, None]] = self._call
+    async def _handle(self, item: _Item) -> None:
+        attempt: Callable[[_Item], Coroutine[Any, Any, None]] = self._read_and_call
         for delay_s in delays_s(self._first_retry_s):
             try:
                 await attempt(item)
             except Exception as error:  # noqa: BLE001 — whatever a handler does, the others go on
-                if not is_temporary(error) and attempt == self._call:
+                if not is_temporary(error) and attempt == self._read_and_call:
                     log.error("inbox %d (%s): given up: %s", item.seq, item.kind, where(error))  # noqa: TRY400
                     attempt = self._give_up
                     continue
@@ -178,6 +190,15 @@ class Dispatcher:
                     return
             else:
                 return
+
+    async def _read_and_call(self, item: _Item) -> None:
+        if isinstance(item, StoredItem):
+            await self._call(item)
+            return
+        async with self._database.read() as connection:
+            stored = await read_waiting(connection, item.seq)
+        if stored is not None:
+            await self._call(stored)
 
     async def _call(self, item: StoredItem) -> None:
         handlers, payload = self._handlers, item.payload
@@ -197,7 +218,7 @@ class Dispatcher:
             async with self._slots:
                 await handlers.receipts(item.seq, read.room_id, read.receipts)
 
-    async def _give_up(self, item: StoredItem) -> None:
+    async def _give_up(self, item: _Item) -> None:
         async with self._database.write() as connection:
             await mark_processed(connection, item.seq, at=self._now())
 

@@ -8,7 +8,7 @@ from sqlalchemy import and_, bindparam, delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.items import TO_DEVICE, InboxItem, event_key
+from bridge.items import EPHEMERAL, EVENT, TO_DEVICE, InboxItem, event_key
 from bridge.matrix.json import JsonObject
 from bridge.storage.catch_up import catch_up
 from bridge.storage.e2ee import own_devices
@@ -28,6 +28,7 @@ _WAITING = (
     .where(inbox.c.processed_at.is_(None))
     .order_by(inbox.c.seq)
 )
+_WAITING_ONE = _WAITING.where(inbox.c.seq == bindparam("item"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,20 @@ class StoredItem:
     seq: int
     kind: str
     payload: JsonObject
+
+    @property
+    def room_id(self) -> str | None:
+        """The room in which it happened; None for what is about keys."""
+        return self.payload["room_id"] if self.kind in {EVENT, EPHEMERAL} else None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftItem:
+    """A stored item of which only this much is held: what it says is read again when its turn comes."""
+
+    seq: int
+    kind: str
+    room_id: str | None
 
 
 async def store(connection: AsyncConnection, items: Sequence[InboxItem], *, at: datetime) -> list[StoredItem]:
@@ -71,6 +86,12 @@ async def waiting(connection: AsyncConnection) -> list[StoredItem]:
     """Everything that is stored and not processed, in order."""
     found = await connection.execute(_WAITING)
     return [StoredItem(seq=seq, kind=kind, payload=payload) for seq, kind, payload in found]
+
+
+async def read_waiting(connection: AsyncConnection, seq: int) -> StoredItem | None:
+    """The item with this number; None when it is processed."""
+    row = (await connection.execute(_WAITING_ONE, {"item": seq})).one_or_none()
+    return None if row is None else StoredItem(*row)
 
 
 async def prune(connection: AsyncConnection, *, now: datetime) -> int:

@@ -106,9 +106,11 @@ async def left_over(database: Database) -> list[str]:
 
 
 @asynccontextmanager
-async def dispatching(database: Database, handlers: Recorder) -> AsyncIterator[Dispatcher]:
+async def dispatching(database: Database, handlers: Recorder, **options: Any) -> AsyncIterator[Dispatcher]:
     """A dispatcher at work."""
-    dispatcher = Dispatcher(database=database, handlers=handlers, now=lambda: AT, first_retry_s=RETRY_S)
+    dispatcher = Dispatcher(
+        database=database, handlers=handlers, now=lambda: AT, first_retry_s=RETRY_S, **options
+    )
     await dispatcher.start()
     try:
         yield dispatcher

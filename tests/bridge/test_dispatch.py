@@ -3,11 +3,16 @@
 import asyncio
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge import dispatch
 from bridge.database import Database
 from bridge.dispatch import Dispatcher
+from bridge.inbox import StoredItem, read_waiting
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
+from bridge.storage.inbox import inbox
 from tests.bridge.recorder import AT, OTHERS, Recorder, dispatching, event, left_over, message, stored
 from tests.until import until
 
@@ -172,3 +177,46 @@ async def test_a_room_is_busy_while_something_comes_first(database: Database) ->
         await dispatcher.settled()
         assert not dispatcher.is_busy("!a")
     assert dispatcher.is_busy("!a")
+
+
+@pytest.mark.parametrize("stuck", ["$0", "key"])
+async def test_what_waits_long_waits_in_the_database(database: Database, stuck: str) -> None:
+    """Of a room in trouble, and of what waits for a key, only the first few are held in memory; all is in order."""
+    recorder = Recorder(database)
+    recorder.gates[stuck] = asyncio.Event()
+    events = [f"${number}" for number in range(12)]
+    others = [f"$other{number}" for number in range(3)]
+    async with dispatching(database, recorder, most_held=3) as dispatcher:
+        dispatcher.submit(await stored(database, message("key"), *[event(one) for one in events[:4]]))
+        dispatcher.submit(await stored(database, *[event(one) for one in events[4:8]], message("key2")))
+        await until(lambda: stuck in recorder.begun)
+        async with database.write() as connection:  # what is not held is what the database says
+            changed = {"payload": event("$6!").payload}
+            await connection.execute(update(inbox).where(inbox.c.dedupe_key == "$6").values(changed))
+        dispatcher.submit(await stored(database, *[event(one) for one in events[8:]]))
+        dispatcher.submit(await stored(database, *[event(one, "!b") for one in others]))
+        recorder.gates[stuck].set()
+        await dispatcher.settled()
+    of_room = [one for one in recorder.done if one[1].isdigit()]
+    assert of_room == [*events[:6], "$6!", *events[7:]]
+    assert [one for one in recorder.done if one in others] == others
+    assert {"key", "key2"} <= set(recorder.done)
+    assert len(recorder.done) == len(set(recorder.done)) == 17
+    assert await left_over(database) == []
+
+
+async def test_reading_what_waits_is_tried_again(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that is away for a moment costs nothing but that moment."""
+    failures = [OperationalError("x", {}, Exception("locked"))] * 2
+
+    async def failing(connection: AsyncConnection, seq: int) -> StoredItem | None:
+        if failures:
+            raise failures.pop()
+        return await read_waiting(connection, seq)
+
+    monkeypatch.setattr(dispatch, "read_waiting", failing)
+    recorder = Recorder(database)
+    async with dispatching(database, recorder, most_held=1) as dispatcher:
+        dispatcher.submit(await stored(database, *[event(f"${number}") for number in range(4)]))
+        await dispatcher.settled()
+    assert (recorder.done, failures) == (["$0", "$1", "$2", "$3"], [])
