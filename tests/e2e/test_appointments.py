@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -13,6 +14,7 @@ import pytest
 import pytest_asyncio
 from icalendar import Calendar
 
+from bridge.clock import utc_now
 from tests.e2e.clinic import PASSWORD, Clinic
 from tests.e2e.events import listening
 from tests.e2e.raw_client import logged_in
@@ -46,8 +48,9 @@ class Person:
         return said
 
     async def slots(self, professional: str, limit: int = 5) -> list[str]:
-        """The next free ones."""
-        path = f"/api/professionals/{quote(professional, safe='')}/slots?limit={limit}"
+        """The first free ones of the day after tomorrow: none of them passes while a test looks at them."""
+        day = utc_now().date() + timedelta(days=2)
+        path = f"/api/professionals/{quote(professional, safe='')}/slots?from={day}T00:00:00Z&limit={limit}"
         return [slot["start"] for slot in (await self.ok("GET", path))["slots"]]
 
 
