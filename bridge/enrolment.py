@@ -12,10 +12,7 @@ async def enrol(
     Raises MatrixError and HomeserverUnreachableError.
     """
     # The account first: whoever is managed in our table can be acted for.
-    await platform.encryption.provision(user_id)
-    device = await platform.encryption.device_of(user_id)
-    if device is not None:
-        await platform.catch_up.begin(device.user_id, device.device_id)
+    await give_device(platform, user_id)
     async with platform.database.write() as connection:
         await people.add(
             connection,
@@ -27,3 +24,11 @@ async def enrol(
             timezone=timezone,
             now=platform.now(),
         )
+
+
+async def give_device(platform: Platform, user_id: str) -> None:
+    """Make the account and its one device, which hears of changes from its beginning. As above otherwise."""
+    await platform.encryption.provision(user_id)
+    device = await platform.encryption.device_of(user_id)
+    if device is not None:
+        await platform.catch_up.begin(device.user_id, device.device_id)

@@ -19,6 +19,7 @@ _COMMANDS = {
     "care": "bridge.cli.care:care",
     "config": "bridge.cli.config:config",
     "demo": "bridge.demo.command:demo_command",
+    "device": "bridge.cli.devices:device",
     "doctor": "bridge.cli.doctor:doctor",
     "identity": "bridge.cli.identities:identity",
     "migrate": "bridge.cli.serve:migrate",

@@ -173,6 +173,12 @@ async def published_devices(connection: AsyncConnection) -> list[Device]:
     return [Device(*row) for row in await connection.execute(query.order_by(own_devices.c.user_id))]
 
 
+async def holders(connection: AsyncConnection) -> list[str]:
+    """Whoever has a device of ours, published or not."""
+    query = select(own_devices.c.user_id).order_by(own_devices.c.user_id)
+    return list((await connection.scalars(query)).all())
+
+
 async def any_user(connection: AsyncConnection) -> str | None:
     """One of our users with a published device, to act as where it does not matter who."""
     return await connection.scalar(_ANY_USER)

@@ -22,6 +22,7 @@ from bridge.e2ee.ports import KeyServer
 from bridge.e2ee.preparation import Preparation
 from bridge.e2ee.ready import ReadySessions
 from bridge.e2ee.recovery import Recovery
+from bridge.e2ee.renewing import Renewing
 from bridge.e2ee.settings import EncryptionSettings
 from bridge.e2ee.sharing import Sharing
 from bridge.e2ee.to_device import ToDevice
@@ -68,6 +69,7 @@ class Encryption:
             options=options,
             now=now,
         )
+        self.renewing = Renewing(database=database, key_server=key_server, devices=self._devices)
         sharing = Sharing(
             database=database,
             key_server=key_server,

@@ -145,6 +145,15 @@ async def end_current(connection: AsyncConnection, *, user_id: str, room_id: str
     )
 
 
+async def end_all(connection: AsyncConnection, *, user_id: str) -> None:
+    """The same for all rooms. Who comes later still gets what was sent: only the ratchets are forgotten."""
+    await connection.execute(
+        update(outbound_sessions)
+        .where(outbound_sessions.c.user_id == user_id)
+        .values(is_current=False, pickle=None)
+    )
+
+
 async def end_sessions_shared_with(connection: AsyncConnection, devices: Collection[tuple[str, str]]) -> None:
     """End every session whose key was given to one of these devices (user id, device id)."""
     if not devices:

@@ -4,7 +4,6 @@ from collections import Counter
 from contextlib import suppress
 from hashlib import sha256
 
-import vodozemac
 from sqlalchemy import select, update
 
 from bridge import app
@@ -16,6 +15,7 @@ from bridge.storage.live_events import live_events
 from bridge.storage.state import get_state
 from tests.e2e.element import ElementClient, ElementError
 from tests.e2e.mails import mails_to
+from tests.e2e.ratchets import uses_of_indexes
 from tests.e2e.raw_client import logged_in
 from tests.e2e.storm import Storm, Waiting
 from tests.e2e.world import PASSWORD, Api, Pair, eventually
@@ -152,23 +152,6 @@ async def everybody_was_told(storm: Storm, element: ElementClient, waiting: Wait
 
 async def no_index_was_used_twice(storm: Storm, people: Pair, room: str) -> None:
     """Each step of each of the patient's ratchets encrypted one event at most, by what the homeserver has."""
-    used: Counter[tuple[str, int]] = Counter()
-    async with app.opened(storm.servers.settings) as gateway:
-        token: str | None = None
-        while True:
-            page = await gateway.matrix.messages(
-                user_id=people.patient,
-                room_id=room,
-                limit=100,
-                from_token=token,
-                event_types=["m.room.encrypted"],
-            )
-            for event in page.chunk:
-                if event["sender"] == people.patient:
-                    message = vodozemac.MegolmMessage.from_base64(event["content"]["ciphertext"])
-                    used[event["content"]["session_id"], message.message_index()] += 1
-            token = page.end
-            if token is None:
-                break
+    used = await uses_of_indexes(storm.servers.settings, room, sender=people.patient)
     assert used
     assert max(used.values()) == 1

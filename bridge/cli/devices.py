@@ -1,0 +1,52 @@
+"""`videoconsulta device`: the encryption devices that the bridge holds for managed users and the assistant."""
+
+import asyncio
+
+import click
+
+from bridge import app
+from bridge.cli.options import USER_ID, settings_option
+from bridge.enrolment import give_device
+from bridge.settings import Settings
+
+
+@click.group()
+def device() -> None:
+    """The encryption devices that the bridge holds."""
+
+
+@device.command("list")
+@settings_option
+def list_(settings: Settings) -> None:
+    """Whoever has one, a user id a line."""
+    for user_id in asyncio.run(_holders(settings)):
+        click.echo(user_id)
+
+
+async def _holders(settings: Settings) -> list[str]:
+    async with app.opened(settings) as platform:
+        return await platform.encryption.renewing.holders()
+
+
+@device.command()
+@settings_option
+@click.argument("user_id", type=USER_ID, required=False)
+def renew(settings: Settings, user_id: str | None) -> None:
+    """Replace the device of everybody, or of one person, after an older copy of the database was restored.
+
+    Do it before the bridge is started again. Identities stay, and so does what could be read. May be repeated.
+    """
+    asyncio.run(_renew(settings, user_id))
+
+
+async def _renew(settings: Settings, wanted: str | None) -> None:
+    async with app.opened(settings) as platform:
+        holders = await platform.encryption.renewing.holders()
+        if wanted is not None and wanted not in holders:
+            raise click.ClickException(f"the bridge holds no device for {wanted}")
+        chosen = holders if wanted is None else [wanted]
+        await platform.encryption.renewing.ask_anew()
+        for number, user_id in enumerate(chosen, start=1):
+            await platform.encryption.renewing.retire(user_id)
+            await give_device(platform, user_id)
+            click.echo(f"{number} of {len(chosen)}: {user_id} has another device")

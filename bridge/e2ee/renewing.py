@@ -1,0 +1,37 @@
+"""Other devices for our users, when more became of those they have than our database knows: it is an older copy.
+
+Ratchets go one way. From an older copy the same steps would be taken twice, with other words; and what the homeserver
+hands out to begin sessions with, we no longer have.
+"""
+
+from bridge.database import Database
+from bridge.e2ee import devices, forgetting, tracking
+from bridge.e2ee.devices import Devices
+from bridge.e2ee.ports import KeyServer
+
+
+class Renewing:
+    """Takes devices away, so that provisioning makes others, of the same identities."""
+
+    def __init__(self, *, database: Database, key_server: KeyServer, devices: Devices) -> None:
+        self._database = database
+        self._key_server = key_server
+        self._devices = devices
+
+    async def holders(self) -> list[str]:
+        """Whoever has a device of ours, published or not."""
+        async with self._database.read() as connection:
+            return await devices.holders(connection)
+
+    async def ask_anew(self) -> None:
+        """What we know of everybody's devices is of then: they are to be asked for."""
+        async with self._database.write() as connection:
+            await tracking.mark_all_changed(connection)
+
+    async def retire(self, user_id: str) -> None:
+        """Destroy this user's device and end what she sends with; what she can read she still can. May be repeated.
+
+        Raises MatrixError (temporary ones) and HomeserverUnreachableError.
+        """
+        await forgetting.retire_device(user_id, database=self._database, key_server=self._key_server)
+        self._devices.forget(user_id)
