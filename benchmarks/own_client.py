@@ -34,6 +34,7 @@ async def joined(clinic: Clinic, room: Consult) -> Send:
             connection,
             sealer=gateway.sealer,
             servers=[gateway.settings.homeserver.server_name],
+            bots=gateway.settings.bots,
             patient=room.patient,
             representative=user_id,
             scopes=frozenset({"messages"}),

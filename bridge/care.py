@@ -9,7 +9,7 @@ from appointments import services
 from appointments.events import CareChanged, CareEnded, CareStarted
 from appointments.sealing import Sealer
 from appointments.storage.care import find_reason
-from bridge.errors import ServerNotAllowedError
+from bridge.errors import NotAPersonError, ServerNotAllowedError, Who
 from bridge.facts import Fact, append
 from bridge.reviews import review_patient
 
@@ -19,6 +19,7 @@ async def start_care(
     *,
     sealer: Sealer,
     servers: Collection[str],
+    bots: Collection[str],
     patient: str,
     professional: str,
     role: str,
@@ -29,13 +30,11 @@ async def start_care(
 ) -> CareStarted | CareChanged:
     """Enter or replace a care relationship, with its fact `care.started` or `care.changed`.
 
-    Raises ServerNotAllowedError when one of the two lives on none of `servers`; SamePersonError,
-    EmptyCarePeriodError; ValueError for a naive time.
+    Raises ServerNotAllowedError when one of the two lives on none of `servers`, NotAPersonError when one is one of
+    `bots`; SamePersonError, EmptyCarePeriodError; ValueError for a naive time.
     """
-    if server_of(patient) not in servers:
-        raise ServerNotAllowedError("patient", server=server_of(patient))
-    if server_of(professional) not in servers:
-        raise ServerNotAllowedError("professional", server=server_of(professional))
+    require_person(patient, "patient", servers=servers, bots=bots)
+    require_person(professional, "professional", servers=servers, bots=bots)
     sealed = None if reason is None else sealer.seal(reason.encode(), context=_context(patient, professional))
     happened = await services.start_care(
         connection,
@@ -77,6 +76,17 @@ async def reason_of(
     """Why this professional cares for this patient, if that was said."""
     sealed = await find_reason(connection, patient=patient, professional=professional)
     return None if sealed is None else sealer.open(sealed, context=_context(patient, professional)).decode()
+
+
+def require_person(user_id: str, who: Who, *, servers: Collection[str], bots: Collection[str]) -> None:
+    """Whoever is entered lives on one of `servers`, and is none of our `bots`, who would let words lie unread.
+
+    Raises ServerNotAllowedError and NotAPersonError, with `who` this would be.
+    """
+    if server_of(user_id) not in servers:
+        raise ServerNotAllowedError(who, server=server_of(user_id))
+    if user_id in bots:
+        raise NotAPersonError(who)
 
 
 def server_of(user_id: str) -> str:

@@ -10,6 +10,10 @@ Limited = Literal["requests", "streams"]
 """What there may be so many of: requests in a time, event streams at once."""
 
 
+Who = Literal["patient", "professional", "representative"]
+"""What somebody would be who is refused."""
+
+
 class DatabaseUnusableError(Exception):
     """There is no database where the settings say, or none that we can use; the message says why."""
 
@@ -73,10 +77,18 @@ class BadCredentialsError(ServiceError):
 class ServerNotAllowedError(ServiceError):
     """One of the people lives on a homeserver whose people may not take part; `who` says which."""
 
-    def __init__(self, who: Literal["patient", "professional", "representative"], *, server: str) -> None:
+    def __init__(self, who: Who, *, server: str) -> None:
         super().__init__(f"{who} on {server}")
-        self.who: Literal["patient", "professional", "representative"] = who
+        self.who: Who = who
         self.server = server
+
+
+class NotAPersonError(ServiceError):
+    """One of the people is a bot of ours; `who` says which."""
+
+    def __init__(self, who: Who) -> None:
+        super().__init__(who)
+        self.who: Who = who
 
 
 class TooManyAttemptsError(ServiceError):

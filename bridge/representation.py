@@ -9,8 +9,7 @@ from appointments import services
 from appointments.events import RepresentationChanged, RepresentationEnded, RepresentationStarted
 from appointments.representation import Scope
 from appointments.sealing import Sealer
-from bridge.care import server_of
-from bridge.errors import ServerNotAllowedError
+from bridge.care import require_person
 from bridge.facts import Fact, append
 from bridge.reviews import review_patient
 
@@ -20,6 +19,7 @@ async def start_representation(
     *,
     sealer: Sealer,
     servers: Collection[str],
+    bots: Collection[str],
     patient: str,
     representative: str,
     scopes: frozenset[Scope],
@@ -30,13 +30,11 @@ async def start_representation(
 ) -> RepresentationStarted | RepresentationChanged:
     """Enter or replace a representation, with its fact `representation.started` or `representation.changed`.
 
-    Raises ServerNotAllowedError when one of the two lives on none of `servers`; SelfRepresentationError,
-    EmptyCarePeriodError, NoScopeError; ValueError for a naive time.
+    Raises ServerNotAllowedError when one of the two lives on none of `servers`, NotAPersonError when one is one of
+    `bots`; SelfRepresentationError, EmptyCarePeriodError, NoScopeError; ValueError for a naive time.
     """
-    if server_of(patient) not in servers:
-        raise ServerNotAllowedError("patient", server=server_of(patient))
-    if server_of(representative) not in servers:
-        raise ServerNotAllowedError("representative", server=server_of(representative))
+    require_person(patient, "patient", servers=servers, bots=bots)
+    require_person(representative, "representative", servers=servers, bots=bots)
     context = f"representations:{patient}:{representative}"
     happened = await services.start_representation(
         connection,

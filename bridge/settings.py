@@ -188,6 +188,11 @@ class Settings(_Section):
         return self.http.public_url or f"http://{self.http.host}:{self.http.port}/"
 
     @property
+    def bots(self) -> frozenset[str]:
+        """Our users who are no people."""
+        return frozenset({self.keeper_id, self.assistant_id})
+
+    @property
     def keeper_id(self) -> str:
         """The bot that owns consult rooms and can't read them."""
         return f"@{self.appservice.keeper}:{self.homeserver.server_name}"

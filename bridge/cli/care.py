@@ -55,6 +55,7 @@ async def _add(
                 connection,
                 sealer=platform.sealer,
                 servers=settings.homeserver.servers,
+                bots=settings.bots,
                 patient=relationship.patient,
                 professional=relationship.professional,
                 role=relationship.role,

@@ -60,6 +60,7 @@ async def _add(settings: Settings, entered: Representation, *, reason: str | Non
                 connection,
                 sealer=platform.sealer,
                 servers=settings.homeserver.servers,
+                bots=settings.bots,
                 patient=entered.patient,
                 representative=entered.representative,
                 scopes=entered.scopes,

@@ -5,6 +5,7 @@ from appointments.sealing import SealBrokenError
 from bridge.errors import (
     ApiKeyNotFoundError,
     DatabaseUnusableError,
+    NotAPersonError,
     PersonNotFoundError,
     ServerNotAllowedError,
 )
@@ -16,6 +17,7 @@ _WORDS: dict[type[Exception], str] = {
     ApiKeyNotFoundError: "there is no such API key; `videoconsulta apikey list` shows them",
     SamePersonError: "nobody can be in their own care: name two different people",
     SelfRepresentationError: "nobody can be their own representative: name two different people",
+    NotAPersonError: "that is one of our bots: name a person",
     EmptyCarePeriodError: "--until has to be after --from",
     SealBrokenError: "the settings' secret is not the one that this database was written with",
 }

@@ -129,6 +129,7 @@ async def add_care(gateway: app.Platform, *, patient: str, professional: str) ->
             connection,
             sealer=gateway.sealer,
             servers=gateway.settings.homeserver.servers,
+            bots=gateway.settings.bots,
             patient=patient,
             professional=professional,
             role="physician",

@@ -16,6 +16,7 @@ async def put_care(context: Context, *, path: CarePath, body: PutCare) -> Answer
             connection,
             sealer=services.sealer,
             servers=services.settings.homeserver.servers,
+            bots=services.settings.bots,
             patient=path.patient,
             professional=path.professional,
             role=body.role,

@@ -56,7 +56,10 @@ def check_words(value: str) -> str:
 
 
 def _check_message(value: str) -> str:
-    escaped = json.dumps(value, ensure_ascii=False).encode()
+    try:
+        escaped = json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise PydanticCustomError("surrogate", "contains half a character") from error
     if len(value.encode()) > MAX_MESSAGE_BYTES or len(escaped) > _MAX_ESCAPED_BYTES:
         raise PydanticCustomError("message-too-large", "is too large")
     return check_words(value)
@@ -78,7 +81,7 @@ def parse_instant(value: Any) -> datetime:
 
 def _parse_count(value: Any) -> Any:
     # A query parameter is text; only digits count as a number (int() would take " 1_0 " as well).
-    return int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value) else value
+    return int(value) if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value) else value
 
 
 def format_instant(value: datetime) -> str:

@@ -44,6 +44,7 @@ from bridge.errors import (
     KeyReusedError,
     MessageNotFoundError,
     MessageRefusedError,
+    NotAPersonError,
     ProviderUnavailableError,
     ServerNotAllowedError,
     StillRunningError,
@@ -122,9 +123,8 @@ def _of_the_rest(error: Exception) -> ProblemError:
                 detail_key=f"problem.unauthorized.{reason}",
                 headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
             )
-        case ServerNotAllowedError(who=who, server=server):
-            refused = FieldError("parameter", who, "server-not-allowed", {"server": server})
-            return ProblemError(Problem.VALIDATION, errors=[refused])
+        case ServerNotAllowedError() | NotAPersonError():
+            return _of_somebody(error)
         case BadScheduleError() | UnknownVisitTypeError():
             return _of_a_schedule(error)
         case NotOfferedError(reason=why):
@@ -133,6 +133,14 @@ def _of_the_rest(error: Exception) -> ProblemError:
             return _of_a_file(error)
         case _:
             return _to_repeat(error)
+
+
+def _of_somebody(error: ServerNotAllowedError | NotAPersonError) -> ProblemError:
+    if isinstance(error, ServerNotAllowedError):
+        refused = FieldError("parameter", error.who, "server-not-allowed", {"server": error.server})
+    else:
+        refused = FieldError("parameter", error.who, "not-a-person")
+    return ProblemError(Problem.VALIDATION, errors=[refused])
 
 
 def _of_a_schedule(error: BadScheduleError | UnknownVisitTypeError) -> ProblemError:

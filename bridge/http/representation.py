@@ -17,6 +17,7 @@ async def put_representation(
             connection,
             sealer=services.sealer,
             servers=services.settings.homeserver.servers,
+            bots=services.settings.bots,
             patient=path.patient,
             representative=path.representative,
             scopes=frozenset(body.scopes),

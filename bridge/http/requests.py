@@ -41,6 +41,7 @@ _OWN_TEXTS = frozenset(
     {
         "blank",
         "control-characters",
+        "surrogate",
         "user-id",
         "room-id",
         "event-id",

@@ -6,8 +6,7 @@ from appointments.errors import UnknownVisitTypeError
 from appointments.schedule_services import put_schedule as enter_schedule
 from appointments.schedule_services import schedule_of
 from appointments.several import next_of_several
-from bridge.care import server_of
-from bridge.errors import ServerNotAllowedError
+from bridge.care import require_person
 from bridge.http.problems import Problem, ProblemError
 from bridge.http.refusals import of_visit_type
 from bridge.http.routing import Answer, Context, json_answer
@@ -26,8 +25,8 @@ async def put_schedule(context: Context, *, path: ProfessionalPath, body: Schedu
     """PUT /api/professionals/{user_id}/schedule: 201 for a first one, 200 for another."""
     _require_own(context, path)
     services = context.services
-    if server_of(path.user_id) not in services.settings.homeserver.servers:
-        raise ServerNotAllowedError("professional", server=server_of(path.user_id))
+    settings = services.settings
+    require_person(path.user_id, "professional", servers=settings.homeserver.servers, bots=settings.bots)
     holidays = services.settings.clinic.holidays
     schedule = body.schedule(clinics=None if holidays is None else holidays.region)
     async with services.database.write() as connection:

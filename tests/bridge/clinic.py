@@ -98,6 +98,7 @@ class Clinic:
                 connection,
                 sealer=self.sealer,
                 servers=[PORTAL, HOSPITAL],
+                bots=[],
                 patient=patient,
                 professional=professional,
                 role="gp",

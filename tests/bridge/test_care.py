@@ -9,12 +9,12 @@ from appointments.sealing import Sealer
 from appointments.storage.care import care_relationships
 from bridge.care import end_care, reason_of, start_care
 from bridge.database import Database
-from bridge.errors import ServerNotAllowedError
+from bridge.errors import NotAPersonError, ServerNotAllowedError
 from tests.bridge.facts import recorded
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 SEALER = Sealer(b"k" * 32)
-MARIA, GARCIA = "@maria:p", "@garcia:h"
+MARIA, GARCIA, BOT = "@maria:p", "@garcia:h", "@asistente:p"
 
 
 async def start(database: Database, *, reason: str | None = None, now=NOW, professional=GARCIA) -> None:
@@ -24,6 +24,7 @@ async def start(database: Database, *, reason: str | None = None, now=NOW, profe
             connection,
             sealer=SEALER,
             servers={"p", "h"},
+            bots={BOT},
             patient=MARIA,
             professional=professional,
             role="gp",
@@ -78,4 +79,12 @@ async def test_people_of_other_servers_are_refused(database: Database) -> None:
     with pytest.raises(ServerNotAllowedError) as refused:
         await start(database, professional="@x:elsewhere:8448")
     assert (refused.value.who, refused.value.server) == ("professional", "elsewhere:8448")
+    assert await recorded(database) == []
+
+
+async def test_bots_are_in_nobodys_care(database: Database) -> None:
+    """A patient who wrote to one in a consult room would never be read."""
+    with pytest.raises(NotAPersonError) as refused:
+        await start(database, professional=BOT)
+    assert refused.value.who == "professional"
     assert await recorded(database) == []

@@ -12,7 +12,7 @@ from appointments.storage.representation import representations
 from bridge import care, sessions
 from bridge.database import Database
 from bridge.departures import depart
-from bridge.errors import BadCredentialsError, ServerNotAllowedError
+from bridge.errors import BadCredentialsError, NotAPersonError, ServerNotAllowedError
 from bridge.identities import IdentityWatch
 from bridge.representation import end_representation, start_representation
 from bridge.storage.e2ee import tracked_users
@@ -21,7 +21,7 @@ from tests.bridge.facts import recorded
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 SEALER = Sealer(b"k" * 32)
-MARIA, MADRE, DOCTOR = "@maria:p", "@madre:p", "@garcia:h"
+MARIA, MADRE, DOCTOR, BOT = "@maria:p", "@madre:p", "@garcia:h", "@consulta:p"
 
 
 async def start(database: Database, *, representative: str = MADRE, now: datetime = NOW) -> None:
@@ -31,6 +31,7 @@ async def start(database: Database, *, representative: str = MADRE, now: datetim
             connection,
             sealer=SEALER,
             servers={"p", "h"},
+            bots={BOT},
             patient=MARIA,
             representative=representative,
             scopes=frozenset({"messages"}),
@@ -67,6 +68,14 @@ async def test_only_people_of_allowed_servers(database: Database) -> None:
     assert await recorded(database) == []
 
 
+async def test_bots_act_for_nobody(database: Database) -> None:
+    """Nothing is stored either."""
+    with pytest.raises(NotAPersonError) as refused:
+        await start(database, representative=BOT)
+    assert refused.value.who == "representative"
+    assert await recorded(database) == []
+
+
 async def test_a_departure_ends_everything_in_one_transaction(database: Database) -> None:
     """Care, representation and sessions, each with its fact; repeated, only that she left again."""
     async with database.write() as connection:
@@ -74,6 +83,7 @@ async def test_a_departure_ends_everything_in_one_transaction(database: Database
             connection,
             sealer=SEALER,
             servers={"p", "h"},
+            bots={BOT},
             patient=MARIA,
             professional=DOCTOR,
             role="gp",

@@ -75,6 +75,7 @@ async def acts(clinic: Clinic, person: str) -> None:
             connection,
             sealer=clinic.sealer,
             servers=[PORTAL, HOSPITAL],
+            bots=[],
             patient=LUCIA,
             representative=person,
             scopes=frozenset({"messages"}),

@@ -87,10 +87,12 @@ async def test_a_wrong_relationship_is_refused(api, body, place) -> None:
         ("/api/care/%40maria%3Ap/%40maria%3Ap", "professional"),
         ("/api/care/%40maria%3Ap/%40garcia%3Aelsewhere", "professional"),
         ("/api/care/%40maria%3Aelsewhere/%40garcia%3Ah", "patient"),
+        ("/api/care/%40maria%3Ap/%40asistente%3Ap", "professional"),
+        ("/api/care/%40consulta%3Ap/%40garcia%3Ah", "patient"),
     ],
 )
 async def test_a_wrong_person_is_refused(api, path, name) -> None:
-    """422 that names the parameter: no user id, the same person twice, a server that may not take part."""
+    """422 that names the parameter: no user id, the same person twice, a server that may not take part, a bot."""
     response = await put(api, path)
     assert await refused(response) == (422, "validation", [name])
 

@@ -76,6 +76,7 @@ async def test_a_wrong_representation_is_refused(api, body, place) -> None:
     [
         ("/api/representatives/maria/%40madre%3Ap", "patient"),
         ("/api/representatives/%40maria%3Ap/%40maria%3Ap", "representative"),
+        ("/api/representatives/%40maria%3Ap/%40consulta%3Ap", "representative"),
         ("/api/representatives/%40maria%3Ap/%40madre%3Aelsewhere", "representative"),
         ("/api/representatives/%40maria%3Aelsewhere/%40madre%3Ap", "patient"),
     ],

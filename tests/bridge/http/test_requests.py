@@ -49,6 +49,26 @@ async def test_what_is_wrong_is_named(api, raw, places) -> None:
     assert await refused(response) == (422, "validation", places)
 
 
+async def test_half_a_character_is_called_so(api) -> None:
+    """Whoever cuts texts by UTF-16 units finds out that she does."""
+    raw = b'{"recipient": "@garcia:h", "body": "\\ud83d"}'
+    response = await api.call(
+        "POST", SEND, data=raw, headers=api.headers(**JSON, **{"Accept-Language": "en"})
+    )
+    (error,) = (await response.json(content_type=None))["errors"]
+    assert "half a character" in error["detail"]
+
+
+@pytest.mark.parametrize("limit", ["-1", "0", "99999999999"])
+async def test_a_number_out_of_range_is_a_number(api, limit) -> None:
+    """What is said of it is its range."""
+    api.clinic.open(patient=LUCIA, professional=GARCIA)
+    path = f"/api/messages/conversation/%21room0?limit={limit}"
+    response = await api.call("GET", path, headers=api.headers(**{"Accept-Language": "en"}))
+    (error,) = (await response.json(content_type=None))["errors"]
+    assert error["detail"] in ("It has to be 1 at least.", "It may be 100 at most.")
+
+
 @pytest.mark.parametrize(
     "raw",
     [

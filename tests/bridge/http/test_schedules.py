@@ -98,9 +98,10 @@ async def test_who_keeps_a_schedule(api) -> None:
                 assert response.status in (200, 201)
             else:
                 assert await problem(response) == refused
-    elsewhere = "/api/professionals/@doctor:elsewhere.example/schedule"
-    response = await api.call("PUT", elsewhere, json=body, headers=api.headers(act_as=None))
-    assert await problem(response) == (422, "/problems/validation")
+    for nobody in ("@doctor:elsewhere.example", "@asistente:p"):
+        path = f"/api/professionals/{nobody}/schedule"
+        response = await api.call("PUT", path, json=body, headers=api.headers(act_as=None))
+        assert await problem(response) == (422, "/problems/validation")
     response = await api.call("GET", "/api/professionals/@lopez:h/schedule", headers=api.headers(act_as=None))
     assert await problem(response) == (404, "/problems/not-found")
 

@@ -26,6 +26,7 @@ async def acts(clinic: Clinic, person: str, **period: datetime | None) -> None:
             connection,
             sealer=clinic.sealer,
             servers=SERVERS,
+            bots=[],
             patient=LUCIA,
             representative=person,
             scopes=frozenset({"messages"}),
