@@ -19,6 +19,7 @@ class MailFiles:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._writing = asyncio.Lock()  # the next number and the draft are one mail's at a time
 
     def make_directory(self) -> None:
         """For this user's eyes only."""
@@ -27,7 +28,8 @@ class MailFiles:
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 aiosmtpd's name
         """Keep it."""
         name = _UNFIT.sub("_", envelope.rcpt_tos[0].partition("@")[0])[:64]
-        await asyncio.to_thread(self._write, name, envelope.content)
+        async with self._writing:
+            await asyncio.to_thread(self._write, name, envelope.content)
         return "250 kept"
 
     def _write(self, name: str, content: bytes) -> None:

@@ -1,15 +1,17 @@
 """bridge/demo/mail_sink.py: what a mail server would have sent on lies in files."""
 
+import asyncio
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
+from types import SimpleNamespace
 
 import aiosmtplib
 import pytest
 
 from bridge.demo.certificates import certificate_files, ensure_certificates
-from bridge.demo.mail_sink import mail_sink
+from bridge.demo.mail_sink import MailFiles, mail_sink
 from bridge.notifications.settings import SmtpSettings
 from bridge.notifications.smtp import Smtp
 
@@ -40,6 +42,17 @@ async def test_a_mail_becomes_a_file(tmp_path: Path) -> None:
     assert isinstance(first, EmailMessage)
     assert (first["Subject"], first.get_content().strip()) == ("Buenos días", "¿Qué tal?")
     assert (tmp_path / "mails").stat().st_mode & 0o077 == 0
+
+
+async def test_mails_that_come_at_once_are_all_kept(tmp_path: Path) -> None:
+    """From several processes: none takes another's number, nor another's words."""
+    files = MailFiles(tmp_path / "mails")
+    files.make_directory()
+    mails = [SimpleNamespace(rcpt_tos=["maria@demo.example"], content=b"%d" % number) for number in range(50)]
+    said = await asyncio.gather(*(files.handle_DATA(None, None, mail) for mail in mails))
+    assert said == ["250 kept"] * 50
+    kept = sorted(int(path.read_bytes()) for path in (tmp_path / "mails").iterdir())
+    assert kept == list(range(50))
 
 
 async def test_only_over_tls(tmp_path: Path) -> None:
