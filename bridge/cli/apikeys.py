@@ -8,7 +8,7 @@ import click
 
 from bridge import apikeys, app
 from bridge.apikeys import SCOPES, ApiKey, Scope
-from bridge.cli.options import INSTANT, settings_option
+from bridge.cli.options import INSTANT, NAME, settings_option
 from bridge.clock import utc_now
 from bridge.http.fields import format_instant
 from bridge.settings import Settings
@@ -21,7 +21,7 @@ def apikey() -> None:
 
 @apikey.command()
 @settings_option
-@click.argument("name")
+@click.argument("name", type=NAME)
 @click.option("--scope", "scopes", multiple=True, required=True, type=click.Choice(SCOPES))
 @click.option("--expires", type=INSTANT, help="When it stops working; never when left out.")
 def create(settings: Settings, name: str, scopes: tuple[Scope, ...], expires: datetime | None) -> None:

@@ -11,7 +11,7 @@ from appointments.events import Departed
 from appointments.services import list_care
 from bridge import app, departures
 from bridge import care as relationships
-from bridge.cli.options import USER_ID, period_columns, period_options, settings_option
+from bridge.cli.options import ROLE, USER_ID, period_columns, period_options, settings_option
 from bridge.clock import utc_now
 from bridge.settings import Settings
 
@@ -25,7 +25,7 @@ def care() -> None:
 @settings_option
 @click.argument("patient", type=USER_ID)
 @click.argument("professional", type=USER_ID)
-@click.option("--role", required=True, help="What the professional is to the patient, such as gp.")
+@click.option("--role", type=ROLE, required=True, help="What the professional is to the patient, such as gp.")
 @period_options
 def add(
     settings: Settings,

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from appointments.care import CareRelationship
 from appointments.representation import Representation
-from bridge.http.fields import UserId, format_instant, parse_instant
+from bridge.http.fields import MAX_REASON, MAX_ROLE, UserId, check_words, format_instant, parse_instant
 from bridge.settings import Settings, load_settings
 
 _USER_ID: TypeAdapter[str] = TypeAdapter(UserId)
@@ -29,6 +29,28 @@ class UserIdType(click.ParamType[str]):
             return _USER_ID.validate_python(value)
         except ValidationError:
             self.fail(f"{value!r} is no Matrix user id such as @garcia:hospital.example", param, ctx)
+
+
+class WordsType(click.ParamType[str]):
+    """Words of so many characters at most, as the API takes them; of a single line, for what lists show."""
+
+    name = "text"
+
+    def __init__(self, *, longest: int, several_lines: bool = False) -> None:
+        self._longest = longest
+        self._several_lines = several_lines
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The words as they came."""
+        try:
+            words = check_words(value)
+        except PydanticCustomError as error:
+            self.fail(error.message(), param, ctx)
+        if len(words) > self._longest:
+            self.fail(f"has more than {self._longest} characters", param, ctx)
+        if not self._several_lines and not {"\n", "\t"}.isdisjoint(words):
+            self.fail("has more than one line, or a tab", param, ctx)
+        return words
 
 
 class InstantType(click.ParamType[datetime]):
@@ -60,6 +82,9 @@ class TimezoneType(click.ParamType[str]):
 USER_ID = UserIdType()
 INSTANT = InstantType()
 TIMEZONE = TimezoneType()
+ROLE = WordsType(longest=MAX_ROLE)
+NAME = WordsType(longest=200)
+_REASON = WordsType(longest=MAX_REASON, several_lines=True)
 
 
 def _load(ctx: click.Context, param: click.Parameter, value: Path) -> Settings:
@@ -83,7 +108,7 @@ settings_option = click.option(
 def period_options(command: Callable[..., None]) -> Callable[..., None]:
     """From when, until when and why something holds: `starts`, `ends` and `reason`."""
     for option in (
-        click.option("--reason", help="Why; sealed in our database."),
+        click.option("--reason", type=_REASON, help="Why; sealed in our database."),
         click.option("--until", "ends", type=INSTANT, help="When it ends (exclusive); open when left out."),
         click.option("--from", "starts", type=INSTANT, help="When it starts; now when left out."),
     ):

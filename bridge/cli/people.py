@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import click
 
 from bridge import app, people
-from bridge.care import server_of
-from bridge.cli.options import TIMEZONE, USER_ID, settings_option
+from bridge.cli.options import NAME, TIMEZONE, USER_ID, settings_option
 from bridge.enrolment import enrol
 from bridge.settings import Settings
 
 # What a homeserver lets be registered (Matrix specification, appendices, user identifiers).
-_LOCALPART = re.compile(r"@[a-z0-9._=/+-]+:")
+_NAME = re.compile(r"[a-z0-9._=/+-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,9 @@ def user() -> None:
 @user.command()
 @settings_option
 @click.argument("name")
-@click.option("--display-name", help="How the person is called; sealed in our database, not sent to Matrix.")
+@click.option(
+    "--display-name", type=NAME, help="How the person is called; sealed in our database, not sent to Matrix."
+)
 @click.option("--language", type=click.Choice(["es", "en"]), default="es", show_default=True)
 @click.option("--timezone", type=TIMEZONE, default="Europe/Madrid", show_default=True)
 @click.option(
@@ -61,9 +62,9 @@ def _user_id(settings: Settings, name: str, *, managed: bool) -> str:
     user_id: str = USER_ID.convert(
         name if name.startswith("@") else settings.managed_user_id(name.lower()), None, None
     )
-    prefix = f"@{settings.appservice.managed_prefix}"
-    at_home = server_of(user_id) == settings.homeserver.server_name
-    if managed and not (at_home and user_id.startswith(prefix) and _LOCALPART.match(user_id)):
+    prefix, _, suffix = settings.managed_user_id("|").partition("|")
+    holds = user_id.startswith(prefix) and user_id.endswith(suffix)
+    if managed and not (holds and _NAME.fullmatch(user_id[len(prefix) : -len(suffix)])):
         raise click.ClickException(
             f"a managed user is {settings.managed_user_id('NAME')}, NAME made of a-z 0-9 . _ = / + -; "
             "for somebody else say --no-managed"

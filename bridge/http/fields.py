@@ -19,6 +19,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 MAX_MESSAGE_BYTES = 32 * 1024
+MAX_ROLE = 64
+MAX_REASON = 2000
 # An event has 65,536 bytes at most. Encryption makes 4 out of 3, and what stands around the text needs some.
 _MAX_ESCAPED_BYTES = 46_000
 
@@ -129,15 +131,15 @@ AttachmentId = Annotated[
 ]
 Role = Annotated[
     str,
-    Field(max_length=64),
+    Field(max_length=MAX_ROLE),
     AfterValidator(check_words),
-    _words_schema(64, "What the professional is to the patient, such as `gp`."),
+    _words_schema(MAX_ROLE, "What the professional is to the patient, such as `gp`."),
 ]
 Reason = Annotated[
     str,
-    Field(max_length=2000),
+    Field(max_length=MAX_REASON),
     AfterValidator(check_words),
-    _words_schema(2000, "Why; sealed at rest, never shown to others."),
+    _words_schema(MAX_REASON, "Why; sealed at rest, never shown to others."),
 ]
 InstantIn = Annotated[
     datetime,

@@ -130,10 +130,17 @@ def test_an_expired_key_is_listed_as_such(migrated: Path) -> None:
         ("care", "add", MARIA, GARCIA, "--role", "gp", "--from", "2026-11-23T09:00:00"),
         ("user", "add", "lucia", "--timezone", "Madrid"),
         ("apikey", "create", "x", "--scope", "nope"),
+        ("apikey", "create", "", "--scope", "care"),
+        ("apikey", "create", "two\nlines", "--scope", "care"),
+        ("user", "add", MARIA, "--no-managed", "--display-name", "a\tb"),
+        ("care", "add", MARIA, GARCIA, "--role", ""),
+        ("care", "add", MARIA, GARCIA, "--role", "g" * 65),
+        ("care", "add", MARIA, GARCIA, "--role", "gp", "--reason", "a\x07"),
+        ("representative", "add", MARIA, GARCIA, "--reason", "r" * 2001),
     ],
 )
 def test_wrong_values_are_usage_errors(migrated: Path, arguments: tuple[str, ...]) -> None:
-    """Exit 2, as click does, naming the value."""
+    """Exit 2, as click does, naming the value; what the API refuses is refused here too."""
     assert run(migrated, *arguments).exit_code == 2
 
 

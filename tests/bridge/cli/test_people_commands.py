@@ -70,7 +70,7 @@ def test_people_with_their_own_client_are_entered(migrated: Path) -> None:
     assert "nobody is known" in fail(migrated, "user", "deactivate", "@nobody:p.example")
 
 
-@pytest.mark.parametrize("name", [MARIA, "@portal_lucia:h.example", "a@b", "ñ:"])
+@pytest.mark.parametrize("name", [MARIA, "@portal_lucia:h.example", "a@b", "ñ:", "", "@portal_:p.example"])
 def test_only_portal_names_can_be_managed(migrated: Path, name: str) -> None:
     """The homeserver lets us hold nobody else: refused before anything is asked of it."""
     assert run(migrated, "user", "add", name).exit_code != 0
