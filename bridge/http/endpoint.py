@@ -26,7 +26,7 @@ from bridge.http.problems import FieldError, Problem, ProblemError
 from bridge.http.ranges import IF_RANGE, RANGE
 from bridge.http.refusals import as_problem
 from bridge.http.requests import parse, read_json, read_query
-from bridge.http.routing import Answer, Context, Route, StreamAnswer
+from bridge.http.routing import JSON, Answer, Context, Route, StreamAnswer
 from bridge.http.streaming import streamed
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
@@ -162,8 +162,10 @@ async def _run_claimed(route: Route, work: _Work, claim: idempotency.Claim) -> A
     else:
         context = replace(work.context, operation_id=await claim.begin())
     answer = await route.handler(context, **work.models)
-    if not isinstance(answer, StreamAnswer):  # a repeat streams anew
+    if isinstance(answer, Answer) and answer.content_type == JSON:
         await claim.finish(idempotency.Answer(status=answer.status, body=answer.body))
+    else:  # a stream or a page is made anew for a repeat
+        await claim.release()
     return answer
 
 

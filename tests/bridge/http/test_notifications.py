@@ -90,6 +90,15 @@ async def test_the_link_of_a_mail(api) -> None:
     assert (await (await api.call("GET", PREFERENCES)).json())["quiet_hours"] == WANTED["quiet_hours"]
 
 
+async def test_a_page_stays_a_page_when_it_is_asked_for_again(api) -> None:
+    """With the same Idempotency-Key: its kind and its policy too."""
+    path = f"/api/notifications/unsubscribe/{unsubscribe_token(LUCIA, sealer=api.services.sealer)}"
+    for _ in range(2):
+        page = await api.client.post(path, headers={"Idempotency-Key": "again"})
+        assert (page.status, page.content_type) == (200, "text/html")
+        assert "Content-Security-Policy" in page.headers
+
+
 @pytest.mark.parametrize("token", ["made-up", "A" * 80, "%C3%B1"])
 async def test_a_made_up_link(api, token) -> None:
     """404 for both, as a page for people: a mail program may have cut the link off."""
