@@ -206,16 +206,23 @@ class Settings(_Section):
 def load_settings(path: Path) -> Settings:
     """The settings in this YAML file. Raises SettingsError naming every problem."""
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = read_mapping(path)
     except OSError as error:
         raise SettingsError([f"{path}: {error.strerror}. Give the settings file with --config."]) from error
+    return parse_settings(raw, source=str(path))
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """What this YAML file holds by name. Raises OSError; SettingsError when it holds something else."""
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
         raise SettingsError([f"{path}: not text in UTF-8"]) from error
     except yaml.YAMLError as error:
         raise SettingsError([f"{path}: not valid YAML: {' '.join(str(error).split())}"]) from error
     if not isinstance(raw, dict):
         raise SettingsError([f"{path}: expected a mapping of settings at the top level"])
-    return parse_settings(raw, source=str(path))
+    return raw
 
 
 def parse_settings(raw: dict[str, Any], *, source: str) -> Settings:

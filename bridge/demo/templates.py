@@ -5,14 +5,14 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import jinja2
-import yaml
 
 from bridge.demo.errors import DemoError
+from bridge.settings import SettingsError, read_mapping
 
 Role = Literal["portal", "hospital"]
 
@@ -37,7 +37,7 @@ def render(template: str, values: Mapping[str, Any]) -> str:
     try:
         return environment.get_template(template).render(values)
     except jinja2.TemplateNotFound as error:
-        raise TemplateError(f"there is no template {error.message}") from error
+        raise TemplateError(f"there is no template {template}") from error
     except jinja2.UndefinedError as error:
         raise TemplateError(f"{template}: {error.message}") from error
 
@@ -56,12 +56,31 @@ def _as_json(value: Any) -> str:
 def main(arguments: list[str]) -> None:
     """Print a filled in template; ends with one line when that can't be done."""
     try:
-        template, values = arguments
-        sys.stdout.write(render(template, yaml.safe_load(Path(values).read_text(encoding="utf-8"))))
+        template, file = arguments
     except ValueError:
         sys.exit(_USAGE)
-    except (TemplateError, OSError, yaml.YAMLError) as error:
+    try:
+        sys.stdout.write(render(template, _values(Path(file))))
+    except (TemplateError, SettingsError) as error:
         sys.exit(str(error))
+    except OSError as error:
+        sys.exit(f"{error.filename}: {error.strerror}")
+
+
+def _values(file: Path) -> dict[str, Any]:
+    values = read_mapping(file)
+    if left := list(_left_as_they_were(values)):
+        raise TemplateError(f"{file}: still to be changed: {', '.join(left)}")
+    return values
+
+
+def _left_as_they_were(values: Mapping[str, Any], place: str = "") -> Iterator[str]:
+    """The names of the secrets that are those of values/: everybody knows them."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _left_as_they_were(value, f"{place}{name}.")
+        elif str(value).startswith("change me"):
+            yield f"{place}{name}"
 
 
 if __name__ == "__main__":

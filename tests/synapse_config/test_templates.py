@@ -13,7 +13,7 @@ from bridge.demo.homeserver import Homeserver
 from bridge.demo.platform import make_platform
 from bridge.demo.ports import Ports
 from bridge.demo.settings_file import demo_settings
-from bridge.demo.templates import Role, TemplateError, render, template_directory
+from bridge.demo.templates import Role, TemplateError, main, render, template_directory
 from bridge.matrix.registration import registration
 from bridge.settings import parse_settings
 
@@ -181,6 +181,40 @@ def test_a_missing_value_is_named() -> None:
     del values["server_name"]
     with pytest.raises(TemplateError, match="server_name"):
         render("portal.yaml.j2", values)
+
+
+def test_an_operator_renders_a_template(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command of README.md prints what `render` makes."""
+    values = {"log_file": "/var/log/matrix-synapse/homeserver.log", "log_level": "WARNING"}
+    file = tmp_path / "values.yaml"
+    file.write_text(yaml.safe_dump(values))
+    main(["log.yaml.j2", str(file)])
+    assert capsys.readouterr().out == render("log.yaml.j2", values)
+
+
+@pytest.mark.parametrize(
+    ("template", "content", "words"),
+    [
+        ("portal.yaml.j2", b"", "expected a mapping"),
+        ("portal.yaml.j2", b"- a", "expected a mapping"),
+        ("portal.yaml.j2", b"a: [", "not valid YAML"),
+        ("portal.yaml.j2", b"a: \xff", "not text in UTF-8"),
+        ("portal.yaml.j2", b"a: b", "server_name"),
+        ("portal.yaml.j2", None, "No such file"),
+        ("none.yaml.j2", b"a: b", "there is no template none.yaml.j2"),
+        ("log.yaml.j2", b"{a: change me, b: {c: 'change me, please'}}", "still to be changed: a, b.c"),
+    ],
+)
+def test_what_an_operator_got_wrong_is_one_line(
+    tmp_path: Path, template: str, content: bytes | None, words: str
+) -> None:
+    """Never a traceback; and a server is not started with secrets that everybody can read in our sources."""
+    file = tmp_path / "values.yaml"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(SystemExit, match=words) as ended:
+        main([template, str(file)])
+    assert "\n" not in str(ended.value)
 
 
 def test_every_rate_limit_and_tuned_line_gives_its_reason() -> None:
