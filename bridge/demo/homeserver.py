@@ -11,6 +11,7 @@ import yaml
 from unpaddedbase64 import encode_base64
 
 from bridge.demo.certificates import Certificates
+from bridge.demo.files import write_private
 from bridge.demo.process import ChildProcess
 from bridge.demo.server import Server
 from bridge.demo.templates import Role, render
@@ -76,11 +77,11 @@ class Homeserver(Server):
         (self.directory / "media").mkdir(exist_ok=True)
         self._make_once("signing.key", _signing_key)
         values = self._values()
-        _write_private(self.directory / "homeserver.yaml", render(f"{self.role}.yaml.j2", values))
+        write_private(self.directory / "homeserver.yaml", render(f"{self.role}.yaml.j2", values))
         (self.directory / "log.yaml").write_text(render("log.yaml.j2", values), encoding="utf-8")
         if self._registration is not None:
             registration = yaml.safe_dump(dict(self._registration), sort_keys=False)
-            _write_private(self.directory / "registration.yaml", registration)
+            write_private(self.directory / "registration.yaml", registration)
 
     async def start(self) -> None:
         """Write the configuration and start the process; `wait_ready` says when it answers."""
@@ -121,7 +122,7 @@ class Homeserver(Server):
     def _make_once(self, name: str, make: Callable[[], str]) -> str:
         path = self.directory / name
         if not path.exists():
-            _write_private(path, make())
+            write_private(path, make())
         return path.read_text(encoding="utf-8")
 
 
@@ -133,9 +134,3 @@ def _new_secrets() -> str:
 def _signing_key() -> str:
     # Synapse's own format (signedjson): algorithm, version, unpadded seed.
     return f"ed25519 a_{secrets.token_hex(2)} {encode_base64(secrets.token_bytes(32))}\n"
-
-
-def _write_private(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    path.write_text(text, encoding="utf-8")

@@ -15,6 +15,7 @@ from appointments.schedules import Hours, Schedule, VisitType
 from bridge import apikeys, app, care, people
 from bridge.demo.accounts import AccountExistsError, create_account
 from bridge.demo.cast import CARED_FOR, CAST, INTEGRATOR
+from bridge.demo.files import write_private
 from bridge.demo.platform import LocalPlatform
 from bridge.enrolment import enrol
 from bridge.notifications import preferences
@@ -34,8 +35,7 @@ class Passwords:
     def put(self, name: str, value: str) -> None:
         """Keep this secret."""
         values = self._read() | {name: value}
-        self._path.touch(mode=0o600)
-        self._path.write_text(yaml.safe_dump(values), encoding="utf-8")
+        write_private(self._path, yaml.safe_dump(values))
 
     def make(self, name: str) -> str:
         """The secret of this name, made up when there is none."""

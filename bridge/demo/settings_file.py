@@ -8,6 +8,7 @@ import yaml
 
 from bridge.demo.certificates import certificate_files
 from bridge.demo.errors import DemoError
+from bridge.demo.files import write_private
 from bridge.demo.mail_sink import HOST
 from bridge.demo.ports import Ports
 from bridge.settings import Settings, load_settings
@@ -33,7 +34,7 @@ def demo_settings(
     if smtp_port is not None:
         fresh["smtp"] = _smtp(path.parent, port=smtp_port)
     if not path.exists():
-        _write(path, fresh)
+        write_private(path, _as_yaml(fresh))
     settings = load_settings(path)
     made_for = (settings.homeserver.server_name, settings.homeserver.url, settings.http.port)
     asked_for = (_server_name(ports.portal_federation), _loopback(ports.portal_client), ports.api)
@@ -46,7 +47,8 @@ def demo_settings(
     if settings.smtp is not None and settings.smtp.host == HOST:
         lacking |= fresh.keys() & {"smtp"}  # of an earlier start
     if lacking:
-        _write(path, yaml.safe_load(path.read_text(encoding="utf-8")) | {key: fresh[key] for key in lacking})
+        known = yaml.safe_load(path.read_text(encoding="utf-8"))
+        write_private(path, _as_yaml(known | {key: fresh[key] for key in lacking}))
         settings = load_settings(path)
     return settings
 
@@ -60,13 +62,8 @@ def _smtp(directory: Path, *, port: int) -> dict[str, Any]:
     }
 
 
-def _write(path: Path, values: dict[str, Any]) -> None:
-    # Half a file would have lost the secrets.
-    draft = path.with_suffix(".draft")
-    draft.parent.mkdir(parents=True, exist_ok=True)
-    draft.touch(mode=0o600)
-    draft.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
-    draft.replace(path)
+def _as_yaml(values: dict[str, Any]) -> str:
+    return yaml.safe_dump(values, sort_keys=False)
 
 
 def _new_settings(

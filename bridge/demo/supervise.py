@@ -5,7 +5,6 @@ import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -13,6 +12,7 @@ from bridge.clock import Now
 from bridge.demo.cast import CAST
 from bridge.demo.certificates import certificate_files, ensure_certificates
 from bridge.demo.errors import DemoError
+from bridge.demo.files import write_private
 from bridge.demo.mail_sink import mail_sink
 from bridge.demo.people import Passwords, create_accounts, demo_json, settle_in, user_ids
 from bridge.demo.platform import LocalPlatform, make_platform
@@ -39,21 +39,14 @@ async def run_platform(directory: Path, *, ports: Ports, now: Now, progress: Pro
         passwords = Passwords(directory / "passwords.yaml")
         async with _stopped_in_the_end(platform, progress):
             await _start(platform, passwords, progress)
-            _write(announcement, demo_json(platform, passwords))
+            announced = json.dumps(demo_json(platform, passwords), indent=1, ensure_ascii=False)
+            await asyncio.to_thread(write_private, announcement, announced)
             _announce(platform, announcement)
             await _watch(platform)
 
 
 def _make(directory: Path) -> None:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-
-def _write(announcement: Path, values: dict[str, Any]) -> None:
-    # Whoever waits for the file must never see half of it.
-    draft = announcement.with_suffix(".draft")
-    draft.touch(mode=0o600)
-    draft.write_text(json.dumps(values, indent=1, ensure_ascii=False), encoding="utf-8")
-    draft.replace(announcement)
 
 
 async def _start(platform: LocalPlatform, passwords: Passwords, progress: Progress) -> None:
