@@ -32,7 +32,7 @@ async def admit(request: web.Request, route: Route, services: Services) -> Calle
     if route.logs_in and AUTHORIZATION not in request.headers:
         return Caller()
     token = _bearer(request)
-    acting_for = request.headers.get(ACT_AS, "") if route.acts or route.may_act else ""
+    acting_for = _header(request, ACT_AS) if route.acts or route.may_act else ""
     if services.oidc is not None and looks_so(token):
         return await _access_token(services.oidc, route, services, token=token, acting_for=acting_for)
     async with services.database.read() as connection:
@@ -93,9 +93,15 @@ async def _key(
 
 
 def _bearer(request: web.Request) -> str:
-    scheme, _, token = request.headers.get(AUTHORIZATION, "").partition(" ")
+    scheme, _, token = _header(request, AUTHORIZATION).partition(" ")
     if not scheme:
         raise ProblemError(Problem.UNAUTHORIZED, headers={"WWW-Authenticate": "Bearer"})
     if scheme.lower() != "bearer" or not token.strip():
         raise BadCredentialsError("invalid")
     return token.strip()
+
+
+def _header(request: web.Request, name: str) -> str:
+    # Several lines are one list (RFC 9110, 5.2), which is nobody's id and no token: where a proxy adds its own
+    # to the caller's, the caller must not be the one who is believed.
+    return ", ".join(request.headers.getall(name, []))

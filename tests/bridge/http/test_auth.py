@@ -1,6 +1,7 @@
 """Who may call what, and which refusal comes first."""
 
 import pytest
+from multidict import CIMultiDict
 
 from tests.bridge.http.api import GARCIA, LUCIA, MARIA
 from tests.bridge.http.problems import problem
@@ -140,3 +141,16 @@ async def test_texts_come_in_the_callers_language(api) -> None:
     assert texts["es"] == texts["fr"]
     assert texts["es"]["title"] != texts["en"]["title"]
     assert texts["es"]["type"] == texts["en"]["type"]
+
+
+async def test_of_two_headers_none_is_believed(api) -> None:
+    """A proxy that adds its own to the caller's lets nobody act for whom they like, or with which key they like."""
+    api.clinic.open(patient=LUCIA, professional=GARCIA)
+    once = api.headers()
+    for name, refused in (
+        ("X-Act-As", (403, "/problems/not-managed")),
+        ("Authorization", (401, "/problems/unauthorized")),
+    ):
+        twice = CIMultiDict([*once.items(), (name, once[name])])
+        response = await api.call("GET", "/api/conversations", headers=twice)
+        assert await problem(response) == refused
