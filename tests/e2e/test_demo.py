@@ -20,11 +20,13 @@ import pytest
 from bridge.demo.ports import Ports
 from bridge.demo.supervise import MAILS
 from tests.e2e.free_ports import free_ports
+from tests.e2e.guide import follow
 from tests.e2e.mails import mails_in
 from tests.e2e.world import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+README = Path(__file__).parents[2] / "README.md"
 _READY_S = 90
 _GONE_S = 20
 
@@ -141,10 +143,27 @@ async def _log_in(demo: dict[str, Any], who: str, home: str) -> str:
         return user_id
 
 
+async def _check_readme(demo: dict[str, Any], directory: Path) -> None:
+    """README.md's first steps, with this demo's ports and directory."""
+    text = README.read_text(encoding="utf-8")
+    for written, here in (
+        ("http://127.0.0.1:8080", demo["api_url"]),
+        ("localhost:8448", demo["portal"]["server_name"]),
+        ("localhost:9448", demo["hospital"]["server_name"]),
+        ("data/demo.json", str(directory / "demo.json")),
+    ):
+        assert written in text
+        text = text.replace(written, here)
+    guide = directory / README.name
+    guide.write_text(text, encoding="utf-8")
+    printed = await follow(guide, {})
+    assert printed.count("Buenos días, doctora") == 1
+
+
 async def test_from_nothing_and_again(tmp_path: Path) -> None:
     """One command brings everything up, mails to look at too; Ctrl-C ends every process; the next start has all data.
 
-    Even kill -9 leaves nothing behind.
+    README.md's first steps work. Even kill -9 leaves nothing behind.
     """
     directory = tmp_path / "data"
     base = _free_base()
@@ -155,6 +174,7 @@ async def test_from_nothing_and_again(tmp_path: Path) -> None:
         assert await _log_in(first, "patient", "portal") == first["users"]["patient"]["user_id"]
         assert await _log_in(first, "professional", "hospital") == first["users"]["professional"]["user_id"]
         sent = await _send(first, "Buenos días")
+        await _check_readme(first, directory)
         await _check_office_hours(first)
         await _check_mails(first, directory / MAILS)
         assert len(demo.family) == 3
