@@ -7,20 +7,17 @@ never by its message, which may quote what a person wrote.
 
 import json
 import logging
-import re
 import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from errno import errorcode
 from types import TracebackType
 from typing import TextIO
 
+from bridge.retries import code_of
 from bridge.settings import LogSettings
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The id of the HTTP request that the current task answers."""
-
-_CODE = re.compile(r"[A-Z0-9_]{1,40}")
 
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
@@ -33,7 +30,7 @@ class _QuietFormatter(logging.Formatter):
         while error is not None:
             frames = traceback.extract_tb(error.__traceback__)
             places = " < ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in reversed(frames))
-            kind = f"{type(error).__module__}.{type(error).__qualname__}{_code(error)}"
+            kind = f"{type(error).__module__}.{type(error).__qualname__}{code_of(error)}"
             lines.append(f"{kind} at {places or 'no frame'}")
             error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
         return "\n  caused by ".join(lines)
@@ -67,13 +64,6 @@ class JsonFormatter(_QuietFormatter):
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
         return json.dumps(entry, ensure_ascii=False)
-
-
-def _code(error: BaseException) -> str:
-    number = getattr(error, "errno", None)
-    known = errorcode.get(number) if isinstance(number, int) else None
-    code = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None) or known
-    return f" ({code})" if isinstance(code, str) and _CODE.fullmatch(code) else ""
 
 
 def _time(record: logging.LogRecord) -> str:

@@ -1,7 +1,9 @@
 """What is worth trying again, when, and how trouble is told in the logs."""
 
+import re
 import traceback
 from collections.abc import Iterator
+from errno import errorcode
 from itertools import chain, repeat
 from pathlib import Path
 
@@ -12,8 +14,10 @@ from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 
 _LONGEST_S = 60.0
 _DOUBLINGS = 7
-# PostgreSQL: serialization failure, deadlock, and the server going down or coming up (class 57P).
-_TEMPORARY_SQLSTATES = ("40001", "40P01", "57P")
+# PostgreSQL, appendix A: no connection, a standby that only reads, a transaction that lost against another, a full
+# disk or no connection left, a lock, an operator who intervenes (it goes down or comes up), the disk itself.
+_TEMPORARY_SQLSTATES = ("08", "25006", "40", "53", "55", "57", "58")
+_CODE = re.compile(r"[A-Z0-9_]{1,40}")
 
 
 def is_temporary(error: Exception) -> bool:
@@ -37,4 +41,12 @@ def where(error: Exception) -> str:
     """The error's kind and place, for the logs: its own text may quote what a person wrote."""
     frames = traceback.extract_tb(error.__traceback__)[-4:]
     places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
-    return f"{type(error).__name__} at {places}"
+    return f"{type(error).__name__}{code_of(getattr(error, 'orig', None) or error)} at {places}"
+
+
+def code_of(error: BaseException) -> str:
+    """In brackets the code that a database or the system gave it (`SQLITE_FULL`, `53100`, `ENOSPC`), if any."""
+    number = getattr(error, "errno", None)
+    known = errorcode.get(number) if isinstance(number, int) else None
+    code = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None) or known
+    return f" ({code})" if isinstance(code, str) and _CODE.fullmatch(code) else ""

@@ -3,7 +3,6 @@
 import math
 
 from aiohttp import web
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from appointments.errors import (
     AmbiguousPatientError,
@@ -52,6 +51,7 @@ from bridge.errors import (
 )
 from bridge.http.problems import FieldError, Problem, ProblemError
 from bridge.openid.errors import ServerRefusedError, ServerUnreachableError
+from bridge.retries import is_temporary
 
 _DATABASE_RETRY_S = 5
 _RUNNING_RETRY_S = 1
@@ -182,7 +182,7 @@ def _to_repeat(error: Exception) -> ProblemError:
         case ServerUnreachableError() | ProviderUnavailableError() | ScannerUnavailableError():
             seconds, who = _ELSEWHERE[type(error)]
             return _with_retry(Problem.UNAVAILABLE, seconds, detail_key=f"problem.unavailable.{who}")
-        case OperationalError() | InterfaceError() | OSError():
+        case _ if is_temporary(error):
             return _with_retry(Problem.UNAVAILABLE, _DATABASE_RETRY_S)
         case _:
             return ProblemError(Problem.INTERNAL)

@@ -1,10 +1,11 @@
 """bridge/http/refusals.py: what a refusal says beyond its kind."""
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from bots.i18n import LANGUAGES
 from bridge.attachments.errors import TooLargeError
-from bridge.http.problems import render
+from bridge.http.problems import Problem, render
 from bridge.http.refusals import as_problem
 
 
@@ -24,3 +25,22 @@ def test_where_nobody_knows_the_limit_none_is_said() -> None:
         document = render(as_problem(TooLargeError()), language)
         assert document["status"] == 413
         assert "{" not in document["detail"]
+
+
+class DriverError(Exception):
+    """As asyncpg's."""
+
+    def __init__(self, sqlstate: str) -> None:
+        super().__init__(sqlstate)
+        self.sqlstate = sqlstate
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "problem"),
+    [("53300", Problem.UNAVAILABLE), ("25006", Problem.UNAVAILABLE), ("23505", Problem.INTERNAL)],
+)
+def test_a_database_in_trouble_may_be_asked_again(sqlstate: str, problem: Problem) -> None:
+    """Out of connections, say: 503 with Retry-After. What is wrong with us is not the caller's to repeat."""
+    refused = as_problem(DBAPIError("SELECT 1", None, DriverError(sqlstate)))
+    assert refused.problem == problem
+    assert ("Retry-After" in refused.headers) == (problem == Problem.UNAVAILABLE)
