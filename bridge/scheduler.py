@@ -15,13 +15,15 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 class Job:
     """Something to do every `seconds`; it does not overlap with itself.
 
-    `wind_down` tells a run that goes on as long as there is work that it is to end with what it has in hand.
+    `wind_down` tells a run that goes on as long as there is work that it is to end with what it has in hand, and
+    `piece_s` is how long that may take: a stop waits for it, however short its grace.
     """
 
     name: str
     seconds: float
     run: Callable[[], Awaitable[object]]
     wind_down: Callable[[], None] | None = None
+    piece_s: float = 0.0
 
 
 class Scheduler:
@@ -30,7 +32,7 @@ class Scheduler:
     def __init__(self, jobs: list[Job]) -> None:
         self._jobs = jobs
         self._scheduler = AsyncIOScheduler(timezone="UTC")
-        self._at_work: set[asyncio.Future[object]] = set()
+        self._at_work: dict[asyncio.Future[object], Job] = {}
         self._is_stopping = False
 
     def start(self) -> None:
@@ -49,9 +51,10 @@ class Scheduler:
         self._scheduler.start()
 
     async def stop(self, *, grace_s: float = 3.0) -> None:
-        """Begin no more runs, and wait for those that are at work; after `grace_s` seconds they are cut off.
+        """Begin no more runs, and wait for those that are at work.
 
-        Afterwards no job needs anything any more.
+        After `grace_s` seconds, or what a piece of their work may take, they are cut off. Afterwards no job needs
+        anything any more.
         """
         if self._is_stopping or not self._scheduler.running:
             return
@@ -60,12 +63,9 @@ class Scheduler:
         for job in self._jobs:
             if job.wind_down is not None:
                 job.wind_down()
-        if self._at_work:
-            await asyncio.wait(self._at_work, timeout=grace_s)
-        for run in self._at_work:
-            run.cancel()
-        if self._at_work:
-            await asyncio.wait(self._at_work)
+        await asyncio.gather(
+            *(_end(run, within_s=max(grace_s, job.piece_s)) for run, job in self._at_work.items())
+        )
         # Last, since it logs each run that it has to end as an error.
         self._scheduler.shutdown(wait=False)
 
@@ -73,11 +73,17 @@ class Scheduler:
         if self._is_stopping:
             return
         at_work = asyncio.ensure_future(job.run())
-        self._at_work.add(at_work)
+        self._at_work[at_work] = job
         try:
             await at_work
         except asyncio.CancelledError:
             if not self._is_stopping:
                 raise
         finally:
-            self._at_work.discard(at_work)
+            del self._at_work[at_work]
+
+
+async def _end(run: asyncio.Future[object], *, within_s: float) -> None:
+    await asyncio.wait({run}, timeout=within_s)
+    run.cancel()
+    await asyncio.wait({run})

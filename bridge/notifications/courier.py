@@ -92,12 +92,18 @@ class Courier:
     def jobs(self) -> list[Job]:
         """One for each channel."""
         return [
-            Job(f"tell people by {channel}", _BEAT_S, partial(self.deliver_due, channel), self.wind_down)
+            Job(
+                f"tell people by {channel}",
+                _BEAT_S,
+                partial(self.deliver_due, channel),
+                self.wind_down,
+                piece_s=_LONGEST_SEND_S,
+            )
             for channel in CHANNELS
         ]
 
     def wind_down(self) -> None:
-        """Tell what is claimed, and claim no more: what a process leaves behind waits for the end of its lease."""
+        """Begin no more: what is being sent is sent to its end, what is only claimed is given back."""
         self._is_ending = True
 
     async def deliver_due(self, channel: Channel) -> int:
@@ -119,8 +125,14 @@ class Courier:
 
     async def _deliver(self, claimed: Claimed, slots: asyncio.Semaphore) -> None:
         async with slots:
-            outcome = await self._outcome(claimed)
+            # Left behind, it would wait for the end of its lease.
+            outcome = await (self._give_back(claimed) if self._is_ending else self._outcome(claimed))
         self._outcomes.labels(claimed.channel, outcome).inc()
+
+    async def _give_back(self, claimed: Claimed) -> str:
+        async with self._database.write() as connection:
+            await claims.postpone(connection, claimed, until=self._now())
+        return "postponed"
 
     async def _outcome(self, claimed: Claimed) -> str:
         try:

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 
@@ -143,6 +144,31 @@ async def test_who_has_much_to_do_is_told_of_the_stop() -> None:
         async with asyncio.timeout(10):
             await scheduler.stop(grace_s=60)
         assert runs.ended == 1
+
+
+async def test_a_stop_waits_for_a_piece_of_work() -> None:
+    """That may take longer than the grace, and is not cut off; nobody waits as long for another job."""
+    ended: list[str] = []
+    begun = asyncio.Queue[str]()
+
+    async def work(name: str, beats: int) -> None:
+        begun.put_nowait(name)
+        try:
+            await asyncio.sleep(beats * BEAT_S)
+        except asyncio.CancelledError:
+            ended.append(f"{name} is cut off")
+            raise
+        ended.append(f"{name} is done")
+
+    jobs = [
+        Job("piece", BEAT_S, partial(work, "piece", 10), piece_s=60),
+        Job("other", BEAT_S, partial(work, "other", 1000)),
+    ]
+    scheduler = Scheduler(jobs)
+    scheduler.start()
+    assert {await begun.get(), await begun.get()} == {"piece", "other"}
+    await scheduler.stop(grace_s=BEAT_S)
+    assert ended == ["other is cut off", "piece is done"]
 
 
 async def test_a_stop_ends_what_runs(caplog: pytest.LogCaptureFixture) -> None:

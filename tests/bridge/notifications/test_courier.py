@@ -95,6 +95,25 @@ async def test_who_is_to_end_tells_what_it_has_in_hand_and_takes_no_more(databas
     assert sorted(first.told + second.told) == sorted(f"push:{number}" for number in range(40))
 
 
+async def test_who_is_to_end_gives_back_what_it_has_not_begun(database: Database) -> None:
+    """The mail in hand is sent to its end; those behind it are due at once, as if nobody had tried them."""
+    await _enqueue(database, "email", 4)
+    first, second = _Tells(), _Tells()
+    ending = _courier(database, {"email": first})
+    first.when_told = ending.wind_down
+    await ending.deliver_due("email")
+    assert len(first.told) == 1
+    assert sorted(await _states(database)) == [("pending", 0)] * 3 + [("sent", 1)]
+    await _courier(database, {"email": second}).deliver_due("email")
+    assert sorted(first.told + second.told) == [f"email:{number}" for number in range(4)]
+
+
+async def test_a_stop_waits_for_one_send(database: Database) -> None:
+    """For as long as a send may take: one that is cut off may have been heard, and comes again."""
+    jobs = _courier(database, {}).jobs()
+    assert {job.piece_s for job in jobs} == {courier_module._LONGEST_SEND_S}
+
+
 async def test_a_mails_time_begins_when_it_is_its_turn(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
