@@ -102,6 +102,8 @@ WAYS = (
     *("file", "sent file", "shared file", "upload", "send file"),
 )
 
+_TRIES = 3
+
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_foreign_and_unknown_are_alike(callers: Callers, way: str) -> None:
@@ -133,8 +135,17 @@ async def test_foreign_and_unknown_are_alike(callers: Callers, way: str) -> None
     first = await ask(foreign)
     assert first == await ask(unknown)
     assert first[0] == {"open": 403, "write to": 403, "send file": 422}.get(way, 404)
-    slow, fast = sorted(await _medians_s(ask, foreign, unknown), reverse=True)
-    assert slow - fast < max(0.5 * fast, 0.003), (slow, fast)
+    tries: list[list[float]] = []
+    # A difference of ours is there each time, that of a busy machine is not.
+    while len(tries) < _TRIES and not any(map(_alike, tries)):
+        tries.append(await _medians_s(ask, foreign, unknown))
+    assert any(map(_alike, tries)), tries
+    assert first == await ask(foreign)  # and not 429, which anybody gets as soon
+
+
+def _alike(medians_s: list[float]) -> bool:
+    fast, slow = sorted(medians_s)
+    return slow - fast < max(0.5 * fast, 0.003)
 
 
 def _ids(callers: Callers, way: str) -> tuple[str, str]:
