@@ -6,7 +6,9 @@ import click
 
 from bridge import app
 from bridge.cli.options import USER_ID, settings_option
+from bridge.e2ee.errors import KeysRefusedError
 from bridge.enrolment import give_device
+from bridge.matrix.errors import MatrixError
 from bridge.settings import Settings
 
 
@@ -46,7 +48,15 @@ async def _renew(settings: Settings, wanted: str | None) -> None:
             raise click.ClickException(f"the bridge holds no device for {wanted}")
         chosen = holders if wanted is None else [wanted]
         await platform.encryption.renewing.ask_anew()
+        refused = []
         for number, user_id in enumerate(chosen, start=1):
-            await platform.encryption.renewing.retire(user_id)
-            await give_device(platform, user_id)
-            click.echo(f"{number} of {len(chosen)}: {user_id} has another device")
+            try:
+                await platform.encryption.renewing.renew(user_id)
+                await give_device(platform, user_id)
+            except (MatrixError, KeysRefusedError) as error:
+                refused.append(user_id)
+                click.echo(f"{number} of {len(chosen)}: {user_id}: {error}", err=True)
+            else:
+                click.echo(f"{number} of {len(chosen)}: {user_id} has another device")
+    if refused:
+        raise click.ClickException(f"not renewed, to be tried again: {', '.join(refused)}")

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge.database import Database
 from bridge.e2ee import sessions, tracking
 from bridge.e2ee.ports import KeyServer
+from bridge.e2ee.untrusted import dig
 from bridge.matrix.errors import MatrixError
 from bridge.storage.catch_up import catch_up
 from bridge.storage.e2ee import (
@@ -45,15 +46,21 @@ async def forget_device(user_id: str, *, database: Database, key_server: KeyServ
         await _forget(connection, user_id, (*_READING, outbound_sessions, *_GOING_FORWARD))
 
 
-async def retire_device(user_id: str, *, database: Database, key_server: KeyServer) -> None:
-    """Delete the user's device, there and here, and nothing that she can read; may be repeated, and raises, as above.
+async def forget_ratchets(connection: AsyncConnection, user_id: str) -> None:
+    """Delete the user's device here, and nothing that she can read.
 
     No ratchet that may have gone further than we know is used again: what she sends with is ended.
     """
+    await sessions.end_all(connection, user_id=user_id)
+    await _forget(connection, user_id, _GOING_FORWARD)
+
+
+async def leave_all(user_id: str, *, database: Database, key_server: KeyServer) -> None:
+    """Delete every device that this user has at the homeserver: our database may not know of all. Raises as above."""
     await _leave(user_id, database=database, key_server=key_server)
-    async with database.write() as connection:
-        await sessions.end_all(connection, user_id=user_id)
-        await _forget(connection, user_id, _GOING_FORWARD)
+    answer = await key_server.keys_query(user_id=user_id, users=[user_id])
+    for device_id in dig(answer, "device_keys", user_id) or {}:
+        await _delete_there(key_server, user_id, device_id)
 
 
 async def _leave(user_id: str, *, database: Database, key_server: KeyServer) -> None:

@@ -6,8 +6,6 @@
 Every upload is harmless when repeated, so after a crash the same steps run again.
 """
 
-import base64
-import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -18,20 +16,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from appointments.sealing import Sealer
 from bridge.clock import Now
 from bridge.database import Database
-from bridge.e2ee import tracking
-from bridge.e2ee.account import add_fallback_key, device_keys, new_account, signer, unpublished_keys
+from bridge.e2ee import forgetting, tracking
+from bridge.e2ee.account import add_fallback_key, signer, unpublished_keys
 from bridge.e2ee.cross_signing import CrossSigning
-from bridge.e2ee.devices import FIRST_VERSION, Devices
+from bridge.e2ee.devices import Devices
 from bridge.e2ee.errors import KeysRefusedError
 from bridge.e2ee.identities import DeviceIdentity
+from bridge.e2ee.making import Making, seeds_context
 from bridge.e2ee.ports import KeyServer
 from bridge.e2ee.settings import EncryptionSettings
 from bridge.e2ee.untrusted import dig
 from bridge.locks import KeyedLocks
 from bridge.matrix.errors import MatrixError
 from bridge.matrix.json import JsonObject
-from bridge.storage.e2ee import kept_identities, own_devices
-from bridge.storage.statements import insert_once
+from bridge.storage.e2ee import own_devices
 
 _CURVE = "signed_curve25519"
 _c = own_devices.c
@@ -41,7 +39,6 @@ _UNFINISHED = select(_c.user_id).where(_c.published_at.is_(None))
 _OURS = select(_c.user_id, _c.device_id).where(
     _c.user_id.in_(bindparam("users", expanding=True)), _c.published_at.is_not(None)
 )
-_KEPT = select(kept_identities.c.cross_signing_sealed).where(kept_identities.c.user_id == bindparam("one"))
 _PUBLISHED = update(own_devices).where(_c.user_id == bindparam("one")).values(published_at=bindparam("at"))
 _REPLACE_FALLBACK = (
     update(own_devices)
@@ -73,6 +70,7 @@ class KeyUpload:
         self._locks = locks
         self._sealer = sealer
         self._options = options
+        self._making = Making(devices=devices, sealer=sealer, options=options, now=now)
         self._now = now
 
     async def provision(self, user_id: str) -> None:
@@ -92,7 +90,7 @@ class KeyUpload:
         async with self._database.read() as connection:
             row = (await connection.execute(_ANY)).one_or_none()
         if row is not None:
-            self._sealer.open(row.cross_signing_sealed, context=_seeds_context(row.user_id))
+            self._sealer.open(row.cross_signing_sealed, context=seeds_context(row.user_id))
 
     async def unfinished(self) -> list[str]:
         """Users whose provisioning was interrupted."""
@@ -126,39 +124,24 @@ class KeyUpload:
             async with self._locks["device", user_id]:
                 await self._refill(user_id, device_id, low=device in low, fallback_used=device in used)
 
-    async def _create(self, user_id: str) -> None:
-        device_id = "VC" + base64.b32encode(os.urandom(10)).decode()
-        account = new_account(one_time_keys=self._options.one_time_keys)
-        keys = device_keys(account, user_id=user_id, device_id=device_id)
-        async with self._database.write() as connection:
-            identity = await self._kept_identity(connection, user_id) or CrossSigning.generate()
-            await insert_once(
-                connection,
-                own_devices,
-                user_id=user_id,
-                device_id=device_id,
-                curve25519=account.curve25519_key.to_base64(),
-                ed25519=account.ed25519_key.to_base64(),
-                device_keys=identity.sign_device(keys),
-                account=self._devices.pickle(account),
-                account_version=FIRST_VERSION,
-                cross_signing_sealed=self._sealer.seal(identity.to_bytes(), context=_seeds_context(user_id)),
-                fallback_at=self._now(),
-                published_at=None,
-            )
-        self._devices.made(user_id, account)
+    async def replace(self, user_id: str) -> None:
+        """Another device in the place of the one that this user has here, not published yet; what she reads stays."""
+        async with self._locks["device", user_id]:
+            async with self._database.write() as connection:
+                await forgetting.forget_ratchets(connection, user_id)
+                account = await self._making.make(connection, user_id)
+            self._devices.forget(user_id)
+            self._devices.made(user_id, account)
 
-    async def _kept_identity(self, connection: AsyncConnection, user_id: str) -> CrossSigning | None:
-        """Who comes back after her device was forgotten is still the same person."""
-        sealed = await connection.scalar(_KEPT, {"one": user_id})
-        if sealed is None:
-            return None
-        return CrossSigning.from_bytes(self._sealer.open(sealed, context=_seeds_context(user_id)))
+    async def _create(self, user_id: str) -> None:
+        async with self._database.write() as connection:
+            account = await self._making.make(connection, user_id)
+        self._devices.made(user_id, account)
 
     async def _publish(self, row: Row[Any]) -> None:
         user_id, device_id = row.user_id, row.device_id
         account = self._devices.opened(user_id, row)
-        seeds = self._sealer.open(row.cross_signing_sealed, context=_seeds_context(user_id))
+        seeds = self._sealer.open(row.cross_signing_sealed, context=seeds_context(user_id))
         identity = CrossSigning.from_bytes(seeds)
         await self._key_server.register(user_id=user_id)
         name = self._options.device_display_name
@@ -241,10 +224,6 @@ class KeyUpload:
         due = {"one": user_id, "before": now - _FALLBACK_AT_MOST_EVERY, "at": now}
         replaced = await connection.execute(_REPLACE_FALLBACK, due)
         return replaced.rowcount == 1
-
-
-def _seeds_context(user_id: str) -> str:
-    return f"e2ee_own_devices:{user_id}"
 
 
 async def _own_row(connection: AsyncConnection, user_id: str) -> Row[Any] | None:

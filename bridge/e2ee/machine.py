@@ -69,7 +69,7 @@ class Encryption:
             options=options,
             now=now,
         )
-        self.renewing = Renewing(database=database, key_server=key_server, devices=self._devices)
+        self.renewing = Renewing(database=database, key_server=key_server, keys=self._keys)
         sharing = Sharing(
             database=database,
             key_server=key_server,

@@ -6,17 +6,17 @@ hands out to begin sessions with, we no longer have.
 
 from bridge.database import Database
 from bridge.e2ee import devices, forgetting, tracking
-from bridge.e2ee.devices import Devices
+from bridge.e2ee.key_upload import KeyUpload
 from bridge.e2ee.ports import KeyServer
 
 
 class Renewing:
-    """Takes devices away, so that provisioning makes others, of the same identities."""
+    """Replaces devices by others of the same identities."""
 
-    def __init__(self, *, database: Database, key_server: KeyServer, devices: Devices) -> None:
+    def __init__(self, *, database: Database, key_server: KeyServer, keys: KeyUpload) -> None:
         self._database = database
         self._key_server = key_server
-        self._devices = devices
+        self._keys = keys
 
     async def holders(self) -> list[str]:
         """Whoever has a device of ours, published or not."""
@@ -28,10 +28,11 @@ class Renewing:
         async with self._database.write() as connection:
             await tracking.mark_all_changed(connection)
 
-    async def retire(self, user_id: str) -> None:
-        """Destroy this user's device and end what she sends with; what she can read she still can. May be repeated.
+    async def renew(self, user_id: str) -> None:
+        """Replace this user's device by one that is to be provisioned; what she can read she still can.
 
-        Raises MatrixError (temporary ones) and HomeserverUnreachableError.
+        Whatever she has at the homeserver is deleted there. May be repeated. Raises MatrixError and
+        HomeserverUnreachableError.
         """
-        await forgetting.retire_device(user_id, database=self._database, key_server=self._key_server)
-        self._devices.forget(user_id)
+        await forgetting.leave_all(user_id, database=self._database, key_server=self._key_server)
+        await self._keys.replace(user_id)

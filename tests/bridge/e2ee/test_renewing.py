@@ -1,11 +1,21 @@
 """bridge/e2ee/renewing.py: after an older copy of the database, people go on as themselves."""
 
+import pytest
 import vodozemac
 
+from bridge.e2ee.machine import Encryption
 from bridge.e2ee.model import Decrypted
+from bridge.matrix.errors import HomeserverUnreachableError
 from tests.bridge.e2ee.client import Client
 from tests.bridge.e2ee.events import LUCIA
 from tests.bridge.e2ee.world import World
+from tests.bridge.trouble import UNREACHABLE, failing_keys
+
+
+async def renew(encryption: Encryption) -> None:
+    """As the command does it."""
+    await encryption.renewing.renew(LUCIA)
+    await encryption.provision(LUCIA)
 
 
 def devices_of(world: World) -> list[str]:
@@ -23,9 +33,7 @@ async def test_a_renewed_device_goes_on_where_the_old_one_may_not(world: World, 
     await world.receive(LUCIA, old, message)
     answered = garcia.say(session, "respuesta")
     identity = world.server.cross_signing[LUCIA]["master_key"]["keys"]
-    other = world.restarted()
-    await other.renewing.retire(LUCIA)
-    await other.provision(LUCIA)
+    await renew(world.restarted())
     (new,) = devices_of(world)
     assert new != old
     assert world.server.cross_signing[LUCIA]["master_key"]["keys"] == identity
@@ -38,13 +46,40 @@ async def test_a_renewed_device_goes_on_where_the_old_one_may_not(world: World, 
     assert all(isinstance(one, Decrypted) for one in read)
 
 
-async def test_nothing_is_retired_twice(world: World, garcia: Client):
-    """Nor does it matter that there was nothing to retire."""
+async def test_whatever_she_has_at_the_homeserver_goes(world: World, garcia: Client):
+    """A device of an earlier renewal, of which the copy knows nothing, gets no more keys either."""
     await world.send("antes", garcia.user_id)
-    for _ in range(2):
-        await world.encryption.renewing.retire(LUCIA)
-        assert devices_of(world) == []
-        assert await world.encryption.renewing.holders() == []
+    await world.server.put_device(user_id=LUCIA, device_id="VCEARLIER", display_name="x")
+    (old,) = devices_of(world)
+    world.server.devices[LUCIA]["VCEARLIER"].keys = world.server.devices[LUCIA][old].keys
+    await renew(world.encryption)
+    (new,) = devices_of(world)
+    assert new not in (old, "VCEARLIER")
+
+
+async def test_an_interrupted_renewal_is_finished(world: World, garcia: Client):
+    """By the bridge that is started, or by renewing again: at no instant has she no device that we know of."""
+    await world.send("antes", garcia.user_id)
+    identity = world.server.cross_signing[LUCIA]["master_key"]["keys"]
+    await world.encryption.renewing.renew(LUCIA)
+    assert await world.encryption.renewing.holders() == [LUCIA]
+    await world.restarted().heal()
+    assert len(devices_of(world)) == 1
+    await renew(world.restarted())
+    assert len(devices_of(world)) == 1
+    assert world.server.cross_signing[LUCIA]["master_key"]["keys"] == identity
+
+
+async def test_a_homeserver_that_does_not_answer_leaves_all_as_it_was(world: World, garcia: Client):
+    """Nothing is ended here whose other half may still be there."""
+    await world.send("antes", garcia.user_id)
+    before = devices_of(world)
+    world.server.before = failing_keys(UNREACHABLE)
+    with pytest.raises(HomeserverUnreachableError):
+        await world.encryption.renewing.renew(LUCIA)
+    world.server.before = lambda _method: None
+    assert devices_of(world) == before
+    assert (await world.encryption.device_of(LUCIA)) is not None
 
 
 async def test_others_are_asked_for_their_devices_again(world: World, garcia: Client):
