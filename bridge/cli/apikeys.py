@@ -62,7 +62,7 @@ def _state(key: ApiKey, now: datetime) -> str:
 
 @apikey.command()
 @settings_option
-@click.argument("key_id")
+@click.argument("key_id", type=NAME)
 def revoke(settings: Settings, key_id: str) -> None:
     """Make a key open nothing from now on."""
     asyncio.run(_revoke(settings, key_id))

@@ -32,6 +32,8 @@ _MAX_ID = 255
 
 _CONTROL = "\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f"
 _HAS_CONTROL = re.compile(f"[{_CONTROL}]")
+# Half a character of UTF-16, as JSON can spell it; Python reads so a command line's bytes that are no UTF-8.
+_HAS_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _RFC3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
@@ -49,22 +51,22 @@ def _matching(pattern: str, kind: str) -> AfterValidator:
 
 
 def check_words(value: str) -> str:
-    """The text as it came. Control characters other than line feed and tab, and blank texts, are refused."""
+    """The text as it came. Control characters other than line feed and tab, halves and blanks are refused."""
     if _HAS_CONTROL.search(value):
         raise PydanticCustomError("control-characters", "contains control characters")
+    if _HAS_SURROGATE.search(value):
+        raise PydanticCustomError("surrogate", "contains half a character, or bytes that are no UTF-8")
     if not value or value.isspace():
         raise PydanticCustomError("blank", "is blank")
     return value
 
 
 def _check_message(value: str) -> str:
-    try:
-        escaped = json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        raise PydanticCustomError("surrogate", "contains half a character") from error
+    check_words(value)
+    escaped = json.dumps(value, ensure_ascii=False).encode()
     if len(value.encode()) > MAX_MESSAGE_BYTES or len(escaped) > _MAX_ESCAPED_BYTES:
         raise PydanticCustomError("message-too-large", "is too large")
-    return check_words(value)
+    return value
 
 
 def _check_caption(value: str) -> str:

@@ -136,11 +136,14 @@ def test_an_expired_key_is_listed_as_such(migrated: Path) -> None:
         ("care", "add", MARIA, GARCIA, "--role", ""),
         ("care", "add", MARIA, GARCIA, "--role", "g" * 65),
         ("care", "add", MARIA, GARCIA, "--role", "gp", "--reason", "a\x07"),
+        ("care", "add", MARIA, GARCIA, "--role", "\udcff"),
+        ("care", "add", MARIA, GARCIA, "--role", "gp", "--reason", "\udcff"),
+        ("apikey", "revoke", "\udcff"),
         ("representative", "add", MARIA, GARCIA, "--reason", "r" * 2001),
     ],
 )
 def test_wrong_values_are_usage_errors(migrated: Path, arguments: tuple[str, ...]) -> None:
-    """Exit 2, as click does, naming the value; what the API refuses is refused here too."""
+    """Exit 2, as click does, naming the value; what the API refuses is refused here too, and what is no UTF-8."""
     assert run(migrated, *arguments).exit_code == 2
 
 
