@@ -1,6 +1,7 @@
 """docs/nginx.conf, which operators are told to use, by nginx itself."""
 
 import asyncio
+import os
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from shutil import which
 import aiohttp
 import pytest
 from aiohttp import web
+from yarl import URL
 
 from bridge.clock import utc_now
 from bridge.demo.certificates import certificate_files, ensure_certificates
@@ -19,9 +21,14 @@ from tests.docs.generated import DOCS
 from tests.e2e.free_ports import free_ports
 
 _NGINX = which("nginx")
-_READY_S = 10.0
+_PATIENCE_S = 60.0
+_BIG = 50_000_000  # more than all that lies between a server and a client that doesn't read
+_UPLOAD = "/api/messages/upload-attachment"
+_BIG_FILE = "/api/messages/attachment/big"
+_BROKEN = "/api/broken/t0ken"
 _AROUND = """
 daemon off;
+user root;
 pid {directory}/pid;
 error_log {directory}/error.log;
 events {{}}
@@ -40,10 +47,12 @@ pytestmark = pytest.mark.skipif(_NGINX is None, reason="nginx is not installed")
 
 @dataclass
 class Site:
-    """The proxy, what stands behind it, and how large a body it was sent up to now."""
+    """The proxy at its address, what stands behind it, how large a body it was sent up to now, and its files."""
 
     http: aiohttp.ClientSession
+    address: str
     received: asyncio.Queue[int]
+    directory: Path
 
 
 @pytest.fixture
@@ -58,6 +67,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         ("listen 443", f"listen 127.0.0.1:{public}"),
         ("/etc/ssl/portal.example.org.pem", certificates.certificate),
         ("/etc/ssl/portal.example.org.key", certificates.private_key),
+        ("/var/log/nginx/error.log", tmp_path / "site.log"),
         ("127.0.0.1:8080", f"127.0.0.1:{bridge}"),
         ("127.0.0.1:8008", f"127.0.0.1:{homeserver}"),
     ):
@@ -70,11 +80,9 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         _behind("bridge", bridge, received),
         _behind("homeserver", homeserver, received),
         _nginx(tmp_path, public),
-        aiohttp.ClientSession(
-            f"https://localhost:{public}", connector=aiohttp.TCPConnector(ssl=trusted)
-        ) as http,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusted)) as http,
     ):
-        yield Site(http, received)
+        yield Site(http, f"https://localhost:{public}", received, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -96,11 +104,20 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         ("/_synapse/admin/v1/server_version", None),
         ("/_synapse/client/videoconsulta/v1/happened", None),
         ("/videoconsulta/policy", None),
+        ("/_synapse/admin/v1/rooms/..%2f..%2f..%2fclient%2fx", None),
+        ("/_synapse/admin/v1/rooms/..%2F%2e%2E%2f../client/x", None),
+        ("/_synapse/client/videoconsulta/v1/happened/..%2f..%2f..%2fy", None),
+        ("/_matrix/app/v1/transactions/..%2f..%2f..%2f..%2fapi%2fx", None),
+        ("/metrics/..%2fdocs", None),
+        ("/metrics/..", None),
+        ("/metrics/..?lang=en", None),
+        ("/api/conversations?after=/../x", "bridge"),
+        ("/_matrix/client/v3/profile/@a..b:portal", "homeserver"),
     ],
 )
 async def test_who_answers(site: Site, path: str, who: str | None) -> None:
-    """What is for people reaches the one that has it, with their address; the rest reaches nobody."""
-    async with site.http.get(path) as response:
+    """What is for people reaches the one that has it, with their address; the rest, however it is written, nobody."""
+    async with site.http.get(URL(site.address + path, encoded=True)) as response:
         assert response.headers.get("Who") == who
         if who is None:
             assert response.status == 404
@@ -110,7 +127,7 @@ async def test_who_answers(site: Site, path: str, who: str | None) -> None:
 
 async def test_a_stream_is_not_held_back(site: Site) -> None:
     """An event arrives when it is told, not when there are enough."""
-    async with site.http.get("/api/events") as response, asyncio.timeout(5):
+    async with site.http.get(f"{site.address}/api/events") as response, asyncio.timeout(_PATIENCE_S):
         assert await response.content.readline() == b"data: 1\n"
 
 
@@ -123,25 +140,49 @@ async def test_a_file_is_passed_on_while_it_comes(site: Site) -> None:
         await go_on.wait()
         yield bytes(49_000_000)
 
-    upload = asyncio.create_task(_post(site, pieces()))
-    async with asyncio.timeout(10):
+    upload = asyncio.create_task(_post(site, _UPLOAD, pieces()))
+    async with asyncio.timeout(_PATIENCE_S):
         assert await site.received.get() > 0
         go_on.set()
         assert await upload == 200
-    assert await _post(site, BytesIO(bytes(54_000_000))) == 413
+    assert await _post(site, _UPLOAD, BytesIO(bytes(54_000_000))) == 413
+
+
+async def test_nothing_is_written_to_disk(site: Site) -> None:
+    """Neither what people write and send nor what they read, slowly: it would lie there in plain text."""
+    spools = [site.directory / name for name in ("body", "proxy")]
+    for spool in spools:
+        os.utime(spool, (0, 0))
+    assert await _post(site, "/api/messages/send", BytesIO(bytes(32_000))) == 200
+    assert await _post(site, _UPLOAD, BytesIO(bytes(_BIG))) == 200
+    assert await _post(site, "/_matrix/media/v3/upload", BytesIO(bytes(_BIG))) == 200
+    async with site.http.get(f"{site.address}{_BIG_FILE}") as response:
+        await asyncio.sleep(1)
+        assert len(await response.read()) == _BIG
+    assert [spool.stat().st_mtime for spool in spools] == [0, 0]
+
+
+async def test_no_address_is_written_to_a_log(site: Site) -> None:
+    """An error tells nginx's log which request met it, which may hold a token: these errors aren't told."""
+    assert await _post(site, "/unsubscribe/t0ken", BytesIO(b"x")) == 404
+    assert await _post(site, "/api/unsubscribe/t0ken", BytesIO(bytes(2_000_000))) == 413
+    assert await _post(site, _BROKEN, BytesIO(b"x")) == 502
+    logs = [path.read_text() for path in site.directory.glob("*.log")]
+    assert len(logs) == 2
+    assert not any("t0ken" in log for log in logs)
 
 
 async def test_where_the_homeserver_is(site: Site) -> None:
     """Other servers and clients are told, the latter from any page."""
-    async with site.http.get("/.well-known/matrix/server") as response:
+    async with site.http.get(f"{site.address}/.well-known/matrix/server") as response:
         assert await response.json() == {"m.server": "portal.example.org:443"}
-    async with site.http.get("/.well-known/matrix/client") as response:
+    async with site.http.get(f"{site.address}/.well-known/matrix/client") as response:
         assert (await response.json())["m.homeserver"] == {"base_url": "https://portal.example.org"}
         assert response.headers["Access-Control-Allow-Origin"] == "*"
 
 
-async def _post(site: Site, body: AsyncIterator[bytes] | BytesIO) -> int:
-    async with site.http.post("/api/messages/upload-attachment", data=body) as response:
+async def _post(site: Site, path: str, body: AsyncIterator[bytes] | BytesIO) -> int:
+    async with site.http.post(f"{site.address}{path}", data=body) as response:
         return response.status
 
 
@@ -155,6 +196,10 @@ async def _behind(who: str, port: int, received: asyncio.Queue[int]) -> AsyncIte
             await stream.prepare(request)
             await stream.write(b"data: 1\n")
             await asyncio.sleep(60)
+        if request.path == _BIG_FILE:
+            return web.Response(body=bytes(_BIG))
+        if request.path == _BROKEN and request.transport is not None:
+            request.transport.abort()
         text = f"{request.headers['X-Forwarded-For']} {request.headers['Host']}"
         return web.Response(text=text, headers={"Who": who})
 
@@ -177,7 +222,7 @@ async def _nginx(directory: Path, port: int) -> AsyncIterator[None]:
             *(_NGINX, "-p", str(directory), "-c", str(directory / "nginx.conf")), stdout=output, stderr=output
         )
     try:
-        async with asyncio.timeout(_READY_S):
+        async with asyncio.timeout(_PATIENCE_S):
             while not await _listens(port):
                 assert process.returncode is None, (directory / "nginx.out").read_text()
                 await asyncio.sleep(0.05)
