@@ -137,7 +137,8 @@ async def check_smtp(settings: SmtpSettings) -> str:
     except (aiosmtplib.SMTPException, OSError) as error:
         raise UnwellError(
             f"{settings.host}:{settings.port} does not take us ({type(error).__name__}): check smtp.security, "
-            "its certificate, username and password, and that it sends on what from_address writes"
+            "its certificate, username and password, and that it sends on what from_address writes, to "
+            "alert_address too"
         ) from error
     return f"{settings.host}:{settings.port} takes mail from us"
 

@@ -27,8 +27,8 @@ class Smtp:
     async def send(self, message: EmailMessage) -> None:
         """The server has taken it.
 
-        Raises UndeliverableError when it never will (5xx for this message or its recipient); aiosmtplib's errors and
-        OSError when another try may work, wrong credentials among them: the operator mends those.
+        Raises UndeliverableError when it never will (5xx for this message or its recipient, but 5.7); aiosmtplib's
+        errors and OSError when another try may work, say once the operator has mended our credentials or standing.
         """
         async with self._lock:
             try:
@@ -46,8 +46,8 @@ class Smtp:
                 raise
             except aiosmtplib.SMTPResponseException as error:
                 await self._reset()
-                # What is said of us, a relay's allow-list say, is the operator's to mend and may end.
-                if error.code >= _PERMANENT and isinstance(error, aiosmtplib.SMTPDataError):
+                # What is said of us, of our sender say, is the operator's to mend and may end.
+                if isinstance(error, aiosmtplib.SMTPDataError) and _is_final(error):
                     raise UndeliverableError(str(error.code)) from error
                 raise
             except BaseException:
@@ -98,6 +98,6 @@ class Smtp:
             client.close()
 
 
-def _is_final(refused: aiosmtplib.SMTPRecipientRefused) -> bool:
-    """Whether this address never gets a mail; a matter of policy (RFC 3463, X.7) is the operator's to mend."""
+def _is_final(refused: aiosmtplib.SMTPResponseException) -> bool:
+    """Whether this is never taken; a matter of policy (RFC 3463, X.7) is the operator's to mend."""
     return refused.code >= _PERMANENT and not refused.message.startswith(_POLICY)
