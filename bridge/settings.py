@@ -8,12 +8,11 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
+from pydantic_core import ErrorDetails
 
 from bots.clinic import ClinicSettings
 from bridge.attachments.settings import AttachmentSettings
+from bridge.database_url import check_database_url
 from bridge.e2ee.settings import EncryptionSettings
 from bridge.notifications.settings import PushSettings, SmtpSettings
 from bridge.oidc.settings import OidcSettings
@@ -31,21 +30,6 @@ class SettingsError(Exception):
 # Matrix specification, appendices, server name.
 _SERVER_NAME = r"^[A-Za-z0-9.:\[\]-]+$"
 _ServerName = Annotated[str, Field(pattern=_SERVER_NAME)]
-
-
-def _check_database(value: str) -> str:
-    try:
-        url = make_url(value)
-    except (ArgumentError, ValueError):  # the latter for a port that is no number
-        url = None
-    # Without a file SQLite would keep everything in memory.
-    if url is None or not (
-        url.drivername == "postgresql" or value.removeprefix("sqlite:///") not in (value, "")
-    ):
-        raise PydanticCustomError(
-            "database", "has to be like sqlite:///FILE or postgresql://user:password@host:5432/database"
-        )
-    return value
 
 
 class _Section(BaseModel):
@@ -157,7 +141,7 @@ class LogSettings(_Section):
 class Settings(_Section):
     """Everything that an operator decides."""
 
-    database: Annotated[str, AfterValidator(_check_database)] = "sqlite:///videoconsulta.db"
+    database: Annotated[str, AfterValidator(check_database_url)] = "sqlite:///videoconsulta.db"
     secret: SecretStr = Field(
         min_length=32, description="Seals keys and words at rest. Losing it loses them."
     )

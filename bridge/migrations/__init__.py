@@ -29,7 +29,7 @@ async def _connected(url: str) -> AsyncGenerator[AsyncConnection]:
         # Of SQLAlchemy's own words some name its documentation.
         reason = error.orig if isinstance(error, DBAPIError) else error
         raise DatabaseUnusableError(
-            f"{reason}; is it running, and is `database` in the settings right?"
+            f"{str(reason) or type(reason).__name__}; is it running, and is `database` in the settings right?"
         ) from error
     try:
         yield connection

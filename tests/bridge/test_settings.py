@@ -47,7 +47,10 @@ def test_a_server_name_is_no_address(name: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["mysql://db/x", "sqlite:///", "sqlite://", "sqlite://x.db", "postgresql://u:p@db:port/x", "x.db", ""],
+    [
+        *("mysql://db/x", "sqlite:///", "sqlite://", "sqlite://x.db", "sqlite:///:memory:", "sqlite:///?x=1"),
+        *("sqlite:///file:v?mode=memory&uri=true", "postgresql://u:p@db:port/x", "x.db", ""),
+    ],
 )
 def test_a_database_that_cannot_be(url: str) -> None:
     """Another kind, no address at all, or SQLite without a file, which would forget everything."""
@@ -57,11 +60,25 @@ def test_a_database_that_cannot_be(url: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["sqlite:///v.db", "sqlite:////var/v.db", "postgresql://u:p@[::1]:5432/x", "postgresql:///x?host=/run"],
+    [
+        *("sqlite:///v.db", "sqlite:////var/v.db", "postgresql://u:p@[::1]:5432/x"),
+        *("postgresql:///x?host=/run", "postgresql://u:p@db/x?ssl=verify-full&target_session_attrs=any"),
+    ],
 )
 def test_a_database_that_can(url: str) -> None:
     """Files by relative and absolute path; servers by address and by socket."""
     assert parse_settings(GOOD | {"database": url}, source="x.yaml").database == url
+
+
+@pytest.mark.parametrize(
+    "option", ["sslmode=require", "connect_timeout=3", "application_name=x", "timeout=3"]
+)
+def test_options_of_other_programs(option: str) -> None:
+    """Those that libpq takes and our driver doesn't: what to write instead, without the password."""
+    (line,) = _problems(GOOD | {"database": f"postgresql://u:topsecret@db/x?{option}"})
+    assert line.startswith("x.yaml: database: ")
+    assert ("ssl=verify-full" in line) == ("sslmode" in option)
+    assert "topsecret" not in line
 
 
 def test_a_file_that_is_no_text(tmp_path: Path) -> None:
