@@ -1,14 +1,17 @@
 """Debian's clamd, started for a test, with one signature of our own: EICAR's."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
-from typing import Self
+from tempfile import TemporaryDirectory
 
 from bridge.attachments.fake_clamd import EICAR
 
 PROGRAM = which("clamd")
-_READY_S = 30.0
+_READY_S = 60.0
 
 _SETTINGS = """
 DatabaseDirectory {directory}/signatures
@@ -23,33 +26,50 @@ AlertExceedsMax yes
 """
 
 
+@dataclass(frozen=True, slots=True)
 class RealClamd:
-    """As FakeClamd: `async with RealClamd(directory, limit=...) as clamd:` listens at `clamd.address`."""
+    """As FakeClamd: it listens at `address`."""
 
-    def __init__(self, directory: Path, *, limit: int = 1 << 20) -> None:
-        self._directory = directory
-        self._limit = limit
-        self._socket = directory / "clamd.ctl"
-        self._process: asyncio.subprocess.Process
-        self.address = f"unix://{self._socket}"
+    address: str
 
-    async def __aenter__(self) -> Self:
-        assert PROGRAM is not None
-        signatures = self._directory / "signatures"
-        signatures.mkdir()
-        (signatures / "test.ndb").write_text(f"Eicar-Test-Signature:0:*:{EICAR.hex()}\n")
-        settings = self._directory / "clamd.conf"
-        settings.write_text(_SETTINGS.format(directory=self._directory, limit=self._limit))
-        with (self._directory / "clamd.out").open("wb") as output:
-            self._process = await asyncio.create_subprocess_exec(
+
+@asynccontextmanager
+async def real_clamd(*, limit: int) -> AsyncGenerator[RealClamd]:
+    """It runs for the length of the block, and looks at `limit` bytes at the most."""
+    assert PROGRAM is not None
+    # Not pytest's directory, whose path may be longer than a socket's can be (108 bytes).
+    with TemporaryDirectory(prefix="clamd-") as name:
+        directory = Path(name)
+        settings = _prepared(directory, limit=limit)
+        with (directory / "clamd.out").open("wb") as output:
+            process = await asyncio.create_subprocess_exec(
                 PROGRAM, f"--config-file={settings}", stdout=output, stderr=output
             )
-        async with asyncio.timeout(_READY_S):
-            while not self._socket.exists():
-                assert self._process.returncode is None, (self._directory / "clamd.out").read_text()
-                await asyncio.sleep(0.05)
-        return self
+        try:
+            async with asyncio.timeout(_READY_S):
+                while not await _listens(directory / "clamd.ctl"):
+                    assert process.returncode is None, (directory / "clamd.out").read_text()
+                    await asyncio.sleep(0.05)
+            yield RealClamd(f"unix://{directory}/clamd.ctl")
+        finally:
+            with suppress(ProcessLookupError):
+                process.terminate()
+            await process.wait()
 
-    async def __aexit__(self, *_exception: object) -> None:
-        self._process.terminate()
-        await self._process.wait()
+
+def _prepared(directory: Path, *, limit: int) -> Path:
+    signatures = directory / "signatures"
+    signatures.mkdir()
+    (signatures / "test.ndb").write_text(f"Eicar-Test-Signature:0:*:{EICAR.hex()}\n")
+    settings = directory / "clamd.conf"
+    settings.write_text(_SETTINGS.format(directory=directory, limit=limit))
+    return settings
+
+
+async def _listens(path: Path) -> bool:
+    try:
+        _, writer = await asyncio.open_unix_connection(path)
+    except OSError:
+        return False
+    writer.close()
+    return True

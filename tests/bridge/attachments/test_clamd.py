@@ -15,7 +15,7 @@ import pytest
 from bridge.attachments.clamd import Scan
 from bridge.attachments.errors import InfectedError, ScannerUnavailableError, TooLargeToScanError
 from bridge.attachments.fake_clamd import EICAR, FakeClamd
-from tests.bridge.attachments.real_clamd import PROGRAM, RealClamd
+from tests.bridge.attachments.real_clamd import PROGRAM, RealClamd, real_clamd
 
 LIMIT = 300_000
 
@@ -26,10 +26,10 @@ needs_clamd = pytest.mark.skipif(PROGRAM is None, reason="clamd is not installed
 
 
 @pytest.fixture(params=["fake", pytest.param("real", marks=needs_clamd)])
-def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Opened:
+def opened(request: pytest.FixtureRequest) -> Opened:
     """Starts a clamd that looks at LIMIT bytes at the most."""
     if request.param == "real":
-        return lambda: RealClamd(tmp_path, limit=LIMIT)
+        return lambda: real_clamd(limit=LIMIT)
     return lambda: FakeClamd(limit=LIMIT)
 
 
@@ -88,9 +88,9 @@ async def test_a_file_that_it_refuses_to_see_whole_is_too_large(opened: Opened, 
 
 
 @needs_clamd
-async def test_an_archive_that_it_does_not_see_whole_is_too_large(tmp_path: Path) -> None:
+async def test_an_archive_that_it_does_not_see_whole_is_too_large() -> None:
     """With AlertExceedsMax it names that as if it were a virus. Nobody is told that she sent one."""
-    async with RealClamd(tmp_path, limit=LIMIT) as clamd:
+    async with real_clamd(limit=LIMIT) as clamd:
         with pytest.raises(InfectedError):
             await scan(clamd.address, zipped(EICAR))
         with pytest.raises(TooLargeToScanError):
