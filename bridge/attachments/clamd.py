@@ -2,7 +2,8 @@
 
 "zINSTREAM" and NUL, then pieces, each after its length in 4 bytes, then the length 0; the answer is "stream: OK" or
 "stream: NAME FOUND" and NUL. A file beyond its StreamMaxLength it refuses in the midst of it, and hangs up. What is
-beyond its other limits (an archive's content) it doesn't look at, and with AlertExceedsMax gives that a virus' name.
+beyond its other limits (an archive's content or depth, the time) it doesn't look at, and with AlertExceedsMax gives
+that a virus' name.
 """
 
 import asyncio

@@ -25,7 +25,7 @@ class TooLargeError(ServiceError):
 
 
 class TooLargeToScanError(ServiceError):
-    """The file has more bytes than the virus scanner looks at: nothing is taken unseen."""
+    """The virus scanner did not look at all of the file, by its bytes or its content: nothing is taken unseen."""
 
 
 class EmptyFileError(ServiceError):

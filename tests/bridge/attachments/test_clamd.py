@@ -97,12 +97,13 @@ async def test_an_archive_that_it_does_not_see_whole_is_too_large() -> None:
             await scan(clamd.address, zipped(b"hola que tal " * LIMIT))
 
 
-async def test_a_limit_that_it_met_within_a_file_is_no_virus() -> None:
-    """As clamd says it."""
+@pytest.mark.parametrize("limit", [b"MaxScanSize", b"MaxScanTime", b"MaxRecursion", b"MaxFiles"])
+async def test_a_limit_that_it_met_within_a_file_is_no_virus(limit: bytes) -> None:
+    """As clamd says it, of size or of time and depth."""
 
     async def limited(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readexactly(len(b"zINSTREAM\0") + 4 + 1 + 4)
-        writer.write(b"stream: Heuristics.Limits.Exceeded.MaxScanSize FOUND\0")
+        writer.write(b"stream: Heuristics.Limits.Exceeded.%b FOUND\0" % limit)
         writer.close()
 
     async with await asyncio.start_server(limited, "127.0.0.1", 0) as server:

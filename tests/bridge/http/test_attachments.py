@@ -77,12 +77,12 @@ async def test_too_large_is_known_at_once(api) -> None:
 
 
 async def test_too_large_for_the_scanner_is_no_matter_of_trying_again(api) -> None:
-    """413 that says why, while a scanner that is away is 503 with Retry-After."""
+    """413 that says what wasn't done, whatever the reason; a scanner that is away is 503 with Retry-After."""
     async with FakeClamd(limit=100_000) as clamd:
         scanned = AttachmentSettings(clamd=clamd.address)
         api.attachments._receiving = Receiving(settings=scanned, pictures=Pictures())
         room = room_of(api)
-        for language, word in (("es", "antivirus"), ("en", "virus scanner")):
+        for language, word in (("es", "El antivirus no ha"), ("en", "virus scanner did not")):
             status, answer, headers = await upload(api, form(room), **{"Accept-Language": language})
             assert (status, answer["type"]) == (413, "/problems/attachment-too-large")
             assert word in answer["detail"]
