@@ -28,6 +28,7 @@ from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.matrix.media import MediaClient
 from bridge.message_events import encrypted
+from bridge.slots import Slots
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class Downloading:
         media: MediaClient,
         encryption: Encryption,
         conversations: Conversations,
+        slots: Slots,
         sealer: Sealer,
     ) -> None:
         self._database = database
@@ -87,19 +89,26 @@ class Downloading:
         self._media = media
         self._encryption = encryption
         self._conversations = conversations
+        self._slots = slots
         self._sealer = sealer
 
     @asynccontextmanager
     async def opened(self, *, reader: str, attachment_id: str) -> AsyncGenerator[Download]:
         """The file, for the length of the block.
 
-        Raises AttachmentNotFoundError, ConversationNotFoundError, HomeserverUnavailableError.
+        Raises AttachmentNotFoundError, ConversationNotFoundError, HomeserverUnavailableError, TooManyAttemptsError.
         """
         place = parse_id(attachment_id)
-        if isinstance(place, Uploaded):
-            found = await self._of_upload(place, reader=reader)
-        else:
-            found = await self._of_message(place, reader=reader)
+        with self._slots.taken(reader):
+            if isinstance(place, Uploaded):
+                found = await self._of_upload(place, reader=reader)
+            else:
+                found = await self._of_message(place, reader=reader)
+            async with self._fetched(found, reader=reader) as download:
+                yield download
+
+    @asynccontextmanager
+    async def _fetched(self, found: _Found, *, reader: str) -> AsyncGenerator[Download]:
         try:
             async with self._media.download(user_id=reader, url=found.file.url) as media:
                 mime_type = safe_type(found.mime_type)

@@ -52,6 +52,7 @@ def attachments_of(
         media=media,
         encryption=encryption,
         conversations=conversations,
+        slots=Slots(per_person=settings.attachments.downloads_at_once),
         sealer=sealer,
     )
     return uploading, downloading

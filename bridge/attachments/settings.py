@@ -18,6 +18,7 @@ class AttachmentSettings(BaseModel):
     )
     uploads_at_once: int = Field(default=4, ge=1, description="Of one person.")
     uploads_at_once_in_all: int = Field(default=32, ge=1, description="Of this process.")
+    downloads_at_once: int = Field(default=16, ge=1, description="Of one person.")
     clamd: str | None = Field(
         default=None,
         pattern=r"^(tcp://[^/]+:[0-9]+|unix:///.+)$",

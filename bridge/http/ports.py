@@ -121,7 +121,7 @@ class Downloads(Protocol):
     def opened(self, *, reader: str, attachment_id: str) -> AbstractAsyncContextManager[Download]:
         """The file, for the length of the block.
 
-        Raises AttachmentNotFoundError, ConversationNotFoundError, HomeserverUnavailableError.
+        Raises AttachmentNotFoundError, ConversationNotFoundError, HomeserverUnavailableError, TooManyAttemptsError.
         """
 
 

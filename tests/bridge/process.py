@@ -100,11 +100,13 @@ class Process:
             sealer=sealer,
             now=now,
         )
+        self.download_slots = Slots(per_person=2)
         self.downloading = Downloading(
             database=self.database,
             matrix=self.matrix,
             media=media,
             encryption=self.encryption,
             conversations=self.conversations,
+            slots=self.download_slots,
             sealer=sealer,
         )

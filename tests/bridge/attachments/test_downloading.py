@@ -6,7 +6,7 @@ import pytest
 
 from bridge.attachments.errors import AttachmentBrokenError, AttachmentNotFoundError, AttachmentUnusableError
 from bridge.attachments.ids import Shared
-from bridge.errors import ConversationNotFoundError, HomeserverUnavailableError
+from bridge.errors import ConversationNotFoundError, HomeserverUnavailableError, TooManyAttemptsError
 from bridge.matrix.errors import MatrixError
 from tests.bridge.attachments.files import PDF, download, history, picture, room_of, send, upload
 from tests.bridge.clinic import GARCIA, JUAN, LUCIA, Clinic
@@ -45,6 +45,19 @@ async def test_foreign_files_are_not_found(clinic: Clinic) -> None:
             await send(clinic, other, wrong, sender=JUAN)
         assert (refused.value.index, refused.value.reason) == (len(wrong) - 1, "unknown")
     assert await send(clinic, other, [own.attachment_id], sender=JUAN)
+
+
+async def test_so_many_at_once_and_no_more(clinic: Clinic) -> None:
+    """Each is a connection to the homeserver, held as slowly as its reader reads. Another person's go on."""
+    kept = await upload(clinic, await room_of(clinic))
+    his = await upload(clinic, await room_of(clinic, JUAN), owner=JUAN, operation_id="his")
+    slots = clinic.main.download_slots
+    with slots.taken(LUCIA), slots.taken(LUCIA):
+        with pytest.raises(TooManyAttemptsError):
+            await download(clinic, kept.attachment_id)
+        assert await download(clinic, his.attachment_id, reader=JUAN)
+    for _ in range(3):
+        assert await download(clinic, kept.attachment_id)
 
 
 async def test_a_message_of_another_conversation_gives_no_file(clinic: Clinic) -> None:
