@@ -97,12 +97,11 @@ class Dispatcher:
 
     async def start(self) -> None:
         """Take up what is stored and not processed, then whatever is submitted."""
-        async with self._database.read() as connection:
-            left_over = await waiting(connection)
-        found = {item.seq: item for item in (*left_over, *(self._early or ()))}
+        found = await self._left_over()
+        found |= {item.seq: item for item in self._early or ()}
         self._early = None
         self._run(self._run_lane())
-        self.submit([found[seq] for seq in sorted(found)])
+        self._put([found[seq] for seq in sorted(found)])
 
     async def stop(self, *, grace_s: float = 5.0) -> None:
         """Finish what is being handled, within `grace_s` seconds; leave the rest for the next start."""
@@ -122,7 +121,18 @@ class Dispatcher:
         """Hand over items just stored, in their order."""
         if self._early is not None:
             self._early.extend(items)
-            return
+        else:
+            self._put(items)
+
+    async def _left_over(self) -> dict[int, _Item]:
+        found: dict[int, _Item] = {}
+        async with self._database.read() as connection:
+            while page := await waiting(connection, after=next(reversed(found), 0)):
+                for item in page:
+                    found[item.seq] = self._held(item, before=len(found))
+        return found
+
+    def _put(self, items: Sequence[_Item]) -> None:
         for item in items:
             self._lane.put_nowait(self._held(item, before=self._lane.qsize()))
 

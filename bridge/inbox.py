@@ -23,12 +23,9 @@ _INSERT_ONCE = {
     "postgresql": postgresql.insert(inbox).on_conflict_do_nothing().returning(*_STORED),
 }
 _KNOWN = select(inbox.c.dedupe_key).where(inbox.c.dedupe_key.in_(bindparam("keys", expanding=True)))
-_WAITING = (
-    select(inbox.c.seq, inbox.c.kind, inbox.c.payload)
-    .where(inbox.c.processed_at.is_(None))
-    .order_by(inbox.c.seq)
-)
-_WAITING_ONE = _WAITING.where(inbox.c.seq == bindparam("item"))
+_ALL_WAITING = select(inbox.c.seq, inbox.c.kind, inbox.c.payload).where(inbox.c.processed_at.is_(None))
+_WAITING = _ALL_WAITING.where(inbox.c.seq > bindparam("after")).order_by(inbox.c.seq).limit(bindparam("most"))
+_WAITING_ONE = _ALL_WAITING.where(inbox.c.seq == bindparam("item"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +79,9 @@ async def known_events(connection: AsyncConnection, event_ids: Sequence[str]) ->
     return frozenset(ids[key] for key in found)
 
 
-async def waiting(connection: AsyncConnection) -> list[StoredItem]:
-    """Everything that is stored and not processed, in order."""
-    found = await connection.execute(_WAITING)
+async def waiting(connection: AsyncConnection, *, after: int = 0, most: int = 100) -> list[StoredItem]:
+    """What is stored and not processed, in order: at most so many with numbers above `after`."""
+    found = await connection.execute(_WAITING, {"after": after, "most": most})
     return [StoredItem(seq=seq, kind=kind, payload=payload) for seq, kind, payload in found]
 
 

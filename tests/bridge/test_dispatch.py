@@ -1,6 +1,7 @@
 """bridge/dispatch.py: the order that holds, and what happens when a handler fails."""
 
 import asyncio
+import tracemalloc
 
 import pytest
 from sqlalchemy import update
@@ -11,6 +12,7 @@ from bridge import dispatch
 from bridge.database import Database
 from bridge.dispatch import Dispatcher
 from bridge.inbox import StoredItem, read_waiting
+from bridge.items import InboxItem
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.storage.inbox import inbox
 from tests.bridge.recorder import AT, OTHERS, Recorder, dispatching, event, left_over, message, stored
@@ -203,6 +205,27 @@ async def test_what_waits_long_waits_in_the_database(database: Database, stuck: 
     assert {"key", "key2"} <= set(recorder.done)
     assert len(recorder.done) == len(set(recorder.done)) == 17
     assert await left_over(database) == []
+
+
+async def test_a_start_reads_no_more_than_it_holds(database: Database) -> None:
+    """However much a dead process left: a thousand events, all done in their order."""
+    names = [f"${number}" for number in range(1000)]
+    padding = {"content": {"ciphertext": "c" * 20_000}}
+    await stored(database, *[InboxItem("event", one, event(one).payload | padding) for one in names])
+    recorder = Recorder(database)
+    recorder.gates["$0"] = asyncio.Event()
+    tracemalloc.start()
+    try:
+        async with dispatching(database, recorder, most_held=3):
+            await until(lambda: "$0" in recorder.begun)
+            _, most = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            assert most < 10_000_000
+            recorder.gates["$0"].set()
+            await until(lambda: len(recorder.done) == 1000)
+    finally:
+        tracemalloc.stop()
+    assert recorder.done == names
 
 
 async def test_reading_what_waits_is_tried_again(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,6 +46,16 @@ async def test_what_is_not_processed_waits(database: Database) -> None:
         assert await waiting(connection) == [second]
 
 
+async def test_what_waits_is_read_in_pages(database: Database) -> None:
+    """Each goes on after the last number of the one before; none comes twice, none is missed."""
+    many = await stored(database, *[f"key{number}" for number in range(5)])
+    async with database.read() as connection:
+        assert await waiting(connection, most=2) == many[:2]
+        assert await waiting(connection, after=many[1].seq, most=2) == many[2:4]
+        assert await waiting(connection, after=many[3].seq, most=2) == many[4:]
+        assert await waiting(connection, after=many[4].seq) == []
+
+
 async def test_many_items_keep_their_order(database: Database) -> None:
     """The largest push there is (hundreds of items) is stored whole and in order."""
     keys = [f"key{number}" for number in range(700)]
