@@ -11,7 +11,10 @@ _KEY = "ready"
 
 
 def database_works(database: Database, *, now: Now) -> Check:
-    """Something can be written: a full disk, or a standby that was never promoted, still answers every question."""
+    """One row can be written: a standby that was never promoted still answers every question.
+
+    It proves nothing about a full disk: a row that is written again and again may find its room there already.
+    """
 
     async def works() -> bool:
         async with database.write(synced=False) as connection:
