@@ -10,10 +10,12 @@ from functools import partial
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from bridge.clock import utc_now
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Something to do every `seconds`; it does not overlap with itself.
+    """Something to do every `seconds`, and `at_once` when that begins; it does not overlap with itself.
 
     `wind_down` tells a run that goes on as long as there is work that it is to end with what it has in hand, and
     `piece_s` is how long that may take: a stop waits for it, however short its grace.
@@ -24,6 +26,7 @@ class Job:
     run: Callable[[], Awaitable[object]]
     wind_down: Callable[[], None] | None = None
     piece_s: float = 0.0
+    at_once: bool = False
 
 
 class Scheduler:
@@ -36,8 +39,9 @@ class Scheduler:
         self._is_stopping = False
 
     def start(self) -> None:
-        """Begin; each job runs for the first time after its interval."""
+        """Begin; each job runs for the first time after its interval, or at once."""
         for job in self._jobs:
+            first = {"next_run_time": utc_now()} if job.at_once else {}
             self._scheduler.add_job(
                 partial(self._run, job),
                 "interval",
@@ -47,6 +51,7 @@ class Scheduler:
                 coalesce=True,
                 max_instances=1,
                 misfire_grace_time=None,
+                **first,
             )
         self._scheduler.start()
 

@@ -189,7 +189,8 @@ def _jobs_of_bots(platform: Platform, recovery: Recovery, transactions: Transact
             on_trouble=recovery.trouble,
             now=platform.now,
         )
-        jobs.append(Job("take what was never pushed", 10, missed.look))
+        # At once: the first look of all says from where on, and a process that is killed again soon looks too.
+        jobs.append(Job("take what was never pushed", 10, missed.look, at_once=True))
     return jobs
 
 
