@@ -57,6 +57,7 @@ async def forget_ratchets(connection: AsyncConnection, user_id: str) -> None:
 
 async def leave_all(user_id: str, *, database: Database, key_server: KeyServer) -> None:
     """Delete every device that this user has at the homeserver: our database may not know of all. Raises as above."""
+    await key_server.register(user_id=user_id)  # a homeserver that was set back as well may not know her
     await _leave(user_id, database=database, key_server=key_server)
     answer = await key_server.keys_query(user_id=user_id, users=[user_id])
     for device_id in dig(answer, "device_keys", user_id) or {}:

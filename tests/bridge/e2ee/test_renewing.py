@@ -57,6 +57,18 @@ async def test_whatever_she_has_at_the_homeserver_goes(world: World, garcia: Cli
     assert new not in (old, "VCEARLIER")
 
 
+async def test_a_homeserver_that_was_set_back_too_gets_her_account_again(world: World, garcia: Client):
+    """It is asked for her devices only when it knows her; her identity is the same."""
+    await world.send("antes", garcia.user_id)
+    identity = world.server.cross_signing.pop(LUCIA)["master_key"]["keys"]
+    world.server.devices.pop(LUCIA)
+    world.server.calls.clear()
+    await renew(world.encryption)
+    assert world.server.calls[0] == "register"
+    assert len(devices_of(world)) == 1
+    assert world.server.cross_signing[LUCIA]["master_key"]["keys"] == identity
+
+
 async def test_an_interrupted_renewal_is_finished(world: World, garcia: Client):
     """By the bridge that is started, or by renewing again: at no instant has she no device that we know of."""
     await world.send("antes", garcia.user_id)

@@ -99,15 +99,3 @@ async def test_processes_share_the_work(database: Database) -> None:
     taken = await asyncio.gather(*(claim(database, most=25) for _ in range(14)))
     ids = [one.id for some in taken for one in some]
     assert len(ids) == len(set(ids)) == 300
-
-
-@pytest.mark.faults
-async def test_ten_thousand_are_claimed_in_ten_seconds(database: Database) -> None:
-    """By one process, in the batches that it works with."""
-    await enqueue(database, *(delivery(number) for number in range(10_000)))
-    started = asyncio.get_running_loop().time()
-    total = 0
-    while some := await claim(database, most=50):
-        total += len(some)
-    assert total == 10_000
-    assert asyncio.get_running_loop().time() - started < 10
