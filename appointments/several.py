@@ -36,7 +36,8 @@ async def next_of_several(
 ) -> list[SlotWith]:
     """The first `limit` free slots with any of them that start in [start, end), in order; of one time all.
 
-    By default from now to each one's horizon. Who has no schedule, or no visits of this type, offers nothing.
+    By default from now to each one's horizon. Who has no schedule, or no visits of this type, offers nothing;
+    raises UnknownVisitTypeError when none of the schedules has such visits.
     """
     offering = _offering(await schedules.find_several(connection, professionals), visit_type)
     horizon = max((kind.horizon for _, kind in offering), default=timedelta(0))
@@ -53,11 +54,14 @@ def _offering(
     stored: Sequence[StoredSchedule], visit_type: str | None
 ) -> list[tuple[StoredSchedule, VisitType]]:
     offering = []
+    others: list[str] = []
     for one in stored:
         try:
             offering.append((one, one.schedule.visit_type(visit_type)))
-        except UnknownVisitTypeError:
-            continue
+        except UnknownVisitTypeError as error:
+            others += error.known
+    if others and not offering:
+        raise UnknownVisitTypeError(sorted(set(others)))
     return offering
 
 

@@ -36,9 +36,21 @@ async def _holders(settings: Settings) -> list[str]:
 def renew(settings: Settings, user_id: str | None) -> None:
     """Replace the device of everybody, or of one person, after an older copy of the database was restored.
 
-    Do it before the bridge is started again. Identities stay, and so does what could be read. May be repeated.
+    Refused while the bridge runs. Identities stay, and so does what could be read. May be repeated.
     """
     asyncio.run(_renew(settings, user_id))
+
+
+async def _require_stopped(platform: app.Platform) -> None:
+    # A running bridge has devices and their ratchets in memory, and would go on with what is to be given up.
+    try:
+        await platform.matrix.ping(
+            appservice_id=platform.settings.appservice.id,
+            transaction_id=f"renew-{platform.now().timestamp():.0f}",
+        )
+    except MatrixError:  # the homeserver doesn't reach us
+        return
+    raise click.ClickException("the bridge is running: stop it, renew, then start it again")
 
 
 async def _renew(settings: Settings, wanted: str | None) -> None:
@@ -47,6 +59,8 @@ async def _renew(settings: Settings, wanted: str | None) -> None:
         if wanted is not None and wanted not in holders:
             raise click.ClickException(f"the bridge holds no device for {wanted}")
         chosen = holders if wanted is None else [wanted]
+        if chosen:
+            await _require_stopped(platform)
         await platform.encryption.renewing.ask_anew()
         refused = []
         for number, user_id in enumerate(chosen, start=1):

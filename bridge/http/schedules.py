@@ -1,5 +1,8 @@
 """Schedules of professionals, and what is free, over REST."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
 from appointments.appointment_access import require_slots_shown, whose_slots
 from appointments.booking_services import offered_slots
 from appointments.errors import UnknownVisitTypeError
@@ -55,7 +58,7 @@ async def get_slots(context: Context, *, path: ProfessionalPath, query: SlotsQue
             await require_slots_shown(
                 connection, person=context.acting_for, professional=path.user_id, now=now
             )
-        try:
+        with _naming_known_visit_types():
             slots = await offered_slots(
                 connection,
                 professional=path.user_id,
@@ -65,8 +68,6 @@ async def get_slots(context: Context, *, path: ProfessionalPath, query: SlotsQue
                 limit=query.limit,
                 now=now,
             )
-        except UnknownVisitTypeError as error:
-            raise of_visit_type(error, place="parameter", name="visit_type") from None
     return json_answer(SlotsAnswer(slots=[SlotAnswer.model_validate(slot) for slot in slots]))
 
 
@@ -75,15 +76,17 @@ async def get_any_slots(context: Context, *, query: SlotsQuery) -> Answer:
     services = context.services
     now = services.now()
     async with services.database.read() as connection:
-        found = await next_of_several(
-            connection,
-            professionals=await whose_slots(connection, context.acting_for, now=now),
-            visit_type=query.visit_type,
-            start=query.start,
-            end=query.end,
-            limit=query.limit,
-            now=now,
-        )
+        professionals = await whose_slots(connection, context.acting_for, now=now)
+        with _naming_known_visit_types():
+            found = await next_of_several(
+                connection,
+                professionals=professionals,
+                visit_type=query.visit_type,
+                start=query.start,
+                end=query.end,
+                limit=query.limit,
+                now=now,
+            )
     slots = [
         SlotWithAnswer(
             professional=one.professional,
@@ -94,6 +97,14 @@ async def get_any_slots(context: Context, *, query: SlotsQuery) -> Answer:
         for one in found
     ]
     return json_answer(AnySlotsAnswer(slots=slots))
+
+
+@contextmanager
+def _naming_known_visit_types() -> Generator[None]:
+    try:
+        yield
+    except UnknownVisitTypeError as error:
+        raise of_visit_type(error, place="parameter", name="visit_type") from None
 
 
 def _require_own(context: Context, path: ProfessionalPath) -> None:

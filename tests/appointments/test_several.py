@@ -3,6 +3,9 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
+from appointments.errors import UnknownVisitTypeError
 from appointments.several import next_of_several
 from tests.appointments.diary import (
     ANA,
@@ -60,9 +63,11 @@ async def test_they_are_those_of_each_in_order(diary: Diary) -> None:
 
 
 async def test_who_has_no_such_visits_offers_none(diary: Diary) -> None:
-    """Nor does anybody without a schedule."""
+    """Nor does anybody without a schedule. Where nobody has them, the caller is told which ones there are."""
     await open_two(diary)
     assert {who for who, _, _ in await several(diary, visit_type="first")} == {LOPEZ}
-    assert await several(diary, visit_type="surgery") == []
+    with pytest.raises(UnknownVisitTypeError) as refused:
+        await several(diary, visit_type="surgery")
+    assert set(refused.value.known) == {"check", "first", "visit"}
     assert await several(diary, professionals=[PEDRO]) == []
     assert await several(diary, professionals=[]) == []

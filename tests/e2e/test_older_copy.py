@@ -49,17 +49,21 @@ def put_back(copy: Path, database: Path) -> None:
     shutil.copyfile(copy, database)
 
 
-async def renew(config: Path) -> str:
-    """What the command says."""
+async def renew(config: Path, *, expected: int = 0) -> str:
+    """What the command says when it ends with this code."""
     command = (sys.executable, "-m", "bridge", "device", "renew", "--config", str(config))
-    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=asyncio.subprocess.STDOUT)
     said, _ = await process.communicate()
-    assert process.returncode == 0
+    assert process.returncode == expected, said
     return said.decode()
 
 
 async def test_people_go_on_after_an_older_copy(platform: LocalPlatform, tmp_path: Path) -> None:
-    """Both write on, without a shield, and no step of a ratchet is taken twice; what was readable still is."""
+    """Both write on, without a shield, and no step of a ratchet is taken twice; what was readable still is.
+
+    Beside a running bridge the command is refused.
+    """
     database, copy = Path(platform.settings.database.removeprefix("sqlite:///")), tmp_path / "copy.db"
     async with pair(platform) as people, ElementClient() as element:
         first = await people.api.send("antes", recipient=people.professional)
@@ -76,6 +80,7 @@ async def test_people_go_on_after_an_older_copy(platform: LocalPlatform, tmp_pat
         assert (await element.wait_for_message(room, body="después 2")).is_trusted
         before = await element.verification_state(people.patient)
 
+        assert "the bridge is running" in await renew(platform.config, expected=1)
         await platform.bridge.stop()
         put_back(copy, database)
         said = await renew(platform.config)

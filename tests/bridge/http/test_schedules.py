@@ -73,6 +73,7 @@ async def test_an_unknown_kind_of_visit_is_told_which_there_are(api) -> None:
         headers = api.headers(**{"Accept-Language": language})
         for response, place in (
             (await api.call("GET", f"{SLOTS}?visit_type=surgery", headers=headers), "parameter"),
+            (await api.call("GET", "/api/slots?visit_type=surgery", headers=headers), "parameter"),
             (await api.call("POST", "/api/appointments", json=wanted, headers=headers), "pointer"),
         ):
             assert await problem(response) == (422, "/problems/validation")

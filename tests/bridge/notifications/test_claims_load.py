@@ -1,7 +1,6 @@
-"""Ten thousand reminders that are due in one minute: how long claiming takes, and that nobody has one twice."""
+"""Ten thousand reminders that are due in one minute: nobody has one twice. `make bench` says how long it takes."""
 
 import asyncio
-import time
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import insert
@@ -16,7 +15,7 @@ _COUNT = 10_000
 _AT_ONCE = 50
 
 
-async def test_ten_thousand_are_claimed_in_ten_seconds(database: Database) -> None:
+async def test_ten_thousand_are_claimed_once(database: Database) -> None:
     """By two that claim side by side, on each database; what is due later stays."""
     sealer = Sealer(b"s" * 32)
     rows = [
@@ -47,9 +46,6 @@ async def test_ten_thousand_are_claimed_in_ten_seconds(database: Database) -> No
                 return mine
             mine += [one.id for one in found]
 
-    began = time.monotonic()
     first, second = await asyncio.gather(claim_all(), claim_all())
-    took = time.monotonic() - began
     claimed = [*first, *second]
     assert len(claimed) == len(set(claimed)) == _COUNT
-    assert took < 10
