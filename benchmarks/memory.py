@@ -25,6 +25,7 @@ from bridge.e2ee.fake_key_server import FakeKeyServer
 from bridge.e2ee.machine import Encryption
 from bridge.e2ee.model import Rotation
 from bridge.e2ee.settings import EncryptionSettings
+from bridge.introductions import Newcomers
 from bridge.migrations import upgrade_database
 
 _BAR_MIB = 30.0
@@ -66,6 +67,7 @@ async def _machine(directory: Path, server: FakeKeyServer) -> AsyncGenerator[Enc
             sealer=Sealer(b"s" * 32),
             now=utc_now,
             options=EncryptionSettings(),
+            newcomers=Newcomers(introduction_s=0, now=utc_now),
             catch_up=None,
         )
     finally:

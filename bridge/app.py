@@ -113,7 +113,7 @@ def _compose(
     conversations = Conversations(database=database, matrix=matrix, settings=settings, now=now)
     outbox = make_outbox(ground, notifier)
     assistant = make_assistant(ground, conversations, outbox)
-    projection = Projection(keeper_id=settings.keeper_id, recent=ground.recent)
+    projection = Projection(keeper_id=settings.keeper_id, recent=ground.recent, now=now)
     inbound = make_inbound(ground, notifier, assistant, projection)
     dispatcher = Dispatcher(database=database, handlers=inbound, now=now)
     catch_up = CatchUp(

@@ -18,12 +18,13 @@ from appointments.storage.taking_part import NOW, taking_part
 from bots.assistant import display_name
 from bots.consult import NONCE
 from bots.direct_chat import LAST_STATE, direct_chat, invitation
+from bridge.arrivals import note_invitation
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.e2ee.machine import Encryption
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
-from bridge.rooms import PRESENT, set_membership
+from bridge.rooms import PRESENT
 from bridge.settings import Settings
 from bridge.storage.conversations import conversations
 from bridge.storage.direct_chats import direct_chats
@@ -188,9 +189,9 @@ class DirectChats:
         assistant = self._settings.assistant_id
         there = await self._matrix.state_event(user_id=assistant, **member)
         if there is None or there.get("membership") not in PRESENT:
-            await self._matrix.send_state(user_id=assistant, **member, content=invitation())
             async with self._database.write() as connection:
-                await set_membership(connection, room_id, row.person, "invite")
+                await note_invitation(connection, room_id, row.person)
+            await self._matrix.send_state(user_id=assistant, **member, content=invitation())
         await self._change(row.person, invited_at=self._now())
 
     async def _change(self, person: str, **values: datetime | int) -> None:

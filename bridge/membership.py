@@ -8,8 +8,7 @@ care has ended, but whoever is in the room stays and reads what was written; nob
 patient no more, or has left, is taken out.
 
 Who joins a room that others are in stands invited for a while first (`encryption.introduction_s`): a client that gets
-a message together with its sender, of whose keys it knows nothing, may refuse to show it and never try again
-(element-hq/element-meta#2697).
+a message together with its sender, of whose keys it knows nothing, may refuse to show it and never try again (ADR 2).
 """
 
 import asyncio
@@ -26,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.access import Parties, parties_of
 from bots.consult import server_acl, speaking_levels
+from bridge.arrivals import note_invitation
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.facts import Fact, append
@@ -151,6 +151,8 @@ class Membership:
 
     async def _invite(self, room_id: str, person: str, patience_s: float) -> float | None:
         """None when the invitation was taken; else it has to wait, for so many seconds at least."""
+        async with self._database.write() as connection:
+            await note_invitation(connection, room_id, person)
         try:
             async with asyncio.timeout(patience_s):
                 await self._invite_once(room_id, person)
@@ -159,7 +161,6 @@ class Membership:
         except MatrixError as error:
             log.warning("an invitation to %s waits: %s %s", room_id, error.status, error.errcode)
             return error.retry_after_s or 0.0
-        await self._note_membership(room_id, person, "invite")
         return None
 
     async def _invite_once(self, room_id: str, person: str) -> None:

@@ -16,6 +16,7 @@ from bridge.database import Database
 from bridge.dialogues import Dialogues
 from bridge.e2ee.machine import Encryption
 from bridge.inbound import Inbound
+from bridge.introductions import Newcomers
 from bridge.live.bodies import Bodies
 from bridge.live.notifier import Notifier
 from bridge.live.placing import Placing
@@ -64,6 +65,7 @@ def lay_ground(
         sealer=sealer,
         now=now,
         options=settings.encryption,
+        newcomers=Newcomers(introduction_s=settings.encryption.introduction_s, now=now),
         catch_up=catch_up,
     )
     return Ground(

@@ -2,22 +2,25 @@
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.arrivals import note_arrival, note_presence
 from bridge.attending import note_reaction, take_back
+from bridge.clock import Now
 from bridge.facts import Fact, append
 from bridge.live.recent import RecentEvents
 from bridge.matrix.events import RoomEvent
 from bridge.message_events import edited_by, is_message
 from bridge.receipts import reach_over_late
-from bridge.rooms import note_arrival, record_event, set_membership, set_rotation
+from bridge.rooms import record_event, set_membership, set_rotation
 from bridge.statuses import mark_edited, mark_taken_back
 
 
 class Projection:
     """Follows consult rooms. The keeper is no member that counts: it has no device."""
 
-    def __init__(self, *, keeper_id: str, recent: RecentEvents) -> None:
+    def __init__(self, *, keeper_id: str, recent: RecentEvents, now: Now) -> None:
         self._keeper_id = keeper_id
         self._recent = recent
+        self._now = now
 
     async def follow(self, connection: AsyncConnection, event: RoomEvent, *, is_silent: bool = False) -> None:
         """Give the event its place in the room's order, with what follows from it. Once: again changes nothing.
@@ -56,9 +59,11 @@ class Projection:
 
     async def follow_membership(self, connection: AsyncConnection, event: RoomEvent) -> None:
         """Record who came or went, in direct chats too."""
-        if event.type == "m.room.member" and event.state_key not in (None, self._keeper_id):
+        if event.type != "m.room.member":
+            await note_presence(connection, event, now=self._now())
+        elif event.state_key not in (None, self._keeper_id):
             if event.content.get("membership") == "join":
-                await note_arrival(connection, event)
+                await note_arrival(connection, event, now=self._now())
             await set_membership(
                 connection, event.room_id, str(event.state_key), str(event.content.get("membership"))
             )

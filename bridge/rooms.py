@@ -169,23 +169,6 @@ async def set_membership(connection: AsyncConnection, room_id: str, user_id: str
     )
 
 
-async def note_arrival(connection: AsyncConnection, event: RoomEvent) -> None:
-    """Remember where in the timeline a member comes in, before her membership is set to `join`.
-
-    A change of her name is the same event again, but she was in already.
-    """
-    place = select(timeline.c.seq).where(timeline.c.event_id == event.event_id).scalar_subquery()
-    await connection.execute(
-        update(room_members)
-        .where(
-            room_members.c.room_id == event.room_id,
-            room_members.c.user_id == event.state_key,
-            room_members.c.membership != "join",
-        )
-        .values(joined_seq=place)
-    )
-
-
 async def membership_of(connection: AsyncConnection, room_id: str, people: Iterable[str]) -> dict[str, str]:
     """The recorded membership of each of these people who has one."""
     query = select(room_members.c.user_id, room_members.c.membership).where(

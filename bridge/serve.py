@@ -27,6 +27,7 @@ from bridge.http.limits import LoginLimits, PushLimits, RequestLimits
 from bridge.http.ports import Services
 from bridge.http.server import runner_of
 from bridge.identities import IdentityWatch
+from bridge.introductions import Introductions
 from bridge.missed import MissedEvents
 from bridge.notifications.opening import telling_jobs
 from bridge.notifications.push_gateway import PushGateway
@@ -209,6 +210,12 @@ def _jobs_of_scheduler(platform: Platform, *, registry: CollectorRegistry) -> li
         registry=registry,
         now=platform.now,
     )
+    introductions = Introductions(
+        database=platform.database,
+        encryption=platform.encryption,
+        introduction_s=platform.settings.encryption.introduction_s,
+        now=platform.now,
+    )
     identities = IdentityWatch(identities=platform.encryption.identities, registry=registry)
     strangers = StrangerWatch(
         database=platform.database, settings=platform.settings, now=platform.now, registry=registry
@@ -221,6 +228,7 @@ def _jobs_of_scheduler(platform: Platform, *, registry: CollectorRegistry) -> li
         Job("make rooms what they should be", 10, platform.conversations.reconcile_due),
         Job("complete direct chats", 5, platform.direct_chats.complete),
         Job("seat the assistant", 10, platform.attendance.complete),
+        Job("introduce newcomers", 1, introductions.introduce),
         Job("watch identities", 30, identities.look),
         Job("watch for strangers", 10, strangers.look),
         Job("pass on offers that nobody answered", 10, lapse_offers),

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from bridge.database import Database
-from bridge.e2ee import devices, tracking
+from bridge.e2ee import devices, sessions, tracking
 from bridge.e2ee.device_lists import DeviceLists
 from bridge.e2ee.ready import ReadySessions
 from bridge.e2ee.sharing import Sharing
@@ -27,8 +27,9 @@ class Changes:
         await self._follow_up(changed, gone=left)
 
     async def joined(self, room_id: str, user_id: str) -> None:
-        """A recipient joined: she gets what was encrypted since her invitation."""
+        """A recipient joined, or is new no more: she gets what was encrypted since her invitation."""
         async with self._database.write() as connection:
+            await sessions.want_sharing(connection, [user_id], room_id=room_id, current_only=False)
             await tracking.follow(connection, [user_id], ask_again=True)
         await self._follow_up([user_id], room_id=room_id)
 

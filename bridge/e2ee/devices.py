@@ -6,6 +6,7 @@ is; what was found last is remembered for those who know that it still holds. An
 is taken for a change is not: if the transaction fails, memory must not be ahead of the database.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -177,6 +178,12 @@ async def holders(connection: AsyncConnection) -> list[str]:
     """Whoever has a device of ours, published or not."""
     query = select(own_devices.c.user_id).order_by(own_devices.c.user_id)
     return list((await connection.scalars(query)).all())
+
+
+async def ours_among(connection: AsyncConnection, users: Collection[str]) -> set[str]:
+    """Those of these users who have a device of ours."""
+    query = select(own_devices.c.user_id).where(own_devices.c.user_id.in_(users))
+    return set(await connection.scalars(query))
 
 
 async def any_user(connection: AsyncConnection) -> str | None:

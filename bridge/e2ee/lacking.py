@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.e2ee import keyless, olm
 from bridge.e2ee.device_lists import DeviceLists, KnownDevice
-from bridge.e2ee.devices import OwnDevice
+from bridge.e2ee.devices import OwnDevice, ours_among
 from bridge.e2ee.keyless import Address
+from bridge.e2ee.ports import Newcomers
 from bridge.e2ee.sessions import OutboundSession
 from bridge.storage.e2ee import session_shares
 
@@ -40,12 +41,15 @@ async def lacking(
     session: OutboundSession,
     members: Collection[str],
     device_lists: DeviceLists,
+    newcomers: Newcomers,
 ) -> Lacking:
-    """The devices of these members that lack this session of ours."""
+    """The devices of these members that lack this session of ours; those of newcomers get it later."""
+    elsewhere = set(members) - await ours_among(connection, members)
+    settled = set(members) - await newcomers(connection, session.room_id, elsewhere)
     told = await _told(connection, session.session_id) if session.shared else {}
     devices = [
         device
-        for device in await device_lists.devices_of(connection, members)
+        for device in await device_lists.devices_of(connection, settled)
         if device.address != (own.user_id, own.device_id) and told.get(device.address) != SHARED
     ]
     entitled = [device for device in devices if device.entitled]

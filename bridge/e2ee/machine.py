@@ -18,7 +18,7 @@ from bridge.e2ee.errors import NoDeviceError, SessionNotReadyError
 from bridge.e2ee.healing import Healing
 from bridge.e2ee.key_upload import KeyUpload
 from bridge.e2ee.model import Decrypted, Device, Encrypted, EncryptedEvent, Rotation, Undecryptable
-from bridge.e2ee.ports import KeyServer
+from bridge.e2ee.ports import KeyServer, Newcomers
 from bridge.e2ee.preparation import Preparation
 from bridge.e2ee.ready import ReadySessions
 from bridge.e2ee.recovery import Recovery
@@ -34,8 +34,8 @@ from bridge.matrix.json import JsonObject
 class Encryption:
     """One device for each of our users, and everything encrypted that goes in or out of it.
 
-    `pickle_key` has 32 bytes; `identities` has the users who wait to be accepted. Methods that talk to the homeserver
-    raise MatrixError and HomeserverUnreachableError; repeating any of them is harmless.
+    `pickle_key` has 32 bytes; `newcomers` get no keys yet; `identities` has who waits to be accepted. Methods that
+    talk to the homeserver raise MatrixError and HomeserverUnreachableError; repeating any of them is harmless.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class Encryption:
         sealer: Sealer,
         now: Now,
         options: EncryptionSettings,
+        newcomers: Newcomers,
         catch_up: CatchUp | None,
     ) -> None:
         self._database = database
@@ -75,6 +76,7 @@ class Encryption:
             key_server=key_server,
             devices=self._devices,
             device_lists=device_lists,
+            newcomers=newcomers,
             locks=locks,
             pickle_key=pickle_key,
             sealer=sealer,
@@ -211,7 +213,7 @@ class Encryption:
         await self._changes.device_lists_changed(changed, left)
 
     async def share_history(self, room_id: str, user_id: str) -> None:
-        """A recipient joined: ask for her devices, and give them what was encrypted since her invitation."""
+        """A recipient joined, or is new no more: ask for her devices, and give them what she was to read."""
         await self._changes.joined(room_id, user_id)
 
     async def key_counts(

@@ -1,11 +1,14 @@
-"""What the encryption machine needs of the homeserver. `bridge.matrix.client.MatrixClient` fulfils it.
+"""What the encryption machine needs of others.
 
-Every method raises MatrixError when the homeserver refuses and HomeserverUnreachableError when it does not
-answer. A fake lies beside this file (fake_key_server.py); the same contract tests run against both.
+Of the homeserver: `bridge.matrix.client.MatrixClient` fulfils it. Every method raises MatrixError when the homeserver
+refuses and HomeserverUnreachableError when it does not answer. A fake lies beside this file (fake_key_server.py); the
+same contract tests run against both.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.matrix.json import JsonObject
 
@@ -47,3 +50,10 @@ class KeyServer(Protocol):
         messages: Mapping[str, Mapping[str, JsonObject]],
     ) -> None:
         """Send one content to each device of `messages` (user → device → content)."""
+
+
+class Newcomers(Protocol):
+    """Who is so new in a room that her client may not know our people yet (bridge/introductions.py)."""
+
+    async def __call__(self, connection: AsyncConnection, room_id: str, users: Collection[str]) -> set[str]:
+        """Those of these users who are to have no keys yet; once they are, `Encryption.share_history` is called."""

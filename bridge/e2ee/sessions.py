@@ -169,14 +169,18 @@ async def end_sessions_shared_with(connection: AsyncConnection, devices: Collect
     )
 
 
-async def want_sharing(connection: AsyncConnection, users: Collection[str], *, current_only: bool) -> None:
-    """Note that devices of these users may lack the sessions that they are members of."""
+async def want_sharing(
+    connection: AsyncConnection, users: Collection[str], *, current_only: bool, room_id: str | None = None
+) -> None:
+    """Note that devices of these users may lack the sessions that they are members of, in this room or anywhere."""
     if not users:
         return
     theirs = select(session_members.c.session_id).where(session_members.c.user_id.in_(users))
     statement = update(outbound_sessions).where(outbound_sessions.c.session_id.in_(theirs))
     if current_only:
         statement = statement.where(outbound_sessions.c.is_current)
+    if room_id is not None:
+        statement = statement.where(outbound_sessions.c.room_id == room_id)
     await connection.execute(statement.values(sharing=outbound_sessions.c.sharing + 1))
 
 

@@ -21,7 +21,8 @@ class EncryptionSettings(BaseModel):
         default=2.0,
         ge=0,
         le=60,
-        description="How long somebody stands invited in a room that others are in before she joins it: their "
-        "clients fetch her keys meanwhile. Some never show what came from a device that they did not know yet.",
+        description="How long who is new in a room waits: our people stand invited for so long before they join a "
+        "room that others are in, and who comes in with a client is given keys so long afterwards. Clients ask for "
+        "devices meanwhile; some never show what they could decrypt before they knew its sender's. 0: nobody waits.",
     )
     idle_unload_s: int = Field(default=900, ge=1)

@@ -27,7 +27,7 @@ from bridge.e2ee.errors import in_log
 from bridge.e2ee.keyless import Address
 from bridge.e2ee.lacking import SHARED, Lacking, lacking
 from bridge.e2ee.model import MEGOLM
-from bridge.e2ee.ports import KeyServer
+from bridge.e2ee.ports import KeyServer, Newcomers
 from bridge.e2ee.rows import upsert_rows
 from bridge.e2ee.sessions import OutboundSession
 from bridge.e2ee.withheld import NO_OLM, UNVERIFIED, withheld
@@ -68,6 +68,7 @@ class Sharing:
         key_server: KeyServer,
         devices: Devices,
         device_lists: DeviceLists,
+        newcomers: Newcomers,
         locks: KeyedLocks,
         pickle_key: bytes,
         sealer: Sealer,
@@ -77,6 +78,7 @@ class Sharing:
         self._key_server = key_server
         self._devices = devices
         self._device_lists = device_lists
+        self._newcomers = newcomers
         self._locks = locks
         self._pickle_key = pickle_key
         self._sealer = sealer
@@ -141,7 +143,12 @@ class Sharing:
         await self._device_lists.follow(acting=own.user_id, users=members)
         async with self._database.read() as connection:
             work = await lacking(
-                connection, own=own, session=session, members=members, device_lists=self._device_lists
+                connection,
+                own=own,
+                session=session,
+                members=members,
+                device_lists=self._device_lists,
+                newcomers=self._newcomers,
             )
         claimed = await olm.claim(self._key_server, user_id=own.user_id, devices=work.unconnected)
         content = self._room_key(session)

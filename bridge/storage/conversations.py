@@ -50,6 +50,14 @@ room_members = Table(
     Column("membership", Text, nullable=False),
     # The place in the timeline at which they came in, where that is known.
     Column("joined_seq", BigInteger, nullable=True),
+    # When they came in, until they have been given keys (bridge/introductions.py).
+    Column("new_since", Instant, nullable=True),
+)
+Index(
+    "ix_room_members_new",
+    room_members.c.new_since,
+    sqlite_where=text("new_since IS NOT NULL"),
+    postgresql_where=room_members.c.new_since.is_not(None),
 )
 
 timeline = Table(

@@ -14,6 +14,7 @@ from bridge.database import Database
 from bridge.direct_chats import DirectChats
 from bridge.e2ee.fake_key_server import FakeKeyServer
 from bridge.e2ee.machine import Encryption
+from bridge.introductions import Introductions, Newcomers
 from bridge.live.notifier import Notifier
 from bridge.live.placing import Placing
 from bridge.live.recent import RecentEvents
@@ -57,6 +58,7 @@ class Process:
             sealer=sealer,
             now=now,
             options=settings.encryption,
+            newcomers=Newcomers(introduction_s=settings.encryption.introduction_s, now=now),
             catch_up=None,
         )
         self.recent = RecentEvents()
@@ -77,7 +79,7 @@ class Process:
             database=self.database, matrix=self.matrix, settings=settings, now=now
         )
         self.outbox = make_outbox(ground, self.notifier)
-        projection = Projection(keeper_id=settings.keeper_id, recent=self.recent)
+        projection = Projection(keeper_id=settings.keeper_id, recent=self.recent, now=now)
         assistant = make_assistant(ground, self.conversations, self.outbox)
         self.inbound = make_inbound(ground, self.notifier, assistant, projection)
         self.at_once = make_at_once(ground, self.placing, self.notifier, projection)
@@ -90,6 +92,12 @@ class Process:
             now=now,
         )
         self.attendance = Attendance(database=self.database, matrix=self.matrix, settings=settings, now=now)
+        self.introductions = Introductions(
+            database=self.database,
+            encryption=self.encryption,
+            introduction_s=settings.encryption.introduction_s,
+            now=now,
+        )
         self.slots = Slots(per_person=4, in_all=32)
         self.uploading = Uploading(
             database=self.database,

@@ -210,7 +210,7 @@ async def test_a_message_that_needs_a_missing_key_fetches_it(clinic: Clinic, roo
 
 async def test_effects_and_mark_are_one_commit(clinic: Clinic, room: str) -> None:
     """Killed before it, nothing happened and the item is handled again; killed after it, all is done."""
-    message, joined = event(room), member(room, GARCIA, "join")
+    message, joined = event(room, sender=LUCIA), member(room, GARCIA, "join")
     for dies_at, survives in ((1, False), (2, True)):
         seq = await clinic.store()
         with pytest.raises(Killed):

@@ -24,7 +24,9 @@ class Room:
 
     database: Database
     projection: Projection = field(
-        default_factory=lambda: Projection(keeper_id="@consulta:portal", recent=RecentEvents())
+        default_factory=lambda: Projection(
+            keeper_id="@consulta:portal", recent=RecentEvents(), now=lambda: AT
+        )
     )
 
     async def comes(self, sent_at: int, *, is_late: bool = False) -> None:

@@ -63,7 +63,7 @@ class Bridge:
     troubles: int = 0
     now: datetime = AT
     projection: Projection = field(
-        default_factory=lambda: Projection(keeper_id=KEEPER, recent=RecentEvents())
+        default_factory=lambda: Projection(keeper_id=KEEPER, recent=RecentEvents(), now=lambda: AT)
     )
 
     async def take(self, items: Sequence[InboxItem]) -> None:

@@ -19,7 +19,7 @@ from bridge.notifications import claims
 from tests.bridge.clinic import GARCIA, LUCIA, Clinic
 
 _GROWING = (
-    r"\b(sends|facts|timeline|inbox|deliveries|live_events|conversations|care_relationships"
+    r"\b(sends|facts|timeline|inbox|deliveries|live_events|conversations|room_members|care_relationships"
     r"|e2ee_(?!own_devices)\w+)\b"
 )
 _SCAN = re.compile(rf"SCAN {_GROWING}(?! USING (COVERING )?INDEX)|SEARCH {_GROWING} .*\(rowid[<>]")
@@ -70,6 +70,7 @@ async def test_a_message_and_what_waits_are_found_by_indexes(
         await clinic.main.messages.history(reader=LUCIA, conversation_id=room_id, limit=10, before=None)
         await clinic.main.outbox.deliver_waiting()
         await clinic.main.conversations.reconcile_due()
+        await clinic.main.introductions.introduce()
         async with clinic.database.write() as connection:
             await claims.claim(connection, sealer=clinic.sealer, channel="email", now=clinic.clock(), most=9)
     asked = {one: bound for one, bound in statements.items() if re.match("SELECT|UPDATE|DELETE", one)}

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from bridge.e2ee.model import Decrypted
 from bridge.matrix.errors import HomeserverUnreachableError
 from tests.bridge.e2ee.client import Client
 from tests.bridge.e2ee.events import JUAN, LUCIA, ROOM
@@ -192,3 +193,34 @@ async def test_a_device_shut_out_while_it_is_given_a_key(world: World, garcia: C
     assert said.content["session_id"] not in second.rooms
     await garcia.sync()
     assert garcia.read(said) == "hola"
+
+
+async def test_a_newcomer_gets_her_keys_when_she_is_new_no_more(world: World, garcia: Client):
+    """Nobody waits for her: the message goes out and others have its key; then she gets it, in that room alone."""
+    lopez = Client.with_identity(world.server, "@lopez:hospital", "LOPEZ1")
+    await lopez.log_in()
+    world.new |= {(ROOM, garcia.user_id), ("!other", garcia.user_id)}
+    said = await world.send("hola", garcia.user_id, lopez.user_id)
+    await world.prepare(garcia.user_id, room_id="!other")
+    for at_work in (world.encryption, world.restarted()):
+        await at_work.heal()
+        await at_work.share_history(ROOM, garcia.user_id)
+        await at_work.device_lists_changed([garcia.user_id], [])
+    for client in (garcia, lopez):
+        await client.sync()
+    assert lopez.read(said) == "hola"
+    assert not garcia.rooms
+    world.new.discard((ROOM, garcia.user_id))
+    await world.encryption.share_history(ROOM, garcia.user_id)
+    await garcia.sync()
+    assert garcia.read(said) == "hola"
+    assert len(garcia.rooms) == 1
+
+
+async def test_our_own_are_never_new(world: World):
+    """Their devices are here: a managed representative who stands invited gets the key at once."""
+    await world.encryption.provision(JUAN)
+    world.new.add((ROOM, JUAN))
+    said = await world.send("hola", JUAN)
+    await world.deliver(JUAN)
+    assert isinstance(await world.read(said, reader=JUAN), Decrypted)

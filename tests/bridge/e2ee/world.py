@@ -1,11 +1,13 @@
 """What a test of the encryption machine plays with: clock, homeserver, our machine."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
 import vodozemac
 from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
 from bridge.database import Database
@@ -35,6 +37,13 @@ class World:
     prepared: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     """For whom was prepared last, by sender and room."""
 
+    new: set[tuple[str, str]] = field(default_factory=set)
+    """Who is new in which room."""
+
+    async def are_new(self, _connection: AsyncConnection, room_id: str, users: Collection[str]) -> set[str]:
+        """Those of these users who are new in this room."""
+        return {user for user in users if (room_id, user) in self.new}
+
     def restarted(self, *, catch_up: CatchUp | None = None, **options: Any) -> Encryption:
         """Another process on the same database: nothing in memory is shared."""
         return Encryption(
@@ -44,6 +53,7 @@ class World:
             sealer=Sealer(b"s" * 32),
             now=self.clock,
             options=EncryptionSettings(**options),
+            newcomers=self.are_new,
             catch_up=catch_up,
         )
 
