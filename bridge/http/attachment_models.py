@@ -5,14 +5,15 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.attachments.receiving import Received
-from bridge.http.fields import ROOM_ID, AttachmentId
+from bridge.http.fields import AttachmentId
 from bridge.http.models import AnswerModel, RequestModel
+from bridge.matrix.identifiers import MAX_ID, ROOM_ID
 
 UPLOAD_FORM: dict[str, Any] = {
     "type": "object",
     "required": ["conversation_id", "file"],
     "properties": {
-        "conversation_id": {"type": "string", "pattern": ROOM_ID, "maxLength": 255},
+        "conversation_id": {"type": "string", "pattern": ROOM_ID, "maxLength": MAX_ID},
         "file": {"type": "string", "format": "binary"},
     },
     "additionalProperties": False,

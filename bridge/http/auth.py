@@ -4,24 +4,20 @@ What a session never gives is decided here, by the route table: content only to 
 decrypts anyway), nothing that changes care or keys to anybody but an API key.
 """
 
-import re
-
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import apikeys, sessions
 from bridge.errors import BadCredentialsError
-from bridge.http.fields import USER_ID
 from bridge.http.ports import Services
 from bridge.http.problems import Problem, ProblemError
 from bridge.http.routing import Caller, Route
+from bridge.matrix.identifiers import USER_ID, is_identifier
 from bridge.oidc.jwt import looks_so
 from bridge.oidc.verifier import Oidc
 
 ACT_AS = "X-Act-As"
 AUTHORIZATION = "Authorization"
-_USER_ID = re.compile(USER_ID.removesuffix("$"))
-_MAX_USER_ID = 255
 
 
 async def admit(request: web.Request, route: Route, services: Services) -> Caller:
@@ -77,10 +73,8 @@ def _speaking(session: sessions.Session, route: Route, *, token: str, acting_for
 async def _key(
     connection: AsyncConnection, route: Route, services: Services, *, token: str, acting_for: str
 ) -> Caller:
-    is_user_id = len(acting_for) <= _MAX_USER_ID and _USER_ID.fullmatch(acting_for) is not None
-    caller = await apikeys.authenticate(
-        connection, token=token, acting_for=acting_for if is_user_id else None, now=services.now()
-    )
+    person = acting_for if is_identifier(acting_for, USER_ID) else None
+    caller = await apikeys.authenticate(connection, token=token, acting_for=person, now=services.now())
     if not route.takes_key:
         raise BadCredentialsError("no-session")
     if route.scope is not None and route.scope not in caller.key.scopes:

@@ -18,17 +18,13 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from bridge.matrix.identifiers import EVENT_ID, MAX_ID, ROOM_ID, USER_ID, is_identifier
+
 MAX_MESSAGE_BYTES = 32 * 1024
 MAX_ROLE = 64
 MAX_REASON = 2000
 # An event has 65,536 bytes at most. Encryption makes 4 out of 3, and what stands around the text needs some.
 _MAX_ESCAPED_BYTES = 46_000
-
-# Matrix specification, appendices: user identifiers (historical ones too), room ids, event ids.
-USER_ID = r"^@[!-9;-~]+:[A-Za-z0-9.:\[\]-]+$"
-ROOM_ID = r"^![!-~]+$"
-EVENT_ID = r"^\$[!-~]+$"
-_MAX_ID = 255
 
 _CONTROL = "\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f"
 _HAS_CONTROL = re.compile(f"[{_CONTROL}]")
@@ -40,10 +36,8 @@ _RFC3339 = re.compile(
 
 
 def _matching(pattern: str, kind: str) -> AfterValidator:
-    compiled = re.compile(pattern.removesuffix("$"))
-
     def check(value: str) -> str:
-        if len(value) > _MAX_ID or compiled.fullmatch(value) is None:
+        if not is_identifier(value, pattern):
             raise PydanticCustomError(kind, "not this kind of identifier")
         return value
 
@@ -107,7 +101,7 @@ def _words_schema(limit: int, description: str) -> WithJsonSchema:
 
 
 def _id_schema(pattern: str, example: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": pattern, "maxLength": _MAX_ID, "examples": [example]})
+    return WithJsonSchema({"type": "string", "pattern": pattern, "maxLength": MAX_ID, "examples": [example]})
 
 
 UserId = Annotated[str, _matching(USER_ID, "user-id"), _id_schema(USER_ID, "@garcia:hospital.example")]

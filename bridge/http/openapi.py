@@ -10,11 +10,11 @@ from bots.i18n import Language, translate
 from bridge.http.auth import ACT_AS
 from bridge.http.endpoint import IDEMPOTENCY_KEY, LAST_EVENT_ID
 from bridge.http.events import EVENT_STREAM
-from bridge.http.fields import USER_ID
 from bridge.http.problem_models import ProblemDocument
 from bridge.http.problems import Problem
 from bridge.http.ranges import IF_RANGE, RANGE
 from bridge.http.routing import JSON, Route
+from bridge.matrix.identifiers import USER_ID
 
 Document = dict[str, Any]
 _REF = "#/components/schemas/{model}"

@@ -1,6 +1,5 @@
 """Whose an access token of the portal's identity provider is."""
 
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import aiohttp
 
 from bridge.clock import Now
 from bridge.errors import BadCredentialsError
-from bridge.http.fields import USER_ID
+from bridge.matrix.identifiers import USER_ID, is_identifier
 from bridge.oidc.jwt import BadTokenError, claims_of, take_apart
 from bridge.oidc.key_set import KeySet
 from bridge.oidc.settings import OidcSettings
@@ -20,8 +19,6 @@ from bridge.openid.dns import SystemDns
 from bridge.openid.https import PinnedHttps, tls_context
 from bridge.settings import Settings
 
-_USER_ID = re.compile(USER_ID.removesuffix("$"))
-_MAX_USER_ID = 255
 _FAR = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 
 
@@ -75,7 +72,7 @@ class OidcVerifier:
             raise BadTokenError
         user_id = claimed if claimed.startswith("@") else f"@{claimed}:{self._server_name}"
         is_ours = user_id.partition(":")[2] == self._server_name and user_id not in self._bots
-        if len(user_id) > _MAX_USER_ID or _USER_ID.fullmatch(user_id) is None or not is_ours:
+        if not is_ours or not is_identifier(user_id, USER_ID):
             raise BadTokenError
         return user_id
 
