@@ -38,6 +38,11 @@ def announcement() -> str:
     return "\n\n".join(translate(language, "assistant.announcement") for language in LANGUAGES)
 
 
+def moved_notice() -> str:
+    """What stands in a room that was left behind, where both languages may be spoken."""
+    return "\n".join(translate(language, "assistant.moved") for language in LANGUAGES)
+
+
 def _say(key: str, clinic: ClinicSettings, language: Language) -> str:
     return translate(
         language,

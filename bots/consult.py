@@ -32,18 +32,21 @@ def consult_room(
     notice: str,
     rotation_period_msgs: int,
     rotation_period_ms: int,
+    version: str = ROOM_VERSION,
+    former: str | None = None,
 ) -> dict[str, Any]:
     """The body of `POST /createRoom` (Matrix client-server API, section 10.1.1) for one consult room.
 
     Nobody is invited yet: invitations follow once the room is known to be ours, so that a room left over by a
     crash is one that only the keeper ever saw. There is no name: members' clients show the people in it. The
-    topic, `notice`, is not encrypted and says the same in every room.
+    topic, `notice`, is not encrypted and says the same in every room. `former`: the room whose place it takes.
     """
+    predecessor = {} if former is None else {"predecessor": {"room_id": former}}
     return {
         "preset": "private_chat",
         "visibility": "private",
-        "room_version": ROOM_VERSION,
-        "creation_content": {"type": ROOM_TYPE, NONCE: nonce},
+        "room_version": version,
+        "creation_content": {"type": ROOM_TYPE, NONCE: nonce} | predecessor,
         "power_level_content_override": {
             "users": {},
             "users_default": _EVERYBODY,
@@ -79,6 +82,11 @@ def speaking_levels(levels: dict[str, Any], *, is_open: bool) -> dict[str, Any]:
     The level of `m.room.message` itself stays out of it: Element X would show a room without a composer for good.
     """
     return {**levels, "events_default": _EVERYBODY if is_open else _KEEPER_ONLY}
+
+
+def tombstone(*, replacement: str, body: str) -> dict[str, Any]:
+    """The content of `m.room.tombstone` (Matrix client-server API, section 11.32): where the conversation goes on."""
+    return {"body": body, "replacement_room": replacement}
 
 
 def encryption_content(rotation_period_msgs: int, rotation_period_ms: int) -> dict[str, Any]:

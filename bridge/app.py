@@ -39,6 +39,7 @@ from bridge.parts import (
 from bridge.projection import Projection
 from bridge.read_marks import ReadMarks
 from bridge.settings import Settings, SettingsError
+from bridge.upgrading import Upgrading
 
 _REQUESTS_AT_ONCE = 100
 
@@ -67,6 +68,7 @@ class Platform:
     downloading: Downloading
     direct_chats: DirectChats
     attendance: Attendance
+    upgrading: Upgrading
 
 
 @asynccontextmanager
@@ -152,6 +154,14 @@ def _compose(
             database=database, matrix=matrix, encryption=encryption, settings=settings, now=now
         ),
         attendance=Attendance(database=database, matrix=matrix, settings=settings, now=now),
+        upgrading=Upgrading(
+            database=database,
+            matrix=matrix,
+            outbox=outbox,
+            conversations=conversations,
+            settings=settings,
+            now=now,
+        ),
     )
 
 

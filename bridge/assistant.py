@@ -5,7 +5,7 @@ crash opens the same conversation and gives the same single answer.
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -100,7 +100,7 @@ class Assistant:
         speech = None if said is None else await self._answer(event, said, is_private=True)
         return Attended(speech, person=person)
 
-    async def in_consult_room(self, event: RoomEvent) -> Attended:
+    async def in_consult_room(self, event: RoomEvent, *, conversation_id: str) -> Attended:
         """The same in a consult room, if the clinic lets the assistant in: it answers marked commands only.
 
         What it could read it must forget.
@@ -109,13 +109,14 @@ class Assistant:
             return Attended()
         if event.type == "m.room.member" and event.state_key == self._id:
             is_joined = event.content.get("membership") == "join"
-            return Attended(self._announcement(event.room_id)) if is_joined else Attended()
-        if event.sender == self._id or not _has_words(event) or not await self._is_in(event.room_id):
+            return Attended(self._announcement(event.room_id, conversation_id)) if is_joined else Attended()
+        if event.sender == self._id or not _has_words(event) or not await self._is_in(conversation_id):
             return Attended()
         said, read = await self._read(event)
         speech = None
         if isinstance(said, Said) and is_marked(said.text):
             speech = await self._answer(event, said, is_private=False)
+            speech = None if speech is None else replace(speech, room_id=conversation_id)
         return Attended(speech, forget=read)
 
     async def accept(self, connection: AsyncConnection, attended: Attended) -> None:
@@ -153,8 +154,9 @@ class Assistant:
         text = words.welcome(self._settings.clinic, language)
         return Speech(f"assistant:welcome:{room_id}", room_id, _MESSAGE, _notice(text))
 
-    def _announcement(self, room_id: str) -> Speech:
-        return Speech(f"assistant:announced:{room_id}", room_id, _MESSAGE, _notice(words.announcement()))
+    def _announcement(self, room_id: str, conversation_id: str) -> Speech:
+        said = _notice(words.announcement())
+        return Speech(f"assistant:announced:{room_id}", conversation_id, _MESSAGE, said)
 
     async def _read(self, event: RoomEvent) -> tuple[Heard | None, EncryptedEvent | None]:
         """What the event says to the assistant, and the event if it could be decrypted."""

@@ -24,7 +24,7 @@ from bridge.message_events import encrypted, is_message
 from bridge.people import managed_among
 from bridge.projection import Projection
 from bridge.receipts import record_receipts
-from bridge.rooms import Reading, members_of
+from bridge.rooms import Reading, readers_of
 from bridge.storage.inbox import mark_all_processed
 from bridge.words import is_silent
 
@@ -125,15 +125,15 @@ class AtOnce:
     ) -> bool:
         if event.type not in _TYPES:
             return False
-        members = await members_of(connection, event.room_id, now=self._now())
-        if not members:
+        readers = await readers_of(connection, event.room_id, now=self._now())
+        if readers is None:
             return False
         read: list[Decrypted | Undecryptable] | None = []
         if event.type == _ENCRYPTED:
-            read = await self._read(connection, event, members, opened)
+            read = await self._read(connection, event, readers.people, opened)
         if read is None:
             return False
-        await self._projection.follow(connection, event, is_silent=is_silent(read))
+        await self._projection.follow(connection, event, place=readers.place, is_silent=is_silent(read))
         if event.type == _REDACTION:  # what came in this very push is not with the recent ones yet
             _take_back(opened, event.content.get("redacts"))
         return True
@@ -165,9 +165,10 @@ class AtOnce:
         return await managed_among(connection, at_portal) if at_portal else []
 
     async def _receipts(self, connection: AsyncConnection, read: Receipts) -> bool:
-        if not await members_of(connection, read.room_id, now=self._now()):
+        readers = await readers_of(connection, read.room_id, now=self._now())
+        if readers is None:
             return False
-        await record_receipts(connection, room_id=read.room_id, pushed=read.receipts)
+        await record_receipts(connection, room_id=readers.place.conversation_id, pushed=read.receipts)
         return True
 
 

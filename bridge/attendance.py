@@ -15,6 +15,7 @@ from appointments.storage.taking_part import is_active_care
 from bots.consult import service_members
 from bridge.clock import Now
 from bridge.database import Database
+from bridge.former_rooms import current_room
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.rooms import set_membership
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
-_ROOMS = select(conversations.c.room_id).outerjoin(
+_ROOMS = select(conversations.c.room_id, conversations.c.upgraded_to).outerjoin(
     room_members,
     and_(
         room_members.c.room_id == conversations.c.room_id,
@@ -63,17 +64,18 @@ class Attendance:
         attends = self._settings.assistant.in_consult_rooms
         query, parameters = (_UNATTENDED, {"now": self._now()}) if attends else (_ATTENDED, {})
         async with self._database.read() as connection:
-            found = await connection.scalars(query, {"assistant": self._assistant, **parameters})
-            room_ids = found.all()
+            found = await connection.execute(query, {"assistant": self._assistant, **parameters})
+            conversation_ids = {current_room(row): str(row.room_id) for row in found}
         if attends:
             # In all of them at once, the time that others need to get to know it (bridge/membership.py).
-            invited = await _in_each(self._is_invited, room_ids)
+            invited = await _in_each(self._is_invited, conversation_ids)
             to_join = [room_id for room_id, is_invited in invited.items() if is_invited]
             if to_join:
                 await asyncio.sleep(self._introduction_s)
             await _in_each(self._join, to_join)
         else:
-            await _in_each(self._leave, room_ids)
+            for room_id in await _in_each(self._leave, conversation_ids):
+                await self._note_left(conversation_ids[room_id])
 
     async def _is_invited(self, room_id: str) -> bool:
         """Have it invited, unless it is in already."""
@@ -94,8 +96,10 @@ class Attendance:
     async def _leave(self, room_id: str) -> None:
         await self._matrix.leave(user_id=self._assistant, room_id=room_id)
         await self._show_as_service(room_id, [self._keeper])
+
+    async def _note_left(self, conversation_id: str) -> None:
         async with self._database.write() as connection:
-            await set_membership(connection, room_id, self._assistant, "leave")
+            await set_membership(connection, conversation_id, self._assistant, "leave")
 
     async def _show_as_service(self, room_id: str, members: list[str]) -> None:
         await self._matrix.send_state(

@@ -11,6 +11,7 @@ from bridge.clock import Now
 from bridge.conversations import Conversations
 from bridge.database import Database
 from bridge.errors import HomeserverUnavailableError
+from bridge.former_rooms import rooms_of
 from bridge.people import names_of
 
 
@@ -51,10 +52,12 @@ class ConsultDesk:
                 on_behalf_of=contact.on_behalf_of,
             )
         try:
-            room_id = await self._conversations.open(care)
+            conversation_id = await self._conversations.open(care)
         except HomeserverUnavailableError as error:
             raise NotNowError from error
-        return Opened(room_id, room_link(room_id, via=self._portal_server))
+        async with self._database.read() as connection:
+            rooms = await rooms_of(connection, conversation_id)
+        return Opened(conversation_id, room_link(rooms[0], via=self._portal_server))
 
 
 def room_link(room_id: str, *, via: str) -> str:

@@ -11,7 +11,7 @@ encrypted meanwhile.
 import asyncio
 import logging
 import uuid
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import Row, bindparam, select, update
@@ -23,6 +23,7 @@ from appointments.permissions import Action
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.errors import ConversationNotFoundError, HomeserverUnavailableError
+from bridge.former_rooms import CONVERSATION_ID, rooms_of
 from bridge.locks import KeyedLocks
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
@@ -48,7 +49,7 @@ _ROOMS_AT_ONCE = 8
 _OF_PAIR = select(conversations).where(
     conversations.c.patient == bindparam("patient"), conversations.c.professional == bindparam("professional")
 )
-_OF_ROOM = select(conversations).where(conversations.c.room_id == bindparam("room_id"))
+_OF_ROOM = select(conversations).where(conversations.c.room_id == CONVERSATION_ID)
 
 
 class Conversations:
@@ -71,7 +72,7 @@ class Conversations:
         self._opening = KeyedLocks()
 
     async def of_room(self, *, room_id: str, member: str, action: Action = "read") -> Row[Any]:
-        """The conversation in this room, in which `member` may do this now.
+        """The conversation in this room, or once in it, in which `member` may do this now.
 
         Raises ConversationNotFoundError, also to those who have nothing to do with it, and NotInCareTeamError.
         """
@@ -92,6 +93,13 @@ class Conversations:
                 raise ConversationNotFoundError from error
         return row
 
+    async def rooms(self, row: Row[Any]) -> Sequence[str]:
+        """The rooms of the conversation in this row, the one in which it goes on first."""
+        if row.upgraded_to is None:
+            return [str(row.room_id)]
+        async with self._database.read() as connection:
+            return await rooms_of(connection, row.room_id)
+
     async def list(self, *, user_id: str) -> list[ConversationSummary]:
         """Every conversation of this person, the one with the newest message first."""
         async with self._database.read() as connection:
@@ -103,7 +111,7 @@ class Conversations:
         return row is not None and row.opened_at is not None
 
     async def open(self, care: CareRelationship) -> str:
-        """The room of these two, made if there is none; two callers at once get the same one.
+        """The id of these two's conversation, whose room is made if there is none; two callers get the same one.
 
         The caller has checked that they are in a care relationship. Raises NotInCareTeamError when it ended
         meanwhile, HomeserverUnavailableError.

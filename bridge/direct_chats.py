@@ -22,11 +22,11 @@ from bridge.arrivals import note_invitation
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.e2ee.machine import Encryption
+from bridge.former_rooms import all_rooms
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.rooms import PRESENT
 from bridge.settings import Settings
-from bridge.storage.conversations import conversations
 from bridge.storage.direct_chats import direct_chats
 from bridge.storage.people import people
 from bridge.storage.state import get_state, set_state
@@ -173,8 +173,7 @@ class DirectChats:
         assistant = self._settings.assistant_id
         async with self._database.read() as connection:
             chats = await connection.scalars(select(direct_chats.c.room_id))
-            consults = await connection.scalars(select(conversations.c.room_id))
-            known = {*chats, *consults}
+            known = {*chats, *await all_rooms(connection)}
         for room_id in await self._matrix.joined_rooms(user_id=assistant):
             if room_id in known:
                 continue

@@ -56,7 +56,7 @@ class _NotAtOnceError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewMessage:
-    """What somebody wants to say in a room; `send_id` is the same whenever she says it again."""
+    """What somebody wants to say in a conversation, by its id; `send_id` is the same whenever she says it again."""
 
     send_id: str
     room_id: str
@@ -130,7 +130,7 @@ class Encrypting:
         encrypted = await self._encryption.encrypt(
             connection,
             user_id=message.sender,
-            room_id=message.room_id,
+            room_id=room.room_id,
             recipients=speaking.recipients,
             event_type=message.event_type,
             content=message.content,
@@ -140,6 +140,7 @@ class Encrypting:
             sends,
             id=message.send_id,
             room_id=message.room_id,
+            upgraded_room_id=None if room.room_id == message.room_id else room.room_id,
             sender=message.sender,
             event_type=message.event_type,
             txn_id=str(uuid.uuid4()),
@@ -171,7 +172,7 @@ class Encrypting:
             room = await self.require_speaking(connection, row)
         try:
             await self._encryption.prepare(
-                user_id=row.sender, room_id=row.room_id, recipients=room.recipients, rotation=room.rotation
+                user_id=row.sender, room_id=room.room_id, recipients=room.recipients, rotation=room.rotation
             )
         except MatrixError as error:  # whatever is refused there, it is not this message
             raise HomeserverUnavailableError(retry_after_s=error.retry_after_s or RETRY_AFTER_S) from error
@@ -183,7 +184,7 @@ class Encrypting:
         encrypted = await self._encryption.encrypt(
             connection,
             user_id=row.sender,
-            room_id=row.room_id,
+            room_id=room.room_id,
             recipients=room.recipients,
             event_type=row.event_type,
             content=content,
@@ -192,6 +193,7 @@ class Encrypting:
             SET_ENCRYPTED,
             {
                 "row": row.seq,
+                "target": None if room.room_id == row.room_id else room.room_id,
                 "ciphertext": encrypted.content,
                 "device": encrypted.device_id,
                 "session": encrypted.session_id,

@@ -23,6 +23,9 @@ ENCRYPTED = "m.room.encrypted"
 _MOST_REQUESTS = 10
 """For one page: somebody may fill a room with edits, which are no messages."""
 
+_IN_ROOM = "@"
+"""In a cursor, between the number of a room and the homeserver's token; no token of Synapse's has it."""
+
 
 class StoredEvent(RoomEvent):
     """An event as the homeserver keeps it, with what it adds: relations, and the redaction if there was one."""
@@ -98,6 +101,55 @@ async def fetch_page(
         if token is None or len(events) == limit:
             break
     return Fetched(events, token, newest)
+
+
+async def fetch_across(
+    *, matrix: MatrixClient, reader: str, rooms: Sequence[str], limit: int, before: str | None
+) -> Fetched:
+    """The same of a conversation with these `rooms`, the newest first: before the beginning of one is another.
+
+    It ends with the rooms that the reader is in. Cursors say the number of the room, but in the first.
+    """
+    number, token = _place(before, last=len(rooms) - 1)
+    page = Fetched([], None, None)
+    for room_number in range(number, -1, -1):
+        try:
+            found = await fetch_page(
+                matrix=matrix,
+                reader=reader,
+                room_id=rooms[-1 - room_number],
+                limit=limit - len(page.events),
+                before=token,
+            )
+        except MatrixError as error:
+            if room_number == number or error.errcode != "M_FORBIDDEN":
+                raise
+            return Fetched(page.events, None, page.newest)
+        events = [*page.events, *found.events]
+        page = Fetched(events, _cursor(room_number, found.next), page.newest or found.newest)
+        token = None
+        if page.next is not None and (found.next is not None or len(events) == limit):
+            break
+    return page
+
+
+def _cursor(number: int, token: str | None) -> str | None:
+    """Where a page goes on: in this room, or else at the end of the one before it."""
+    if token is None:
+        return f"{number - 1}{_IN_ROOM}" if number > 0 else None
+    return f"{number}{_IN_ROOM}{token}" if number > 0 else token
+
+
+def _place(cursor: str | None, *, last: int) -> tuple[int, str | None]:
+    """The number of the room, and the homeserver's token in it. Raises BadCursorError."""
+    if cursor is None:
+        return last, None
+    number, separator, token = cursor.partition(_IN_ROOM)
+    if not separator or not number.isdecimal():
+        return 0, cursor
+    if int(number) > last:
+        raise BadCursorError
+    return int(number), token or None
 
 
 async def open_page(*, encryption: Encryption, reader: str, fetched: Fetched, known: Plain) -> Page:

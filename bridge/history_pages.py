@@ -7,11 +7,12 @@ memory only, for a minute, and only so many bytes of events with their words (do
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bridge.e2ee.machine import Encryption
 from bridge.e2ee.model import Undecryptable
-from bridge.history import ENCRYPTED, Fetched, Page, Plain, fetch_page, open_page, readable
+from bridge.history import ENCRYPTED, Fetched, Page, Plain, fetch_across, open_page, readable
 from bridge.live.recent import RecentEvents
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.json import memory_of
@@ -56,13 +57,14 @@ class HistoryPages:
         self._kept: OrderedDict[_Key, _Kept] = OrderedDict()
         self._bytes = 0
 
-    async def read(self, *, reader: str, room_id: str, limit: int, before: str | None) -> Page:
+    async def read(self, *, reader: str, rooms: Sequence[str], limit: int, before: str | None) -> Page:
         """A page of at most `limit` messages, older than the cursor `before`. Raises BadCursorError.
 
-        The caller has checked that the reader may read here.
+        The caller has checked that the reader may read the conversation of these `rooms`, the newest first.
         """
+        room_id = rooms[0]
         if before is not None:
-            fetched = await self._fetch(reader=reader, room_id=room_id, limit=limit, before=before)
+            fetched = await self._fetch(reader=reader, rooms=rooms, limit=limit, before=before)
             return await open_page(encryption=self._encryption, reader=reader, fetched=fetched, known={})
         key = (reader, room_id, limit)
         kept = self._kept.get(key)
@@ -71,10 +73,12 @@ class HistoryPages:
         if kept is not None and newest is not None and kept.newest == newest:
             return kept.page
         known = {} if kept is None else kept.page.plain
-        page = await self._read_newest(reader=reader, room_id=room_id, limit=limit, known=known)
+        page = await self._read_newest(reader=reader, rooms=rooms, limit=limit, known=known)
         # What was opened for an earlier page is not kept longer by being shown again.
         until = asyncio.get_running_loop().time() + self._kept_s if kept is None else kept.ends_at
-        self._keep(key, page, newest=newest or page.newest, until=until)
+        # In a room that was left behind something may still come, until it is closed.
+        if all(one.event.room_id == room_id for one in page.messages):
+            self._keep(key, page, newest=newest or page.newest, until=until)
         return page
 
     def expected(self, *, reader: str, room_id: str, limit: int) -> list[str]:
@@ -84,20 +88,18 @@ class HistoryPages:
         recent = [event.event_id for event in self._recent.newest(room_id, limit=limit)]
         return list(dict.fromkeys(recent + shown))
 
-    async def _read_newest(self, *, reader: str, room_id: str, limit: int, known: Plain) -> Page:
+    async def _read_newest(self, *, reader: str, rooms: Sequence[str], limit: int, known: Plain) -> Page:
         # What passed here is opened while the homeserver says what the page is: either takes some milliseconds.
         fetched, opened = await asyncio.gather(
-            self._fetch(reader=reader, room_id=room_id, limit=limit, before=None),
-            self._open_recent(reader=reader, room_id=room_id, limit=limit, known=known),
+            self._fetch(reader=reader, rooms=rooms, limit=limit, before=None),
+            self._open_recent(reader=reader, room_id=rooms[0], limit=limit, known=known),
         )
         return await open_page(
             encryption=self._encryption, reader=reader, fetched=fetched, known={**known, **opened}
         )
 
-    async def _fetch(self, *, reader: str, room_id: str, limit: int, before: str | None) -> Fetched:
-        return await fetch_page(
-            matrix=self._matrix, reader=reader, room_id=room_id, limit=limit, before=before
-        )
+    async def _fetch(self, *, reader: str, rooms: Sequence[str], limit: int, before: str | None) -> Fetched:
+        return await fetch_across(matrix=self._matrix, reader=reader, rooms=rooms, limit=limit, before=before)
 
     async def _open_recent(self, *, reader: str, room_id: str, limit: int, known: Plain) -> Plain:
         recent = self._recent.newest(room_id, limit=limit)

@@ -6,21 +6,26 @@ what may be repeated.
 
 from collections.abc import Callable, Mapping, Sequence
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from bridge.assistant import Assistant, Attended
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.direct_chats import person_of
 from bridge.e2ee.machine import Encryption
 from bridge.e2ee.model import Decrypted, Undecryptable
+from bridge.former_rooms import Place, place_of
 from bridge.live.recent import RecentEvents
 from bridge.matrix.events import Receipt, RoomEvent, ToDeviceEvent
 from bridge.message_events import encrypted, is_message
 from bridge.people import managed_among
 from bridge.projection import Projection
 from bridge.receipts import record_receipts
-from bridge.rooms import is_consult_room, members_of
+from bridge.rooms import readers_of
 from bridge.storage.inbox import mark_processed
 from bridge.words import is_silent
+
+_MEMBER = "m.room.member"
 
 
 class Inbound:
@@ -67,27 +72,28 @@ class Inbound:
     async def receipts(self, seq: int, room_id: str, receipts: Sequence[Receipt]) -> None:
         """Who has read up to where."""
         async with self._database.write() as connection:
-            if await is_consult_room(connection, room_id):
-                await record_receipts(connection, room_id=room_id, pushed=receipts)
+            place = await place_of(connection, room_id)
+            if place is not None:
+                await record_receipts(connection, room_id=place.conversation_id, pushed=receipts)
             await mark_processed(connection, seq, at=self._now())
         self._told()
 
     async def room_event(self, seq: int, event: RoomEvent) -> None:
         """Something that happened in a room. Others than consult rooms and direct chats are of no interest."""
         async with self._database.read() as connection:
-            is_consult = await is_consult_room(connection, event.room_id)
-            person = None if is_consult else await person_of(connection, event.room_id)
-        if not is_consult and person is None:
+            place = await place_of(connection, event.room_id)
+            person = None if place is not None else await person_of(connection, event.room_id)
+        if place is None and person is None:
             await self._done(seq)
             return
-        if event.type == "m.room.member" and event.content.get("membership") == "join":
+        if event.type == _MEMBER and event.content.get("membership") == "join":
             await self._encryption.share_history(event.room_id, str(event.state_key))
-        silent = is_consult and event.type == "m.room.encrypted" and is_silent(await self._read(event))
-        attended = await self._attend(event, person)
+        silent = place is not None and event.type == "m.room.encrypted" and is_silent(await self._read(event))
+        attended = await self._attend(event, person, place)
         # The item is on the disk, and would be handled again.
         async with self._database.write(synced=False) as connection:
-            if is_consult:
-                await self._projection.follow(connection, event, is_silent=silent)
+            if place is not None:
+                await self._follow(connection, event, place, is_silent=silent)
             else:
                 await self._projection.follow_membership(connection, event)
             await self._assistant.accept(connection, attended)
@@ -95,16 +101,23 @@ class Inbound:
         self._told()
         await self._assistant.deliver(attended)
 
-    async def _attend(self, event: RoomEvent, person: str | None) -> Attended:
-        if person is None:
-            return await self._assistant.in_consult_room(event)
-        return await self._assistant.in_direct_chat(event, person=person)
+    async def _attend(self, event: RoomEvent, person: str | None, place: Place | None) -> Attended:
+        if place is not None:
+            return await self._assistant.in_consult_room(event, conversation_id=place.conversation_id)
+        return await self._assistant.in_direct_chat(event, person=str(person))
+
+    async def _follow(
+        self, connection: AsyncConnection, event: RoomEvent, place: Place, *, is_silent: bool
+    ) -> None:
+        latest = await place_of(connection, event.room_id)  # it may have been left behind a moment ago
+        await self._projection.follow(connection, event, place=latest or place, is_silent=is_silent)
 
     async def _read(self, event: RoomEvent) -> list[Decrypted | Undecryptable]:
         """What our people read; keys that got lost on their way are fetched as soon as a message needs them."""
         async with self._database.read() as connection:
-            members = await members_of(connection, event.room_id, now=self._now())
-            readers = await managed_among(connection, members - {event.sender})
+            found = await readers_of(connection, event.room_id, now=self._now())
+            people = frozenset[str]() if found is None else found.people
+            readers = await managed_among(connection, people - {event.sender})
         message = encrypted(event)
         if is_message(event):
             self._recent.keep(message)

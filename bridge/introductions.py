@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.e2ee.machine import Encryption
+from bridge.former_rooms import place_of, rooms_of
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.retries import where
 from bridge.storage.conversations import room_members
@@ -49,7 +50,11 @@ class Newcomers:
         """Those of these users who are new in this room."""
         if not self._introduction or not users:
             return set()
-        values = {"room": room_id, "users": list(users), "before": self._now() - self._introduction}
+        place = await place_of(connection, room_id)
+        if place is not None and not place.is_current:  # what was said there she may have at once
+            return set()
+        known_by = room_id if place is None else place.conversation_id
+        values = {"room": known_by, "users": list(users), "before": self._now() - self._introduction}
         return set(await connection.scalars(_NEW, values))
 
 
@@ -71,10 +76,17 @@ class Introductions:
             due = (await connection.execute(_DUE, {"before": before})).all()
         for newcomer in due:
             try:
-                await self._encryption.share_history(newcomer.room_id, newcomer.user_id)
+                await self._give_keys(newcomer.room_id, newcomer.user_id)
             except (MatrixError, HomeserverUnreachableError) as error:
                 log.warning("a newcomer's keys wait: %s", where(error))
                 continue
             values = {"room": newcomer.room_id, "user": newcomer.user_id, "since": newcomer.new_since}
             async with self._database.write() as connection:
                 await connection.execute(_NEW_NO_MORE, values)
+
+    async def _give_keys(self, conversation_id: str, user_id: str) -> None:
+        """Those of the rooms before too: she may have come into the last of them a moment ago."""
+        async with self._database.read() as connection:
+            rooms = await rooms_of(connection, conversation_id)
+        for room_id in rooms:
+            await self._encryption.share_history(room_id, user_id)

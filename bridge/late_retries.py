@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from bridge.matrix.client import MatrixClient
+from bridge.storage.sends import target_room
 
 _HOMESERVER_FORGETS_TXN_IDS_AFTER = timedelta(hours=12)
 """Half of what Synapse promises: a later retry looks first whether the message is in the room already."""
@@ -24,7 +25,7 @@ async def found_in_room(matrix: MatrixClient, row: Row[Any]) -> str | None:
     while True:
         page = await matrix.messages(
             user_id=row.sender,
-            room_id=row.room_id,
+            room_id=target_room(row),
             limit=100,
             from_token=token,
             event_types=["m.room.encrypted"],

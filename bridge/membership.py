@@ -14,7 +14,6 @@ a message together with its sender, of whose keys it knows nothing, may refuse t
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -24,24 +23,25 @@ from sqlalchemy import Row, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.access import Parties, parties_of
+from appointments.errors import NotInCareTeamError
 from bots.consult import server_acl, speaking_levels
 from bridge.arrivals import note_invitation
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.facts import Fact, append
+from bridge.former_rooms import current_room, rooms_of
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
-from bridge.matrix.json import JsonObject
 from bridge.people import managed_among
 from bridge.reviews import make_due, postpone, settle
+from bridge.room_state import PRESENT, Content, content_of, membership_in, present_in_room, set_contents
 from bridge.rooms import present_in, set_membership
 from bridge.settings import Settings
 from bridge.storage.conversations import conversations
 
 log = logging.getLogger(__name__)
 
-_PRESENT = ("join", "invite", "knock")
-_Content = Mapping[tuple[str, str], JsonObject]
+_LEVELS = ("m.room.power_levels", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +69,39 @@ class Membership:
         Invitations to people on other servers are waited for `patience_s` at most, and made up for later. Raises
         MatrixError and HomeserverUnreachableError when the portal's own homeserver refuses or doesn't answer.
         """
-        async with self._database.read() as connection:
-            parties = await parties_of(
-                connection, patient=row.patient, professional=row.professional, now=self._now()
-            )
-            managed = await managed_among(connection, parties.members)
+        parties, managed = await self._parties(row)
         waiting = _Waiting()
         if row.applied != _digest(parties):
             await self._begin(row)
-            content = await self._content(row.room_id)
+            content = await self._content(current_room(row))
             await self._take_out(row, parties, content)
             await self._set_state(row, parties, content)
             if parties.is_open:
                 waiting = await self._bring_in(row, parties, managed, content, patience_s)
         await self._conclude(row, parties, waiting)
+
+    async def move_in(self, row: Row[Any], room_id: str) -> None:
+        """Have the managed people of this conversation in a room in which nobody else is yet.
+
+        Raises NotInCareTeamError when nobody may be brought in; what `reconcile` raises.
+        """
+        parties, managed = await self._parties(row)
+        if not parties.is_open:
+            raise NotInCareTeamError
+        content = await self._content(room_id)
+        for person in managed:
+            if membership_in(content, person) not in PRESENT:
+                await self._invite_once(room_id, person)
+            if membership_in(content, person) != "join":
+                await self._matrix.join(user_id=person, room_id=room_id)
+
+    async def _parties(self, row: Row[Any]) -> tuple[Parties, list[str]]:
+        """Who takes part now, and who of them are managed."""
+        async with self._database.read() as connection:
+            parties = await parties_of(
+                connection, patient=row.patient, professional=row.professional, now=self._now()
+            )
+            return parties, await managed_among(connection, parties.members)
 
     async def _begin(self, row: Row[Any]) -> None:
         # From here on the room may be neither what it was nor what it should be.
@@ -91,75 +110,84 @@ class Membership:
                 update(conversations).where(conversations.c.id == row.id).values(applied=None)
             )
 
-    async def _content(self, room_id: str) -> _Content:
-        events = await self._matrix.room_state(user_id=self._keeper, room_id=room_id)
-        return {(event["type"], event["state_key"]): event["content"] for event in events}
+    async def _content(self, room_id: str) -> Content:
+        return await content_of(self._matrix, keeper=self._keeper, room_id=room_id)
 
-    async def _take_out(self, row: Row[Any], parties: Parties, content: _Content) -> None:
-        present = {
-            key for (kind, key), _ in content.items() if kind == "m.room.member" and _is_in(content, key)
-        }
-        for person in sorted(present - parties.members - self._bots):
-            await self._matrix.kick(user_id=self._keeper, room_id=row.room_id, kicked=person)
+    async def _take_out(self, row: Row[Any], parties: Parties, content: Content) -> None:
+        for person in await self._kick_others(current_room(row), parties, content):
             await self._note_membership(row.room_id, person, "leave")
         async with self._database.read() as connection:
             noted = await present_in(connection, row.room_id)
-        for person in noted - present - parties.members - self._bots:  # whatever made us think so
+            _, *former = await rooms_of(connection, row.room_id)
+        for person in (
+            noted - present_in_room(content) - parties.members - self._bots
+        ):  # whatever made us think so
             await self._note_membership(row.room_id, person, "leave")
+        for room_id in former:
+            await self._keep_for_reading(room_id, parties)
 
-    async def _set_state(self, row: Row[Any], parties: Parties, content: _Content) -> None:
-        levels = content[("m.room.power_levels", "")]
+    async def _keep_for_reading(self, room_id: str, parties: Parties) -> None:
+        """A room that was left behind: who upgrades closes it, but after care nobody writes there in any case."""
+        content = await self._content(room_id)
+        await self._kick_others(room_id, parties, content)
+        if not parties.is_open:
+            wanted = {_LEVELS[0]: speaking_levels(content[_LEVELS], is_open=False)}
+            await set_contents(
+                self._matrix, keeper=self._keeper, room_id=room_id, content=content, wanted=wanted
+            )
+
+    async def _kick_others(self, room_id: str, parties: Parties, content: Content) -> list[str]:
+        others = sorted(present_in_room(content) - parties.members - self._bots)
+        for person in others:
+            await self._matrix.kick(user_id=self._keeper, room_id=room_id, kicked=person)
+        return others
+
+    async def _set_state(self, row: Row[Any], parties: Parties, content: Content) -> None:
         # A server is not shut out because its doctor left: it still shows her what she was allowed to see.
         people = {row.patient, row.professional, *parties.members}
         wanted = {
             "m.room.server_acl": server_acl(keeper=self._keeper, people=people),
-            "m.room.power_levels": speaking_levels(levels, is_open=parties.is_open),
+            _LEVELS[0]: speaking_levels(content[_LEVELS], is_open=parties.is_open),
         }
-        for event_type, wanted_content in wanted.items():
-            if content.get((event_type, "")) != wanted_content:
-                await self._matrix.send_state(
-                    user_id=self._keeper,
-                    room_id=row.room_id,
-                    event_type=event_type,
-                    state_key="",
-                    content=wanted_content,
-                )
+        await set_contents(
+            self._matrix, keeper=self._keeper, room_id=current_room(row), content=content, wanted=wanted
+        )
 
     async def _bring_in(
-        self, row: Row[Any], parties: Parties, managed: list[str], content: _Content, patience_s: float
+        self, row: Row[Any], parties: Parties, managed: list[str], content: Content, patience_s: float
     ) -> _Waiting:
         await self._join(row, managed, content)
         await self._note(row, "opened")
-        absent = [one for one in sorted(parties.members) if one not in managed and not _is_in(content, one)]
-        waits = [await self._invite(row.room_id, person, patience_s) for person in absent]
+        absent = sorted(parties.members - set(managed) - present_in_room(content))
+        waits = [await self._invite(row, person, patience_s) for person in absent]
         waiting = [seconds for seconds in waits if seconds is not None]
         if not waiting:
             await self._note(row, "invited")
         return _Waiting(people=len(waiting), at_least_s=max(waiting, default=0.0))
 
-    async def _join(self, row: Row[Any], people: list[str], content: _Content) -> None:
-        newcomers = [one for one in people if _membership(content, one) != "join"]
+    async def _join(self, row: Row[Any], people: list[str], content: Content) -> None:
+        newcomers = [one for one in people if membership_in(content, one) != "join"]
         for person in newcomers:
-            if _membership(content, person) != "invite":
-                await self._invite_once(row.room_id, person)
+            if membership_in(content, person) != "invite":
+                await self._invite_once(current_room(row), person)
         if newcomers and row.opened_at is not None:  # once for all: somebody may be waiting for us
             await asyncio.sleep(self._introduction_s)
         for person in people:
             if person in newcomers:
-                await self._matrix.join(user_id=person, room_id=row.room_id)
+                await self._matrix.join(user_id=person, room_id=current_room(row))
             await self._note_membership(row.room_id, person, "join")
 
-    async def _invite(self, room_id: str, person: str, patience_s: float) -> float | None:
+    async def _invite(self, row: Row[Any], person: str, patience_s: float) -> float | None:
         """None when the invitation was taken; else it has to wait, for so many seconds at least."""
         async with self._database.write() as connection:
-            await note_invitation(connection, room_id, person)
+            await note_invitation(connection, row.room_id, person)
         try:
             async with asyncio.timeout(patience_s):
-                await self._invite_once(room_id, person)
+                await self._invite_once(current_room(row), person)
         except (HomeserverUnreachableError, TimeoutError):
             return 0.0
         except MatrixError as error:
-            log.warning("an invitation to %s waits: %s %s", room_id, error.status, error.errcode)
+            log.warning("an invitation to %s waits: %s %s", row.room_id, error.status, error.errcode)
             return error.retry_after_s or 0.0
         return None
 
@@ -170,7 +198,7 @@ class Membership:
             there = await self._matrix.state_event(
                 user_id=self._keeper, room_id=room_id, event_type="m.room.member", state_key=person
             )
-            if there is None or there.get("membership") not in _PRESENT:
+            if there is None or there.get("membership") not in PRESENT:
                 raise  # else another process was faster
 
     async def _note_membership(self, room_id: str, person: str, membership: str) -> None:
@@ -211,14 +239,6 @@ async def _review_at(connection: AsyncConnection, row: Row[Any]) -> datetime | N
     query = select(conversations.c.review_at).where(conversations.c.id == row.id).with_for_update()
     at: datetime | None = (await connection.execute(query)).scalar_one()
     return at
-
-
-def _is_in(content: _Content, person: str) -> bool:
-    return _membership(content, person) in _PRESENT
-
-
-def _membership(content: _Content, person: str) -> Any:
-    return content.get(("m.room.member", person), {}).get("membership")
 
 
 def _digest(parties: Parties) -> str:

@@ -15,6 +15,7 @@ from bridge.database import Database
 from bridge.e2ee.machine import Encryption
 from bridge.encrypting import Beside, NewMessage
 from bridge.errors import HomeserverUnavailableError, MessageNotFoundError
+from bridge.former_rooms import find_event
 from bridge.history_pages import HistoryPages
 from bridge.live.recent import RecentEvents
 from bridge.matrix.client import MatrixClient
@@ -129,8 +130,9 @@ class Messages:
         """
         row = await self._conversations.of_room(room_id=conversation_id, member=reader)
         await self._conversations.make_current(row)
-        newest = self._pages.expected(reader=reader, room_id=conversation_id, limit=limit)
-        reading = self._pages.read(reader=reader, room_id=conversation_id, limit=limit, before=before)
+        rooms = await self._conversations.rooms(row)
+        newest = self._pages.expected(reader=reader, room_id=rooms[0], limit=limit)
+        reading = self._pages.read(reader=reader, rooms=rooms, limit=limit, before=before)
         around_it = self._around(row, reader=reader, event_ids=newest if before is None else [])
         try:
             # The homeserver takes longer than we do: what does not depend on its answer is read meanwhile.
@@ -140,7 +142,7 @@ class Messages:
         states, event_ids = around.states, [one.event.event_id for one in page.messages]
         if not states.event_ids.issuperset(event_ids):
             async with self._database.read() as connection:
-                states = await states_of(connection, conversation_id, event_ids)
+                states = await states_of(connection, row.room_id, event_ids)
         shown = (
             present(one, parties=around.parties, read=states.read, uploads=states.uploads)
             for one in page.messages
@@ -168,7 +170,7 @@ class Messages:
             row = await self._conversations.of_room(room_id=conversation_id, member=sender, action="send")
             await self._conversations.make_current(row)
             await self._check_identities(sender, patient=row.patient, professional=row.professional)
-            return conversation_id
+            return str(row.room_id)
         if recipient is None:
             raise ValueError("a message needs a conversation or a recipient")
         async with self._database.read() as connection:
@@ -228,13 +230,12 @@ class Messages:
     async def _has_event(self, room_id: str, event_id: str, reader: str) -> bool:
         # What was sent a moment ago may not have been pushed to us yet.
         try:
-            return await self._matrix.event(user_id=reader, room_id=room_id, event_id=event_id) is not None
-        except HomeserverUnreachableError as error:
+            found = await find_event(
+                self._database, self._matrix, user_id=reader, conversation_id=room_id, event_id=event_id
+            )
+        except (HomeserverUnreachableError, MatrixError) as error:
             raise HomeserverUnavailableError from error
-        except MatrixError as error:
-            if error.is_temporary:
-                raise HomeserverUnavailableError from error
-            return False
+        return found is not None
 
 
 def _sent_message(sent: Sequence[Sent]) -> SentMessage:

@@ -160,5 +160,10 @@ def make_at_once(ground: Ground, placing: Placing, notifier: Notifier, projectio
 
 def make_streams(ground: Ground, notifier: Notifier) -> Streams:
     """The event streams, with their words."""
-    words = Bodies(matrix=ground.matrix, encryption=ground.encryption, recent=ground.recent)
+    words = Bodies(
+        database=ground.database,
+        matrix=ground.matrix,
+        encryption=ground.encryption,
+        recent=ground.recent,
+    )
     return Streams(database=ground.database, notifier=notifier, words=words, now=ground.now)

@@ -4,19 +4,20 @@ from datetime import datetime
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.access import parties_of, whom_can_consult
 from bridge.clock import Now
 from bridge.database import Database
+from bridge.former_rooms import CONVERSATION_ID
 from bridge.settings import Settings
 from bridge.storage.conversations import conversations
 from bridge.transactions import for_homeserver, refusal
 
 _LONGEST_ID = 255
 _PAIR_OF_ROOM = select(conversations.c.patient, conversations.c.professional).where(
-    conversations.c.room_id == bindparam("room_id")
+    conversations.c.room_id == CONVERSATION_ID
 )
 
 

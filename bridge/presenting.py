@@ -23,6 +23,7 @@ class Parties:
     `representatives` are or were on the patient's side.
     """
 
+    conversation_id: str
     patient: str
     professional: str
     portal_server: str
@@ -62,7 +63,7 @@ def present(
     at_once: MessageStatus = "delivered" if parties.all_local(recipients) else "sent"
     return Message(
         message_id=event.event_id,
-        conversation_id=event.room_id,
+        conversation_id=parties.conversation_id,
         sender=event.sender,
         sender_role=parties.role_of(event.sender),
         type=shown.type,

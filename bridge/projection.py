@@ -6,6 +6,7 @@ from bridge.arrivals import note_arrival, note_presence
 from bridge.attending import note_reaction, take_back
 from bridge.clock import Now
 from bridge.facts import Fact, append
+from bridge.former_rooms import Place
 from bridge.live.recent import RecentEvents
 from bridge.matrix.events import RoomEvent
 from bridge.message_events import edited_by, is_message
@@ -22,16 +23,28 @@ class Projection:
         self._recent = recent
         self._now = now
 
-    async def follow(self, connection: AsyncConnection, event: RoomEvent, *, is_silent: bool = False) -> None:
-        """Give the event its place in the room's order, with what follows from it. Once: again changes nothing.
+    async def follow(
+        self,
+        connection: AsyncConnection,
+        pushed: RoomEvent,
+        *,
+        place: Place | None = None,
+        is_silent: bool = False,
+    ) -> None:
+        """Give the event its place in the conversation's order, with what follows from it.
 
-        `is_silent`: decrypted it is no message (bridge/words.py), which an encrypted one doesn't show.
+        Once: again changes nothing. `place`: which conversation's room it is in; left out, it is one in its first
+        room. Who comes and goes in a room that was left behind doesn't count. `is_silent`: decrypted it is no message
+        (bridge/words.py), which an encrypted one doesn't show.
         """
+        place = place or Place(pushed.room_id, is_current=True)
+        event = pushed.model_copy(update={"room_id": place.conversation_id})
         if not await record_event(connection, event, is_silent=is_silent):
             return
         if event.is_late:
             await reach_over_late(connection, event.room_id)
-        await self.follow_membership(connection, event)
+        if place.is_current:
+            await self.follow_membership(connection, event)
         if event.type == "m.room.encryption" and event.state_key == "":  # any member may send it as no state
             await set_rotation(connection, event.room_id, event.content)
         elif event.type == "m.reaction":
@@ -40,7 +53,7 @@ class Projection:
             await take_back(connection, event)
             redacted = str(event.content.get("redacts"))
             await mark_taken_back(connection, room_id=event.room_id, event_id=redacted, at=event.sent_at)
-            self._recent.forget(redacted, room_id=event.room_id)
+            self._recent.forget(redacted, room_id=pushed.room_id)
         elif not is_silent and self.is_news(event):
             await append(connection, _received(event))
         elif not is_silent and (edited := edited_by(event)) is not None:

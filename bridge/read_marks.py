@@ -1,11 +1,14 @@
 """Saying that a managed user has read: a public receipt, as her client would send it, and our own row of it."""
 
-from sqlalchemy import bindparam, select
+from typing import Any
+
+from sqlalchemy import Row, bindparam, select
 
 from bridge.clock import Now
 from bridge.conversations import Conversations
 from bridge.database import Database
 from bridge.errors import ConversationNotFoundError, HomeserverUnavailableError
+from bridge.former_rooms import find_event
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.messages_model import ConversationSummary
@@ -13,7 +16,7 @@ from bridge.receipts import record_receipt
 from bridge.storage.conversations import timeline
 from bridge.summaries import summary_of
 
-_ROOM_OF = select(timeline.c.room_id).where(timeline.c.event_id == bindparam("event_id"))
+_SEEN_IN = select(timeline.c.room_id).where(timeline.c.event_id == bindparam("event_id"))
 
 
 class ReadMarks:
@@ -35,37 +38,42 @@ class ReadMarks:
         The message is looked for in `conversation_id`, or where we saw it; what nobody has seen is not found.
         Raises ConversationNotFoundError, HomeserverUnavailableError.
         """
-        room_id = await self._room(message_id, conversation_id)
-        await self._conversations.of_room(room_id=room_id, member=reader, action="receipt")
+        seen_in = await self._seen_in(message_id)
+        conversation_id = conversation_id or seen_in
+        if conversation_id is None:
+            raise ConversationNotFoundError
+        row = await self._conversations.of_room(room_id=conversation_id, member=reader, action="receipt")
+        if seen_in not in (None, row.room_id):
+            raise ConversationNotFoundError
         try:
-            if not await self._is_there(reader, room_id, message_id):
-                raise ConversationNotFoundError
+            room_id = await self._room(row, message_id, reader=reader, is_seen=seen_in is not None)
             await self._matrix.send_read_receipt(user_id=reader, room_id=room_id, event_id=message_id)
         except HomeserverUnreachableError as error:
             raise HomeserverUnavailableError from error
         except MatrixError as error:
             raise HomeserverUnavailableError(retry_after_s=error.retry_after_s or 5.0) from error
         now = self._now()
+        place = {"room_id": row.room_id, "user_id": reader}
         async with self._database.write() as connection:
-            await record_receipt(connection, room_id=room_id, user_id=reader, event_id=message_id, at=now)
-            return await summary_of(connection, room_id=room_id, reader=reader, now=now)
+            await record_receipt(connection, **place, event_id=message_id, at=now)
+            return await summary_of(connection, room_id=row.room_id, reader=reader, now=now)
 
-    async def _room(self, message_id: str, conversation_id: str | None) -> str:
+    async def _seen_in(self, message_id: str) -> str | None:
         async with self._database.read() as connection:
-            seen_in = (await connection.execute(_ROOM_OF, {"event_id": message_id})).scalar_one_or_none()
-        room_id: str | None = seen_in if conversation_id is None else conversation_id
-        if room_id is None or seen_in not in (None, room_id):
+            seen_in: str | None = await connection.scalar(_SEEN_IN, {"event_id": message_id})
+        return seen_in
+
+    async def _room(self, row: Row[Any], message_id: str, *, reader: str, is_seen: bool) -> str:
+        """The room that the message is in, also of what was sent a moment ago and has not been pushed to us yet."""
+        if is_seen and row.upgraded_to is None:
+            return str(row.room_id)
+        found = await find_event(
+            self._database,
+            self._matrix,
+            user_id=reader,
+            conversation_id=row.room_id,
+            event_id=message_id,
+        )
+        if found is None:
             raise ConversationNotFoundError
-        return room_id
-
-    async def _is_there(self, reader: str, room_id: str, message_id: str) -> bool:
-        """Also for what was sent a moment ago and has not been pushed to us yet."""
-        async with self._database.read() as connection:
-            if (await connection.execute(_ROOM_OF, {"event_id": message_id})).first() is not None:
-                return True
-        try:
-            return await self._matrix.event(user_id=reader, room_id=room_id, event_id=message_id) is not None
-        except MatrixError as error:
-            if error.is_temporary:
-                raise
-            return False
+        return found[0]

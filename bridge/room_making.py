@@ -6,14 +6,14 @@ that only the keeper saw, and which is recognised by its nonce afterwards.
 
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row
 
 from bots.assistant import room_notice
-from bots.consult import NONCE, consult_room
+from bots.consult import NONCE, ROOM_VERSION, consult_room
 from bridge.database import Database
+from bridge.former_rooms import all_rooms
 from bridge.matrix.client import MatrixClient
 from bridge.settings import Settings
-from bridge.storage.conversations import conversations
 
 
 class RoomMaking:
@@ -26,13 +26,24 @@ class RoomMaking:
 
     async def create(self, row: Row[Any]) -> str:
         """A new room for the conversation in this row, with nobody in it: its id."""
+        return await self._create(row, nonce=row.nonce)
+
+    async def create_successor(self, row: Row[Any], *, nonce: str, version: str, former: str) -> str:
+        """The same, made to take the place of the room `former`."""
+        return await self._create(row, nonce=nonce, version=version, former=former)
+
+    async def _create(
+        self, row: Row[Any], *, nonce: str, version: str = ROOM_VERSION, former: str | None = None
+    ) -> str:
         body = consult_room(
-            nonce=row.nonce,
+            nonce=nonce,
             keeper=self._settings.keeper_id,
             people=(row.patient, row.professional),
             notice=room_notice(self._settings.clinic),
             rotation_period_msgs=row.rotation_period_msgs,
             rotation_period_ms=row.rotation_period_ms,
+            version=version,
+            former=former,
         )
         return await self._matrix.create_room(user_id=self._settings.keeper_id, body=body)
 
@@ -40,7 +51,7 @@ class RoomMaking:
         """The room that was made for this conversation before its id could be stored, if it is whole."""
         keeper = self._settings.keeper_id
         async with self._database.read() as connection:
-            known = set((await connection.execute(select(conversations.c.room_id))).scalars())
+            known = await all_rooms(connection)
         for room_id in await self._matrix.joined_rooms(user_id=keeper):
             if room_id in known:
                 continue

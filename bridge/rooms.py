@@ -13,6 +13,7 @@ from appointments.storage.care import care_relationships, has_left
 from appointments.storage.representation import representations
 from appointments.storage.taking_part import represents_in_messages
 from bridge.e2ee.model import Rotation
+from bridge.former_rooms import CONVERSATION_ID, Place, place_in
 from bridge.matrix.events import RoomEvent
 from bridge.message_events import is_message
 from bridge.storage.conversations import conversations, room_members, timeline
@@ -29,6 +30,7 @@ _ENCRYPTION = (
         conversations.c.rotation_period_msgs,
         conversations.c.rotation_period_ms,
         conversations.c.review_at,
+        conversations.c.upgraded_to,
         room_members.c.user_id,
         room_members.c.membership,
     )
@@ -55,6 +57,8 @@ _IS_THERE = ~exists().where(
 )
 _MEMBERS = (
     select(
+        conversations.c.room_id,
+        conversations.c.upgraded_to,
         conversations.c.patient,
         case((_IS_THERE, conversations.c.professional)).label("professional"),
         representations.c.representative,
@@ -65,15 +69,15 @@ _MEMBERS = (
             and_(representations.c.patient == conversations.c.patient, represents_in_messages()),
         )
     )
-    .where(conversations.c.room_id == bindparam("room_id"))
+    .where(conversations.c.room_id == CONVERSATION_ID)
 )
-_IS_CONSULT = select(conversations.c.id).where(conversations.c.room_id == bindparam("room_id"))
 
 
 @dataclass(frozen=True, slots=True)
 class RoomEncryption:
-    """For whom a message to this room is encrypted, and when its session has to change."""
+    """For which room and whom a message is encrypted, and when its session has to change."""
 
+    room_id: str
     recipients: frozenset[str]
     rotation: Rotation
 
@@ -87,9 +91,21 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class ConsultRoom:
-    """The room of a conversation: whose it is, who is `present` in it, and when it has to be looked at again."""
+class Readers:
+    """Who takes part in the conversation of a room: `Parties.members`."""
 
+    place: Place
+    people: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ConsultRoom:
+    """The room in which a conversation goes on.
+
+    Whose it is, who is `present` in it, and when it has to be looked at again.
+    """
+
+    room_id: str
     circle: Circle
     present: frozenset[str]
     rotation: Rotation
@@ -103,16 +119,17 @@ class ConsultRoom:
         """
         attending = self.present & {reading.assistant} if reading.attends else frozenset[str]()
         recipients = self.circle.parties(now=now).members | attending
-        return RoomEncryption(recipients=recipients, rotation=self.rotation)
+        return RoomEncryption(room_id=self.room_id, recipients=recipients, rotation=self.rotation)
 
 
 async def consult_room_of(connection: AsyncConnection, room_id: str) -> ConsultRoom | None:
-    """The consult room with this id."""
+    """That of the conversation with this id."""
     rows = (await connection.execute(_ENCRYPTION, {"room_id": room_id})).all()
     if not rows:
         return None
     first = rows[0]
     return ConsultRoom(
+        room_id=first.upgraded_to or room_id,
         circle=await circle_of(connection, patient=first.patient, professional=first.professional),
         present=frozenset(row.user_id for row in rows if row.membership in PRESENT),
         rotation=Rotation(period_msgs=first.rotation_period_msgs, period_ms=first.rotation_period_ms),
@@ -140,23 +157,20 @@ async def direct_chat_encryption(
     rows = (await connection.execute(_DIRECT_CHAT, {"room_id": room_id})).all()
     present = {row.user_id for row in rows if row.membership in PRESENT}
     return RoomEncryption(
+        room_id=room_id,
         recipients=frozenset(present & {rows[0].person, reading.assistant}),
         rotation=Rotation(period_msgs=rows[0].rotation_period_msgs, period_ms=rows[0].rotation_period_ms),
     )
 
 
-async def is_consult_room(connection: AsyncConnection, room_id: str) -> bool:
-    """Whether this room belongs to a conversation."""
-    return (await connection.execute(_IS_CONSULT, {"room_id": room_id})).first() is not None
+async def readers_of(connection: AsyncConnection, room_id: str, *, now: datetime) -> Readers | None:
+    """Who takes part in the conversation of this room and so is to read it, in one statement.
 
-
-async def members_of(connection: AsyncConnection, room_id: str, *, now: datetime) -> frozenset[str]:
-    """Who takes part in the conversation of this room and so is to read it: `Parties.members`, in one statement.
-
-    Nobody for a room that is no consult room.
+    None for a room that is no consult room.
     """
     rows = (await connection.execute(_MEMBERS, {"room_id": room_id, "now": now})).all()
-    return frozenset(person for row in rows for person in row if person is not None)
+    people = frozenset(person for row in rows for person in row[2:] if person is not None)
+    return Readers(place=place_in(rows[0], room_id), people=people) if rows else None
 
 
 async def set_membership(connection: AsyncConnection, room_id: str, user_id: str, membership: str) -> None:

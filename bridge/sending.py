@@ -25,6 +25,7 @@ from bridge.live.recent import RecentEvents
 from bridge.matrix.client import MatrixClient
 from bridge.notifications.errors import NotNowError, NotWantedError
 from bridge.storage.send_statements import SET_SENT
+from bridge.storage.sends import target_room
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Sending:
         event_id = event_id or await self._matrix.send_event(
             user_id=row.sender,
             device_id=row.device_id,
-            room_id=row.room_id,
+            room_id=target_room(row),
             event_type="m.room.encrypted",
             txn_id=row.txn_id,
             content=row.content,
@@ -111,7 +112,9 @@ class Sending:
                 await beside.sent(connection, event_id=event_id, room_id=row.room_id, sent_at=now)
         # What was sent is told at once, and read from here.
         self._recent.keep(
-            EncryptedEvent(event_id=event_id, room_id=row.room_id, sender=row.sender, content=row.content),
+            EncryptedEvent(
+                event_id=event_id, room_id=target_room(row), sender=row.sender, content=row.content
+            ),
             is_sent=True,
         )
         self._told()

@@ -47,6 +47,7 @@ async def surroundings_of(
     acts = await list_representations(connection, patient=row.patient)
     return Surroundings(
         parties=Parties(
+            conversation_id=row.room_id,
             patient=row.patient,
             professional=row.professional,
             representatives=frozenset(one.representative for one in acts if "messages" in one.scopes),

@@ -126,7 +126,8 @@ class Downloading:
         if row is None:
             raise AttachmentNotFoundError
         if row.event_id is not None:
-            return await self._of_message(Shared(row.conversation_id, row.event_id), reader=reader)
+            sent_in = row.upgraded_room_id or row.conversation_id
+            return await self._of_message(Shared(sent_in, row.event_id), reader=reader)
         return await self._not_sent_yet(row, reader=reader)
 
     async def _not_sent_yet(self, row: Row[Any], *, reader: str) -> _Found:

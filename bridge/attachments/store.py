@@ -22,7 +22,7 @@ KEPT = timedelta(hours=24)
 
 _c = attachments.c
 _ONE = (
-    select(attachments, sends.c.event_id)
+    select(attachments, sends.c.event_id, sends.c.upgraded_room_id)
     .outerjoin(sends, sends.c.id == _c.send_id)
     .where(_c.id == bindparam("attachment_id"))
 )
@@ -79,7 +79,7 @@ async def keep(
 
 
 async def find(connection: AsyncConnection, attachment_id: str) -> Row[Any] | None:
-    """The row, with the `event_id` of its message once that was sent."""
+    """The row, with the `event_id` of its message once that was sent, and its `upgraded_room_id`."""
     return (await connection.execute(_ONE, {"attachment_id": attachment_id})).first()
 
 

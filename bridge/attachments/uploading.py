@@ -21,6 +21,7 @@ from bridge.clock import Now
 from bridge.conversations import Conversations
 from bridge.database import Database
 from bridge.errors import HomeserverUnavailableError
+from bridge.former_rooms import place_of
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.matrix.media import MediaClient
 from bridge.messages_model import UploadedAttachment
@@ -52,9 +53,9 @@ class Uploading:
 
     async def admit(self, *, owner: str, conversation_id: str) -> None:
         """Raises ConversationNotFoundError, NotInCareTeamError, IdentityChangedError unless they may send there."""
-        await self._conversations.of_room(room_id=conversation_id, member=owner, action="send")
+        row = await self._conversations.of_room(room_id=conversation_id, member=owner, action="send")
         async with self._database.read() as connection:
-            await require_speaking(connection, room_id=conversation_id, sender=owner, now=self._now())
+            await require_speaking(connection, room_id=row.room_id, sender=owner, now=self._now())
 
     @asynccontextmanager
     async def received(
@@ -91,11 +92,12 @@ class Uploading:
         if known is None:
             details = await self._upload(received, owner=owner)
             async with self._database.write() as connection:
+                place = await place_of(connection, conversation_id)
                 await store.keep(
                     connection,
                     sealer=self._sealer,
                     attachment_id=attachment_id,
-                    conversation_id=conversation_id,
+                    conversation_id=conversation_id if place is None else place.conversation_id,
                     owner=owner,
                     details=details,
                     now=self._now(),

@@ -18,6 +18,7 @@ _COMMANDS = {
     "apikey": "bridge.cli.apikeys:apikey",
     "care": "bridge.cli.care:care",
     "config": "bridge.cli.config:config",
+    "conversation": "bridge.cli.conversations:conversation",
     "demo": "bridge.demo.command:demo_command",
     "device": "bridge.cli.devices:device",
     "doctor": "bridge.cli.doctor:doctor",

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from bridge.database import Database
 from bridge.e2ee.machine import Encryption
 from bridge.e2ee.model import Decrypted, EncryptedEvent, Undecryptable
+from bridge.former_rooms import find_event
 from bridge.live.recent import RecentEvents
 from bridge.matrix.client import MatrixClient
-from bridge.matrix.errors import MatrixError
 from bridge.matrix.events import RoomEvent
 from bridge.matrix.json import JsonObject
 from bridge.message_events import encrypted
@@ -32,7 +33,10 @@ class Body:
 class Bodies:
     """Reads messages as managed users."""
 
-    def __init__(self, *, matrix: MatrixClient, encryption: Encryption, recent: RecentEvents) -> None:
+    def __init__(
+        self, *, database: Database, matrix: MatrixClient, encryption: Encryption, recent: RecentEvents
+    ) -> None:
+        self._database = database
         self._matrix = matrix
         self._encryption = encryption
         self._recent = recent
@@ -44,26 +48,27 @@ class Bodies:
         """
         by_id: dict[str, Body] = {}
         unopened = []
-        for room_id, event_id in messages:
+        for conversation_id, event_id in messages:
             if (opened := self._recent.take(reader, event_id)) is not None:
                 by_id[event_id] = _body(opened)
-            elif (event := await self._event(reader, room_id, event_id)) is not None:
+            elif (event := await self._event(reader, conversation_id, event_id)) is not None:
                 unopened.append(event)
         plain = await self._encryption.decrypt(reader, unopened) if unopened else []
         by_id |= {event.event_id: _body(one) for event, one in zip(unopened, plain, strict=True)}
         return [by_id.get(event_id, Body()) for _, event_id in messages]
 
-    async def _event(self, reader: str, room_id: str, event_id: str) -> EncryptedEvent | None:
+    async def _event(self, reader: str, conversation_id: str, event_id: str) -> EncryptedEvent | None:
         kept = self._recent.find(event_id)
         if kept is not None:
             return kept
-        try:
-            raw = await self._matrix.event(user_id=reader, room_id=room_id, event_id=event_id)
-        except MatrixError as error:
-            if error.is_temporary:
-                raise
-            return None
-        return None if raw is None else _encrypted(raw, room_id)
+        found = await find_event(
+            self._database,
+            self._matrix,
+            user_id=reader,
+            conversation_id=conversation_id,
+            event_id=event_id,
+        )
+        return None if found is None else _encrypted(found[1], found[0])
 
 
 def _encrypted(raw: JsonObject, room_id: str) -> EncryptedEvent | None:

@@ -21,6 +21,13 @@ class RoomCreated(_Answer):
     room_id: str
 
 
+class RoomVersions(_Answer):
+    """The room versions that the homeserver knows, with what it thinks of each."""
+
+    default: str
+    available: dict[str, str]
+
+
 class MediaUploaded(_Answer):
     """The file is in the media repository."""
 

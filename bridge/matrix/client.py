@@ -11,7 +11,14 @@ from urllib.parse import quote
 
 import aiohttp
 
-from bridge.matrix.answers import EventSent, JoinedRooms, KeysUploaded, MessagesPage, RoomCreated
+from bridge.matrix.answers import (
+    EventSent,
+    JoinedRooms,
+    KeysUploaded,
+    MessagesPage,
+    RoomCreated,
+    RoomVersions,
+)
 from bridge.matrix.errors import MatrixError
 from bridge.matrix.json import JsonObject
 from bridge.matrix.transport import Transport, client_path, parse_answer
@@ -41,6 +48,11 @@ class MatrixClient:
         path = client_path("appservice", appservice_id, "ping", version="v1")
         answer = await self._transport.request("POST", path, body={"transaction_id": transaction_id})
         return float(answer.get("duration_ms", 0))
+
+    async def room_versions(self, *, user_id: str) -> RoomVersions:
+        """The versions that a room may have."""
+        answer = await self._transport.request("GET", client_path("capabilities"), user_id=user_id)
+        return parse_answer(RoomVersions, answer.get("capabilities", {}).get("m.room_versions", {}))
 
     async def largest_upload(self, *, user_id: str) -> int | None:
         """How many bytes a file may have (`m.upload.size`); None when the homeserver doesn't say."""

@@ -11,7 +11,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.matrix.answers import MessagesPage
+from bridge.matrix.answers import MessagesPage, RoomVersions
 from bridge.matrix.errors import MatrixError
 from bridge.matrix.fake_room import FakeRoom, first_state
 from bridge.matrix.json import JsonObject
@@ -48,6 +48,13 @@ class FakeHomeserver:
     async def set_displayname(self, *, user_id: str, displayname: str) -> None:
         """Set the name that others see."""
         self.after(self._begin("set_displayname", user_id=user_id, displayname=displayname))
+
+    async def room_versions(self, *, user_id: str) -> RoomVersions:
+        """The versions that a room may have."""
+        self.after(self._begin("room_versions", user_id=user_id))
+        return RoomVersions(
+            default="12", available={"11": "stable", "12": "stable", "13": "unstable", "14": "unstable"}
+        )
 
     async def create_room(self, *, user_id: str, body: JsonObject) -> str:
         """Make a room: its id. Sent twice, it makes two."""

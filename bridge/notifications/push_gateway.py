@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from appointments.sealing import Sealer
 from bridge.clock import Now
 from bridge.database import Database
+from bridge.former_rooms import place_of
 from bridge.http.limits import PushLimits, address_of
 from bridge.http.problems import Problem, ProblemError
 from bridge.http.requests import read_json
@@ -83,6 +84,8 @@ class PushGateway:
     async def _enqueue(self, people: Mapping[str, str], room_id: str, event_id: str) -> None:
         now = self._now()
         async with self._database.write() as connection:
+            place = await place_of(connection, room_id)
+            room_id = room_id if place is None else place.conversation_id
             for pushkey, person in people.items():
                 if await _is_told(connection, person, room_id, now=now):
                     delivery = push_of(

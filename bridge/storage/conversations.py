@@ -23,7 +23,10 @@ conversations = Table(
     Column("professional", Text, nullable=False),
     # Stands in the room's m.room.create, so that a room made just before a crash is recognised afterwards.
     Column("nonce", Text, nullable=False, unique=True),
+    # Its first room, whose id is the conversation's: by it everything else here and callers know the conversation.
     Column("room_id", Text, nullable=True, unique=True),
+    # The room in which it goes on, once another took the place of the first (bridge/upgrading.py).
+    Column("upgraded_to", Text, nullable=True),
     Column("created_at", Instant, nullable=False),
     # Null until the managed people have joined: from then on messages can be sent.
     Column("opened_at", Instant, nullable=True),
@@ -42,6 +45,22 @@ conversations = Table(
 Index("ix_conversations_professional", conversations.c.professional)
 Index("ix_conversations_review", conversations.c.review_at)
 
+# The rooms that took the place of a conversation's first, in their order.
+room_upgrades = Table(
+    "room_upgrades",
+    metadata,
+    Column("conversation_id", Text, primary_key=True),  # conversations.room_id
+    Column("number", Integer, primary_key=True),  # 1 for the second room
+    Column("nonce", Text, nullable=False, unique=True),  # in its m.room.create, as above
+    Column("room_version", Text, nullable=False),
+    Column("room_id", Text, nullable=True, unique=True),
+    Column("begun_at", Instant, nullable=False),
+    # Null until the conversation goes on there, and until nobody can write in the room before it any more.
+    Column("moved_at", Instant, nullable=True),
+    Column("closed_at", Instant, nullable=True),
+)
+
+# Who is in the room in which a conversation goes on (`room_id` is the conversation's id), or in a direct chat.
 room_members = Table(
     "room_members",
     metadata,

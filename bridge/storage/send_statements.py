@@ -33,6 +33,7 @@ SET_ENCRYPTED = (
     .where(sends.c.seq == bindparam("row"), sends.c.state == "accepted")
     .values(
         state="encrypted",
+        upgraded_room_id=bindparam("target"),
         sealed=None,
         content=bindparam("ciphertext"),
         device_id=bindparam("device"),

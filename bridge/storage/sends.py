@@ -1,5 +1,7 @@
 """The table of messages on their way from us to the homeserver, see bridge/outbox.py."""
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -7,6 +9,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    Row,
     Table,
     Text,
     UniqueConstraint,
@@ -23,7 +26,9 @@ sends = Table(
     metadata,
     Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("id", Text, nullable=False, unique=True),
-    Column("room_id", Text, nullable=False),
+    Column("room_id", Text, nullable=False),  # of a conversation, the conversation's id
+    # The room that it was encrypted for, if that is another: the conversation's rooms were upgraded.
+    Column("upgraded_room_id", Text, nullable=True),
     Column("sender", Text, nullable=False),
     Column("event_type", Text, nullable=False),
     Column("txn_id", Text, nullable=False, unique=True),
@@ -39,6 +44,13 @@ sends = Table(
     # An index of a Megolm session encrypts one message, ever: two would share a key stream.
     UniqueConstraint("session_id", "message_index"),
 )
+
+
+def target_room(row: Row[Any]) -> str:
+    """The room into which this message was encrypted."""
+    return str(row.upgraded_room_id or row.room_id)
+
+
 # Written out: no database uses the index for a condition whose values are bound.
 IS_WAITING = sends.c.state.in_([literal_column("'accepted'"), literal_column("'encrypted'")])
 Index(

@@ -25,6 +25,7 @@ from bridge.projection import Projection
 from bridge.rooms import Reading
 from bridge.settings import Settings
 from bridge.slots import Slots
+from bridge.upgrading import Upgrading
 from tests.bridge.mortality import Fate, MortalClient, MortalDatabase
 
 
@@ -96,6 +97,14 @@ class Process:
             database=self.database,
             encryption=self.encryption,
             introduction_s=settings.encryption.introduction_s,
+            now=now,
+        )
+        self.upgrading = Upgrading(
+            database=self.database,
+            matrix=self.matrix,
+            outbox=self.outbox,
+            conversations=self.conversations,
+            settings=settings,
             now=now,
         )
         self.slots = Slots(per_person=4, in_all=32)

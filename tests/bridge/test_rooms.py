@@ -13,13 +13,13 @@ from appointments.storage import departures
 from appointments.storage import representation as representations
 from bridge.database import Database
 from bridge.e2ee.model import Rotation
+from bridge.former_rooms import Place, place_of
 from bridge.matrix.events import RoomEvent
 from bridge.rooms import (
     Reading,
     RoomEncryption,
-    is_consult_room,
-    members_of,
     membership_of,
+    readers_of,
     record_event,
     room_encryption,
     set_membership,
@@ -61,7 +61,7 @@ async def encryption(database: Database, *, attends: bool = True) -> RoomEncrypt
 async def test_the_two_are_recipients_before_anybody_joined(database: Database, room: str) -> None:
     """Who can't be invited yet reads later what was written meanwhile."""
     assert await encryption(database) == RoomEncryption(
-        frozenset({LUCIA, GARCIA}), Rotation(period_msgs=100, period_ms=604_800_000)
+        ROOM, frozenset({LUCIA, GARCIA}), Rotation(period_msgs=100, period_ms=604_800_000)
     )
     assert room
 
@@ -115,8 +115,11 @@ async def test_who_takes_part_is_one_thing(
         for number, (scopes, starts, ends) in enumerate(REPRESENTATIONS):
             act = Representation(LUCIA, f"@carer{number}:hospital", scopes, starts, ends)
             await representations.store(connection, act, reason_sealed=None, now=NOW - DAY)
-        members = await members_of(connection, room, now=NOW)
-        assert await members_of(connection, "!other", now=NOW) == frozenset()
+        readers = await readers_of(connection, room, now=NOW)
+        assert await readers_of(connection, "!other", now=NOW) is None
+    assert readers is not None
+    assert readers.place == Place(room, is_current=True)
+    members = readers.people
     assert members == (await encryption(database)).recipients
     assert {LUCIA, "@carer0:hospital", "@carer1:hospital"} == members - {GARCIA}
 
@@ -135,8 +138,8 @@ async def test_memberships_are_of_one_room(database: Database, room: str) -> Non
 async def test_consult_rooms_are_known(database: Database, room: str) -> None:
     """Other rooms are none."""
     async with database.read() as connection:
-        assert await is_consult_room(connection, room)
-        assert not await is_consult_room(connection, "!other")
+        assert await place_of(connection, room) == Place(room, is_current=True)
+        assert await place_of(connection, "!other") is None
 
 
 @pytest.mark.parametrize(
@@ -187,7 +190,7 @@ async def test_of_a_direct_chat_its_members_are_recipients(database: Database) -
     async with database.write() as connection:
         await connection.execute(insert(direct_chats).values(row))
         assert await room_encryption(connection, "!chat", reading=NOT_ATTENDING, now=at) == RoomEncryption(
-            frozenset(), Rotation(7, 70_000)
+            "!chat", frozenset(), Rotation(7, 70_000)
         )
         for membership, recipients in (("invite", {GARCIA}), ("join", {GARCIA}), ("leave", set())):
             await set_membership(connection, "!chat", GARCIA, membership)
@@ -195,4 +198,4 @@ async def test_of_a_direct_chat_its_members_are_recipients(database: Database) -
             assert (
                 await room_encryption(connection, "!chat", reading=NOT_ATTENDING, now=at)
             ).recipients == recipients
-        assert not await is_consult_room(connection, "!chat")
+        assert await place_of(connection, "!chat") is None

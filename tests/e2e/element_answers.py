@@ -18,7 +18,11 @@ class Login(_Answer):
 
 
 class Room(_Answer):
-    """A room as the client has it; `members` are the joined ones, `inviter` is set on an invitation."""
+    """A room as the client has it; `members` are the joined ones, `inviter` is set on an invitation.
+
+    `predecessor` is the room whose place it took, `replacement` the one that took its own; it `is_listed` unless
+    it was replaced by a room that the client has.
+    """
 
     room_id: str
     membership: str
@@ -26,6 +30,9 @@ class Room(_Answer):
     encrypted: bool
     inviter: str | None = None
     members: list[str]
+    predecessor: str | None = None
+    replacement: str | None = None
+    is_listed: bool
 
 
 class Message(_Answer):

@@ -9,6 +9,7 @@ from bridge import app
 from bridge.demo.bridge_process import BridgeProcess
 from bridge.demo.platform import LocalPlatform
 from tests.e2e.element import ElementClient
+from tests.e2e.joining import answer_arrives
 from tests.e2e.world import PASSWORD, Pair, eventually, pair
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -79,16 +80,6 @@ async def test_our_own_sessions_rotate_and_the_doctor_sees_no_difference(
 
         sessions = [await session_after(body) for body in ("uno", "dos", "tres", "cuatro", "cinco")]
         assert len(set(sessions)) == 3
-
-
-async def answer_arrives(people: Pair, room: str, body: str) -> None:
-    """Wait until the newest message of the history is this answer of the professional's."""
-    newest = (
-        await eventually(lambda: people.api.history(room), until=lambda messages: messages[0]["body"] == body)
-    )[0]
-    assert newest["sender"] == people.professional
-    assert newest["sender_role"] == "professional"
-    assert newest["type"] == "text"
 
 
 async def test_edits_replies_and_redactions_of_another_client_are_in_the_history(

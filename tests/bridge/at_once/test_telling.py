@@ -77,7 +77,9 @@ async def test_what_the_same_push_takes_back_is_told_without_words(clinic: Clini
     main = clinic.main
     first, second = event(room), event(room)
     redaction = event(room, "m.room.redaction", content={"redacts": first["event_id"]})
-    bodies = Bodies(matrix=main.matrix, encryption=main.encryption, recent=main.recent)
+    bodies = Bodies(
+        database=main.database, matrix=main.matrix, encryption=main.encryption, recent=main.recent
+    )
     streams = Streams(database=main.database, notifier=main.notifier, words=bodies, now=main.now)
     with main.notifier.subscribe(LUCIA, with_bodies=True):
         assert await push(main, first, second, redaction) == []

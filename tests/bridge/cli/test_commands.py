@@ -19,7 +19,18 @@ from tests.bridge.cli.command_line import GARCIA, MARIA, RAW, fail, run, succeed
 def test_every_command_has_its_help() -> None:
     """All of them are there and can be loaded."""
     listed = CliRunner().invoke(main, ["--help"]).stdout
-    for name in ("serve", "registration", "config", "migrate", "user", "care", "apikey", "doctor", "demo"):
+    for name in (
+        "serve",
+        "registration",
+        "config",
+        "conversation",
+        "migrate",
+        "user",
+        "care",
+        "apikey",
+        "doctor",
+        "demo",
+    ):
         assert name in listed
         assert CliRunner().invoke(main, [name, "--help"]).exit_code == 0
 

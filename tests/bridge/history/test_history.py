@@ -56,5 +56,5 @@ async def test_a_session_is_unlocked_once_for_a_page(clinic: Clinic, room: str, 
     watch.decrypted.clear()
     main = clinic.main
     pages = HistoryPages(matrix=main.matrix, encryption=main.encryption, recent=RecentEvents())
-    await pages.read(reader=LUCIA, room_id=room, limit=50, before=None)
+    await pages.read(reader=LUCIA, rooms=[room], limit=50, before=None)
     assert watch.decrypted == [2]

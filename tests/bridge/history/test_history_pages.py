@@ -120,7 +120,7 @@ async def test_what_passed_here_is_opened_while_the_homeserver_is_asked(
         opened.clear()
         watch.decrypted.clear()
         pages = HistoryPages(**{**parts(clinic), "recent": recent})
-        page = await pages.read(reader=LUCIA, room_id=room, limit=9, before=None)
+        page = await pages.read(reader=LUCIA, rooms=[room], limit=9, before=None)
         assert (opened[0], watch.decrypted, len(page.messages)) == (expected, [2], 2)
 
 
@@ -152,13 +152,13 @@ async def test_older_pages_are_read_each_time(clinic: Clinic, room: str, watch: 
     for body in ("uno", "dos", "tres"):
         await say(clinic, room, body)
     pages = HistoryPages(**parts(clinic))
-    newest = await pages.read(reader=LUCIA, room_id=room, limit=2, before=None)
+    newest = await pages.read(reader=LUCIA, rooms=[room], limit=2, before=None)
     watch.asked()
     for _ in range(2):
-        older = await pages.read(reader=LUCIA, room_id=room, limit=2, before=newest.next)
+        older = await pages.read(reader=LUCIA, rooms=[room], limit=2, before=newest.next)
         assert len(older.messages) == 1
     assert watch.asked()[0] == 2
-    await pages.read(reader=JUAN, room_id=room, limit=2, before=None)
+    await pages.read(reader=JUAN, rooms=[room], limit=2, before=None)
     assert watch.asked() == [2]
 
 
@@ -167,13 +167,13 @@ async def test_new_messages_do_not_keep_the_old_ones(clinic: Clinic, room: str, 
     await say(clinic, room, "uno")
     pages, ends = HistoryPages(**parts(clinic), kept_s=0.5), set()
     for body in ("dos", "tres"):
-        await pages.read(reader=LUCIA, room_id=room, limit=9, before=None)
+        await pages.read(reader=LUCIA, rooms=[room], limit=9, before=None)
         ends |= {kept.ends_at for kept in pages._kept.values()}
         await say(clinic, room, body)
     assert len(ends) == 1
     await until(lambda: not pages._kept)
     watch.decrypted.clear()
-    await pages.read(reader=LUCIA, room_id=room, limit=9, before=None)
+    await pages.read(reader=LUCIA, rooms=[room], limit=9, before=None)
     assert watch.decrypted == [3]
 
 
@@ -181,12 +181,12 @@ async def test_pages_are_let_go(clinic: Clinic, room: str) -> None:
     """After their time, and the oldest first when they are too many."""
     await say(clinic, room, "uno")
     short = HistoryPages(**parts(clinic), kept_s=0.01)
-    await short.read(reader=LUCIA, room_id=room, limit=1, before=None)
+    await short.read(reader=LUCIA, rooms=[room], limit=1, before=None)
     await until(lambda: not short._kept)
     assert short._bytes == 0
     small = HistoryPages(**parts(clinic), most_bytes=20_000)
     for limit in (1, 2, 3):
-        await small.read(reader=LUCIA, room_id=room, limit=limit, before=None)
+        await small.read(reader=LUCIA, rooms=[room], limit=limit, before=None)
     await until(lambda: [limit for _, _, limit in small._kept] == [2, 3])  # once the answer is on its way
     assert 0 < small._bytes <= 20_000
 
@@ -202,7 +202,7 @@ async def test_all_that_is_on_a_page_counts(clinic: Clinic, room: str) -> None:
     await send(clinic, room, content, sender=JUAN)
     clinic.homeserver.rooms[room].events[-1]["unsigned"] = {"y": "C" * 20_000}
     pages = HistoryPages(**parts(clinic))
-    await pages.read(reader=LUCIA, room_id=room, limit=1, before=None)
+    await pages.read(reader=LUCIA, rooms=[room], limit=1, before=None)
     await until(lambda: pages._bytes >= 40_000)
 
 
@@ -212,7 +212,7 @@ async def test_a_page_that_was_replaced_weighs_nothing(clinic: Clinic, room: str
     weights = []
     for readers in (1, 2):
         pages = HistoryPages(**parts(clinic), kept_s=0.2)
-        reading = [pages.read(reader=LUCIA, room_id=room, limit=9, before=None) for _ in range(readers)]
+        reading = [pages.read(reader=LUCIA, rooms=[room], limit=9, before=None) for _ in range(readers)]
         await asyncio.gather(*reading)
         await until(lambda: pages._bytes > 0)  # noqa: B023 called at once
         weights.append(pages._bytes)

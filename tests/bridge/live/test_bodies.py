@@ -38,9 +38,9 @@ async def test_what_was_opened_for_a_reader_is_not_opened_again(reader: str) -> 
     for name in ("$1", "$2"):
         recent.keep(EncryptedEvent(name, ROOM, GARCIA, {"ciphertext": name}))
     recent.hand_over({(LUCIA, "$2"): said("at hand")})
-    matrix: Any = None
+    nothing: Any = None
     machine: Any = encryption
-    bodies = Bodies(matrix=matrix, encryption=machine, recent=recent)
+    bodies = Bodies(database=nothing, matrix=nothing, encryption=machine, recent=recent)
     told = await bodies.read(reader, [(ROOM, "$1"), (ROOM, "$2")])
     second = "at hand" if reader == LUCIA else "opened $2"
     assert told == [Body("opened $1"), Body(second)]
@@ -59,6 +59,6 @@ async def test_a_stream_says_what_the_history_says() -> None:
     opened = {(LUCIA, event_id): Decrypted("m.room.message", one) for event_id, one in contents.items()}
     recent.hand_over(opened)
     nothing: Any = None
-    bodies = Bodies(matrix=nothing, encryption=nothing, recent=recent)
+    bodies = Bodies(database=nothing, matrix=nothing, encryption=nothing, recent=recent)
     told = await bodies.read(LUCIA, [(ROOM, event_id) for event_id in contents])
     assert told == [Body(""), Body(is_message=False), Body("geo:40.4,-3.7")]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bots.consult import NONCE, ROOM_TYPE, speaking_levels
+from bots.consult import NONCE, ROOM_TYPE, ROOM_VERSION, speaking_levels, tombstone
 from bots.direct_chat import LAST_STATE, direct_chat, invitation
 from bridge.matrix.errors import MatrixError
 from tests.bridge.matrix.rooms import Cast, Rooms
@@ -28,6 +28,23 @@ class RoomContract(Rooms):
         assert [key for event_type, key in state if event_type == "m.room.member"] == [cast.keeper]
         assert state["m.room.topic", ""]["topic"] == "notice"
         assert "m.room.name" not in {event_type for event_type, _ in state}
+
+    async def test_a_room_that_takes_another_s_place(self, homeserver: Any, cast: Cast) -> None:
+        """Each says which the other is, to whoever is in it."""
+        old = await self.make_room(homeserver, cast, members=[cast.lucia])
+        new = await self.make_room(homeserver, cast, former=old)
+        create = {"event_type": "m.room.create", "state_key": ""}
+        made = await homeserver.state_event(user_id=cast.keeper, room_id=new, **create)
+        assert (made["type"], made["predecessor"]) == (ROOM_TYPE, {"room_id": old})
+        told = {"room_id": old, "event_type": "m.room.tombstone", "state_key": ""}
+        content = tombstone(replacement=new, body="moved")
+        await homeserver.send_state(user_id=cast.keeper, **told, content=content)
+        assert await homeserver.state_event(user_id=cast.lucia, **told) == content
+
+    async def test_room_versions(self, homeserver: Any, cast: Cast) -> None:
+        """The one that is the default is known, and ours is."""
+        known = await homeserver.room_versions(user_id=cast.keeper)
+        assert {known.default, ROOM_VERSION} <= set(known.available)
 
     async def test_a_direct_chat(self, homeserver: Any, cast: Cast) -> None:
         """Its creator invites with a member event that tells the other's client what it is; nobody else invites."""

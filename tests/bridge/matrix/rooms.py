@@ -27,7 +27,13 @@ class Rooms:
     """What the suites of the contract do with `homeserver`, which has the methods of MatrixClient."""
 
     async def make_room(
-        self, homeserver: Any, cast: Cast, *, nonce: str = "nonce", members: list[str] | None = None
+        self,
+        homeserver: Any,
+        cast: Cast,
+        *,
+        nonce: str = "nonce",
+        members: list[str] | None = None,
+        former: str | None = None,
     ) -> str:
         """A consult room as we make them, with these members."""
         body = consult_room(
@@ -37,6 +43,7 @@ class Rooms:
             notice="notice",
             rotation_period_msgs=100,
             rotation_period_ms=604_800_000,
+            former=former,
         )
         room_id: str = await homeserver.create_room(user_id=cast.keeper, body=body)
         for member in members or []:

@@ -11,7 +11,7 @@ from sqlalchemy import delete, insert, update
 from bridge.database import Database
 from bridge.notifications import subscriptions
 from bridge.notifications.settings import PushSettings
-from bridge.storage.conversations import room_members
+from bridge.storage.conversations import conversations, room_members, room_upgrades
 from bridge.storage.direct_chats import direct_chats
 from bridge.storage.push_subscriptions import push_subscriptions
 from tests.bridge.notifications.push_world import (
@@ -42,6 +42,18 @@ async def test_the_gateway_tells_browsers(world: World) -> None:
         await world.courier.deliver_due("push")
     assert [read(push) for push in world.service.pushes] == [{"kind": "message", "conversation_id": ROOM}]
     assert await notified(world, "made-up") == {"rejected": ["made-up"]}
+
+
+async def test_a_room_that_took_another_s_place(world: World) -> None:
+    """The push names the conversation by its id, which is that of its first room."""
+    pushkey = await world.subscribe(MARIA)
+    step = {"conversation_id": "!first", "number": 1, "nonce": "n", "room_version": "13", "room_id": ROOM}
+    async with world.database.write() as connection:
+        await connection.execute(update(conversations).values(room_id="!first", upgraded_to=ROOM))
+        await connection.execute(insert(room_upgrades).values(step | {"begun_at": world.now}))
+    assert await notified(world, pushkey) == {"rejected": []}
+    await world.courier.deliver_due("push")
+    assert [read(push)["conversation_id"] for push in world.service.pushes] == ["!first"]
 
 
 async def test_a_pusher_may_be_faster_than_her_joining(world: World) -> None:

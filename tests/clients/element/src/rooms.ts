@@ -14,6 +14,9 @@ export interface RoomSummary {
     encrypted: boolean;
     inviter: string | undefined;
     members: string[];
+    predecessor: string | undefined;
+    replacement: string | undefined;
+    is_listed: boolean;
 }
 
 /** The room; an error for one that the sync has not brought. */
@@ -83,5 +86,8 @@ function summary(client: MatrixClient, room: Room): RoomSummary {
         encrypted: room.hasEncryptionStateEvent(),
         inviter: membership === KnownMembership.Invite ? me?.events.member?.getSender() : undefined,
         members: room.getJoinedMembers().map((member) => member.userId),
+        predecessor: room.findPredecessor()?.roomId,
+        replacement: room.currentState.getStateEvents(EventType.RoomTombstone, "")?.getContent()["replacement_room"],
+        is_listed: client.getVisibleRooms().includes(room),
     };
 }
