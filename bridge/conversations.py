@@ -27,6 +27,7 @@ from bridge.former_rooms import CONVERSATION_ID, rooms_of
 from bridge.locks import KeyedLocks
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
+from bridge.matrix.transport import CALLERS_S
 from bridge.membership import Membership
 from bridge.messages_model import ConversationSummary
 from bridge.reviews import due, is_due, settle
@@ -138,14 +139,20 @@ class Conversations:
         """Go on with every conversation that is due, of this patient and this professional where given.
 
         That is: care or a representation changed or its time came, a crash left it unopened, an invitation had
-        to wait. One conversation's trouble is not another's; what fails stays due.
+        to wait. One conversation's trouble is not another's; what fails stays due, and so does what takes
+        longer than a caller waits, which is whoever names a patient.
         """
         async with self._database.read() as connection:
             rows = await due(connection, now=self._now(), patient=patient, professional=professional)
         is_job = patient is None and professional is None
         patience_s = _JOBS_PATIENCE_S if is_job else _CALLERS_PATIENCE_S
         at_once = asyncio.Semaphore(_ROOMS_AT_ONCE)
-        await asyncio.gather(*(self._try_to_reconcile(row, at_once, patience_s=patience_s) for row in rows))
+        doing = [self._try_to_reconcile(row, at_once, patience_s=patience_s) for row in rows]
+        try:
+            async with asyncio.timeout(None if is_job else CALLERS_S):
+                await asyncio.gather(*doing)
+        except TimeoutError:
+            log.warning("rooms are not as they should be yet: the homeserver takes long")
 
     async def _try_to_reconcile(
         self, row: Row[Any], at_once: asyncio.Semaphore, *, patience_s: float
@@ -161,8 +168,9 @@ class Conversations:
 
     async def _without_trouble(self, doing: Awaitable[T]) -> T:
         try:
-            return await doing
-        except HomeserverUnreachableError as error:
+            async with asyncio.timeout(CALLERS_S):
+                return await doing
+        except (HomeserverUnreachableError, TimeoutError) as error:
             raise HomeserverUnavailableError from error
         except MatrixError as error:
             log.warning("a room can't be made ready: %s %s", error.status, error.errcode)

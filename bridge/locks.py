@@ -6,8 +6,13 @@ uploaded, the writer never.
 """
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import AsyncGenerator, Hashable
+from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
+
+
+class NotMyTurnError(Exception):
+    """Others are still at it, or wait for it longer."""
 
 
 class KeyedLocks:
@@ -24,3 +29,17 @@ class KeyedLocks:
         if lock is None:
             lock = self._locks[key] = asyncio.Lock()
         return lock
+
+    @asynccontextmanager
+    async def within(self, seconds: float, key: Hashable) -> AsyncGenerator[None]:
+        """`async with locks[key]` of who does not wait longer than this for her turn. Raises NotMyTurnError."""
+        lock = self[key]
+        try:
+            async with asyncio.timeout(seconds):
+                await lock.acquire()
+        except TimeoutError as error:
+            raise NotMyTurnError from error
+        try:
+            yield
+        finally:
+            lock.release()

@@ -11,12 +11,17 @@ A crash leaves a row in one of these states and the next delivery goes on from t
 encrypted again, and the stored ciphertext is sent with the stored transaction id, which the homeserver
 de-duplicates. So two processes that deliver the same row at the same time do no harm either.
 
+Who sends waits only so long for a homeserver that doesn't answer, wherever her message stands in its room: it is
+taken in before it waits there, and what was not sent in time is left to `deliver_waiting`.
+
 Whether the sender may still write is asked with each step (bridge/speaking.py): in the commit that encrypts, and
 before a stored ciphertext is sent once more. What must not go out any more is refused, unless the room has it.
 """
 
+import asyncio
 import json
 import logging
+import math
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -33,7 +38,7 @@ from bridge.e2ee.machine import Encryption
 from bridge.encrypting import RETRY_AFTER_S, Beside, Encrypting, NewMessage
 from bridge.errors import HomeserverUnavailableError, IdentityChangedError, MessageRefusedError, ServiceError
 from bridge.live.recent import RecentEvents
-from bridge.locks import KeyedLocks
+from bridge.locks import KeyedLocks, NotMyTurnError
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.notifications.errors import NotNowError, NotWantedError
@@ -45,6 +50,12 @@ from bridge.storage.sends import DELIVERY_PREFIX, sends
 from bridge.storage.statements import insert_once
 
 log = logging.getLogger(__name__)
+
+_SOON_S = 1.0
+"""For how long a message waits for others of its room before it is taken in: each takes milliseconds."""
+
+_TURN_S = 10.0
+"""For how long it waits then, while its sender waits for the answer; less than one request may take."""
 
 _WITHDRAWN = (NotWantedError, NotNowError)
 """A reminder whose appointment has changed, or whose words are no longer true."""
@@ -117,31 +128,36 @@ class Outbox:
     async def send(self, message: NewMessage) -> Sent | None:
         """Take a message in a consult room in and send it, with one commit before it leaves.
 
-        None when there is more to it (bridge/encrypting.py): what `accept` and `deliver` are for. Raises as `deliver`
-        does, and then it was taken in.
+        None when there is more to it (bridge/encrypting.py), or others of its room take long: what `accept` and
+        `deliver` are for. Raises as `deliver` does, and then it was taken in.
         """
-        async with self._rooms[message.room_id]:
-            row = await self._encrypting.take_in(message)
-            if row is None:
-                return None
-            sent = await self._deliver_or_refuse(row, raise_refusal=True, is_new=True, beside=message.beside)
+        try:
+            async with self._rooms.within(_SOON_S, message.room_id):
+                row = await self._encrypting.take_in(message)
+                if row is None:
+                    return None
+                sent = await self._deliver_or_refuse(
+                    row, raise_refusal=True, is_new=True, beside=message.beside
+                )
+        except NotMyTurnError:
+            return None
         return sent or await self._outcome(message.send_id)
 
     async def deliver(self, *, send_id: str, room_id: str) -> Sent:
         """Send what waits in this room up to and including this message.
 
-        Raises HomeserverUnavailableError and IdentityChangedError, after which the message still waits and
-        `deliver_waiting` goes on with it; NotInCareTeamError and MessageRefusedError, and for what the ledger of
-        deliveries says NotWantedError and NotNowError, after which it does not.
+        Raises HomeserverUnavailableError (also when its turn does not come in time) and IdentityChangedError, after
+        which the message still waits and `deliver_waiting` goes on with it; NotInCareTeamError and
+        MessageRefusedError, and for what the ledger of deliveries says NotWantedError and NotNowError, after which it
+        does not.
         """
-        async with self._rooms[room_id]:
-            async with self._database.read() as connection:
-                waiting = (
-                    await connection.execute(WAITING_IN_ROOM, {"room_id": room_id, "send_id": send_id})
-                ).all()
-            sent = [await self._deliver_or_refuse(row, raise_refusal=row.id == send_id) for row in waiting]
-        is_own_last = bool(waiting) and waiting[-1].id == send_id
-        return (sent[-1] if is_own_last else None) or await self._outcome(send_id)
+        until = asyncio.get_running_loop().time() + _TURN_S
+        try:
+            async with self._rooms.within(_TURN_S, room_id):
+                sent = await self._deliver_up_to(send_id, room_id, until=until)
+        except NotMyTurnError as error:
+            raise HomeserverUnavailableError from error
+        return sent or await self._outcome(send_id)
 
     async def deliver_waiting(self) -> None:
         """Send everything that waits, for instance after a crash or an outage of the homeserver.
@@ -152,9 +168,22 @@ class Outbox:
             latest = {row.room_id: row for row in await connection.execute(WAITING, {"send_id": ""})}
         for row in latest.values():
             try:
-                await self.deliver(send_id=row.id, room_id=row.room_id)
+                async with self._rooms[row.room_id]:
+                    await self._deliver_up_to(row.id, row.room_id, until=math.inf)
             except (ServiceError, NotInCareTeamError, *_WITHDRAWN):
                 continue  # one room's trouble need not be another's
+
+    async def _deliver_up_to(self, send_id: str, room_id: str, *, until: float) -> Sent | None:
+        """What this message became, unless that is to be looked up. After `until` nothing is begun any more."""
+        async with self._database.read() as connection:
+            asked = {"room_id": room_id, "send_id": send_id}
+            waiting = (await connection.execute(WAITING_IN_ROOM, asked)).all()
+        sent: Sent | None = None
+        for row in waiting:
+            if asyncio.get_running_loop().time() > until:
+                raise HomeserverUnavailableError
+            sent = await self._deliver_or_refuse(row, raise_refusal=row.id == send_id)
+        return sent if waiting and waiting[-1].id == send_id else None
 
     async def _outcome(self, send_id: str) -> Sent:
         row = await self.find(send_id)

@@ -6,6 +6,7 @@ when no answer came; nothing is retried here.
 """
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from json import dumps
 from urllib.parse import quote
 
@@ -21,7 +22,7 @@ from bridge.matrix.answers import (
 )
 from bridge.matrix.errors import MatrixError
 from bridge.matrix.json import JsonObject
-from bridge.matrix.transport import Transport, client_path, parse_answer
+from bridge.matrix.transport import CALLERS_S, Transport, client_path, parse_answer
 
 
 class MatrixClient:
@@ -29,6 +30,7 @@ class MatrixClient:
 
     def __init__(self, *, base_url: str, as_token: str, http: aiohttp.ClientSession) -> None:
         self._transport = Transport(base_url=base_url, as_token=as_token, http=http)
+        self._ask_soon = partial(self._transport.request, timeout_s=CALLERS_S)
 
     # The homeserver and we
 
@@ -105,7 +107,7 @@ class MatrixClient:
     async def keys_query(self, *, user_id: str, users: Iterable[str]) -> JsonObject:
         """The devices and cross-signing keys of these users, as answered."""
         body: JsonObject = {"device_keys": {user: [] for user in users}}
-        return await self._transport.request("POST", client_path("keys", "query"), user_id=user_id, body=body)
+        return await self._ask_soon("POST", client_path("keys", "query"), user_id=user_id, body=body)
 
     async def keys_claim(self, *, user_id: str, wanted: Mapping[str, Iterable[str]]) -> JsonObject:
         """One signed one-time key of each of these devices (`{user: [device, …]}`), as answered."""
@@ -114,7 +116,7 @@ class MatrixClient:
                 user: dict.fromkeys(devices, "signed_curve25519") for user, devices in wanted.items()
             }
         }
-        return await self._transport.request("POST", client_path("keys", "claim"), user_id=user_id, body=body)
+        return await self._ask_soon("POST", client_path("keys", "claim"), user_id=user_id, body=body)
 
     async def device_signing_upload(self, *, user_id: str, body: JsonObject) -> None:
         """Publish cross-signing keys. An application service needs no further authentication (MSC4190)."""
@@ -138,7 +140,7 @@ class MatrixClient:
         """Send `{user: {device: content}}`. The same `txn_id` again sends nothing."""
         path = client_path("sendToDevice", event_type, txn_id)
         body: JsonObject = {"messages": messages}
-        await self._transport.request("PUT", path, user_id=user_id, device_id=device_id, body=body)
+        await self._ask_soon("PUT", path, user_id=user_id, device_id=device_id, body=body)
 
     # Rooms
 
@@ -195,9 +197,7 @@ class MatrixClient:
         `device_id` is given.
         """
         path = client_path("rooms", room_id, "send", event_type, txn_id)
-        answer = await self._transport.request(
-            "PUT", path, user_id=user_id, device_id=device_id, body=content
-        )
+        answer = await self._ask_soon("PUT", path, user_id=user_id, device_id=device_id, body=content)
         return parse_answer(EventSent, answer).event_id
 
     async def send_state(
@@ -216,9 +216,7 @@ class MatrixClient:
         if from_token is not None:
             query["from"] = from_token
         path = client_path("rooms", room_id, "messages")
-        return parse_answer(
-            MessagesPage, await self._transport.request("GET", path, user_id=user_id, query=query)
-        )
+        return parse_answer(MessagesPage, await self._ask_soon("GET", path, user_id=user_id, query=query))
 
     async def event(self, *, user_id: str, room_id: str, event_id: str) -> JsonObject | None:
         """One event; None when there is none that the user may see."""
@@ -227,7 +225,7 @@ class MatrixClient:
     async def send_read_receipt(self, *, user_id: str, room_id: str, event_id: str) -> None:
         """Say publicly that the user has read up to this event, in every thread."""
         path = client_path("rooms", room_id, "receipt", "m.read", event_id)
-        await self._transport.request("POST", path, user_id=user_id, body={})
+        await self._ask_soon("POST", path, user_id=user_id, body={})
 
     async def sync(
         self, *, user_id: str, device_id: str, since: str | None, sync_filter: JsonObject, timeout_ms: int
@@ -252,7 +250,7 @@ class MatrixClient:
 
     async def _get_or_none(self, user_id: str, path: str) -> JsonObject | None:
         try:
-            return await self._transport.request("GET", path, user_id=user_id)
+            return await self._ask_soon("GET", path, user_id=user_id)
         except MatrixError as error:
             if error.status == 404:  # noqa: PLR2004
                 return None

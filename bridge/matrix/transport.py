@@ -13,6 +13,13 @@ from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.matrix.json import JsonObject
 
 _TIMEOUT_S = 60
+CALLERS_S = 15.0
+"""For what callers of ours wait for: they, or a proxy before us, give up after a minute.
+
+The slowest honest answers are those about keys of other servers, to which Synapse gives 10 s. Each such request may
+be repeated, and what Synapse does after that time was not in vain.
+"""
+
 _FIRST_REFUSAL = 300
 _AnswerT = TypeVar("_AnswerT", bound=BaseModel)
 

@@ -5,7 +5,7 @@ import gc
 
 import pytest
 
-from bridge.locks import KeyedLocks
+from bridge.locks import KeyedLocks, NotMyTurnError
 
 
 async def test_one_at_a_time_for_each_key() -> None:
@@ -44,3 +44,31 @@ async def test_locks_that_nobody_holds_are_forgotten() -> None:
             assert len(locks._locks) == 1
     gc.collect()
     assert len(locks._locks) == 0
+
+
+async def test_who_has_only_so_long_does_not_get_in_later() -> None:
+    """She hears that it isn't her turn, and the next one gets in when it is free."""
+    locks = KeyedLocks()
+    async with asyncio.timeout(10):
+        async with locks["room"]:
+            with pytest.raises(NotMyTurnError):
+                async with locks.within(0.01, "room"):
+                    pytest.fail("it was not free")
+            next_one = asyncio.create_task(_works(locks))
+            await asyncio.sleep(0)
+        assert await next_one
+        assert not locks["room"].locked()
+
+
+async def test_a_failure_opens_a_lock_taken_in_time() -> None:
+    """Its own time-outs are its own."""
+    locks = KeyedLocks()
+    with pytest.raises(TimeoutError):
+        async with locks.within(10, "room"):
+            raise TimeoutError
+    assert not locks["room"].locked()
+
+
+async def _works(locks: KeyedLocks) -> bool:
+    async with locks.within(10, "room"):
+        return True

@@ -1,6 +1,9 @@
 """What goes wrong with requests to a homeserver or a key server in memory: hooks for `before` and `after`."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any
 
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.matrix.fake import Call
@@ -31,3 +34,34 @@ def failing_keys(error: BaseException, *methods: str) -> Callable[[str], None]:
 
 def works(_call: Call | str) -> None:
     """Everything passes."""
+
+
+@contextmanager
+def hanging(server: Any, *methods: str, serves_first: bool = False) -> Generator[list[str]]:
+    """The homeserver or the key server answers no such request until the end of the block: those that came.
+
+    Nor does it do anything about them before, but what it `serves_first`.
+    """
+    asked: list[str] = []
+    answers = asyncio.Event()
+
+    def late(method: str, served: Callable[..., Any]) -> Callable[..., Any]:
+        async def serve(**arguments: Any) -> Any:
+            asked.append(method)
+            if serves_first:
+                answer = await served(**arguments)
+                await answers.wait()
+                return answer
+            await answers.wait()
+            return await served(**arguments)
+
+        return serve
+
+    for method in methods:
+        setattr(server, method, late(method, getattr(server, method)))
+    try:
+        yield asked
+    finally:
+        for method in methods:
+            delattr(server, method)
+        answers.set()

@@ -1,5 +1,6 @@
 """bridge/matrix/client.py against a server that notes what was asked."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,8 +10,10 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from bridge.matrix import client as client_module
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
+from tests.bridge.matrix.stuck_homeserver import stuck_homeserver
 
 USER = "@portal_lucia:localhost:8448"
 ROOM = "!a/b:localhost:8448"
@@ -214,3 +217,26 @@ async def test_every_membership_change_has_its_path(client: MatrixClient, homese
         ("PUT", "/_matrix/client/v3/sendToDevice/m.x/t", {"messages": {"@g:h": {"G": {"a": 1}}}}),
         ("POST", "/_matrix/client/v1/appservice/videoconsulta/ping", {"transaction_id": "t"}),
     ]
+
+
+@pytest.mark.parametrize(
+    ("method", "asked"),
+    [
+        ("send_event", {"device_id": None, "event_type": "m", "txn_id": "1", "content": {}, "room_id": ROOM}),
+        ("send_to_device", {"device_id": "VC1", "event_type": "m", "txn_id": "1", "messages": {}}),
+        ("keys_query", {"users": [USER]}),
+        ("keys_claim", {"wanted": {}}),
+        ("messages", {"room_id": ROOM, "limit": 1, "from_token": None, "event_types": []}),
+        ("event", {"room_id": ROOM, "event_id": "$1"}),
+        ("send_read_receipt", {"room_id": ROOM, "event_id": "$1"}),
+    ],
+)
+async def test_a_caller_does_not_wait_for_a_homeserver_that_hangs(
+    monkeypatch: pytest.MonkeyPatch, method: str, asked: dict[str, Any]
+) -> None:
+    """What somebody may be waiting for counts as unanswered before she gives up (white-box: the time)."""
+    monkeypatch.setattr(client_module, "CALLERS_S", 0.1)
+    async with asyncio.timeout(20), stuck_homeserver() as address, aiohttp.ClientSession() as http:
+        client = MatrixClient(base_url=address, as_token=AS_TOKEN, http=http)
+        with pytest.raises(HomeserverUnreachableError):
+            await getattr(client, method)(user_id=USER, **asked)
