@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from itertools import product
@@ -29,6 +30,9 @@ _ROUNDS = 4
 _SHORTEST_PAUSE = timedelta(seconds=30)
 _LONGEST_SEND_S = 60.0
 _BEAT_S = 2
+# Once the process is to end: a push or a chat that is cut off is told once all the same, by its topic and its outbox.
+_ENDING_S = 5.0
+_CUT_OFF: frozenset[Channel] = frozenset({"push", "chat"})
 _OUTCOMES = ("sent", "failed", "given_up", "cancelled", "postponed")
 
 
@@ -63,7 +67,10 @@ class _NoChannel:
 
 
 class Courier:
-    """Delivers; several of them, in several processes, share the work. No channel waits for another."""
+    """Delivers; several of them, in several processes, share the work. No channel waits for another.
+
+    `hurry` is called when the process is to end: which mail can be cut off only its connection knows.
+    """
 
     def __init__(
         self,
@@ -73,12 +80,15 @@ class Courier:
         senders: Mapping[Channel, Sender],
         now: Now,
         registry: CollectorRegistry,
+        hurry: Callable[[], None] | None = None,
     ) -> None:
         self._database = database
         self._sealer = sealer
         self._senders = senders
+        self._hurry = hurry
         self._now = now
         self._is_ending = False
+        self._in_hand: set[asyncio.Timeout] = set()
         self._outcomes = Counter(
             "videoconsulta_deliveries",
             "Notifications and reminders by channel and outcome; alert on given_up.",
@@ -103,8 +113,12 @@ class Courier:
         ]
 
     def wind_down(self) -> None:
-        """Begin no more: what is being sent is sent to its end, what is only claimed is given back."""
+        """Begin no more: what is only claimed is given back, and what is being sent ends soon where it may."""
         self._is_ending = True
+        if self._hurry is not None:
+            self._hurry()
+        for limit in self._in_hand:
+            limit.reschedule(asyncio.get_running_loop().time() + _ENDING_S)
 
     async def deliver_due(self, channel: Channel) -> int:
         """Deliver until nothing is due by this channel any more; how many were claimed."""
@@ -136,8 +150,9 @@ class Courier:
 
     async def _outcome(self, claimed: Claimed) -> str:
         try:
-            async with asyncio.timeout(_LONGEST_SEND_S):
-                await self._senders.get(claimed.channel, _NoChannel()).send(claimed)
+            async with asyncio.timeout(_LONGEST_SEND_S) as limit:
+                with self._held(claimed.channel, limit):
+                    await self._senders.get(claimed.channel, _NoChannel()).send(claimed)
         except NotWantedError:
             async with self._database.write() as connection:
                 await claims.drop(connection, claimed, now=self._now())
@@ -152,6 +167,15 @@ class Courier:
         async with self._database.write() as connection:
             await claims.finish(connection, claimed, now=self._now())
         return "sent"
+
+    @contextmanager
+    def _held(self, channel: Channel, limit: asyncio.Timeout) -> Generator[None]:
+        if channel in _CUT_OFF:
+            self._in_hand.add(limit)
+        try:
+            yield
+        finally:
+            self._in_hand.discard(limit)
 
     async def _failed(self, claimed: Claimed, error: Exception) -> str:
         async with self._database.write() as connection:

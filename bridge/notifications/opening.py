@@ -61,8 +61,8 @@ async def telling_jobs(
             }
         ),
     }
-    if settings.smtp is not None:
-        smtp = Smtp(settings.smtp)
+    smtp = None if settings.smtp is None else Smtp(settings.smtp)
+    if settings.smtp is not None and smtp is not None:
         stack.push_async_callback(smtp.close)
         senders["email"] = _mails(platform, settings.smtp, smtp=smtp, judging=judging)
     courier = Courier(
@@ -71,6 +71,7 @@ async def telling_jobs(
         senders=senders,
         now=platform.now,
         registry=registry,
+        hurry=None if smtp is None else smtp.hurry,
     )
     news = MessageNews(
         database=platform.database, sealer=platform.sealer, placing=platform.placing, now=platform.now

@@ -1,6 +1,8 @@
 """One connection to the clinic's mail server, kept for the messages that follow."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from email.message import EmailMessage
 from email.policy import SMTP
 
@@ -11,6 +13,7 @@ from bridge.notifications.settings import SmtpSettings
 from bridge.openid.https import tls_context
 
 _PERMANENT, _POLICY = 500, "5.7."
+_ENDING_S = 3.0
 # A line's most (RFC 5322, 2.1.1): what is longer than the usual 78, a link or an address, would be encoded, and then
 # no mail program finds it (RFC 2369, 2). 7bit: not every server takes more.
 _WIRE = SMTP.clone(max_line_length=998, cte_type="7bit")
@@ -23,6 +26,17 @@ class Smtp:
         self._settings = settings
         self._lock = asyncio.Lock()
         self._client: aiosmtplib.SMTP | None = None
+        self._patience_s: float | None = None
+        self._before_it_is_handed_over: asyncio.Timeout | None = None
+
+    def hurry(self) -> None:
+        """The process is to end: what is not handed over in some seconds is not sent.
+
+        Of a mail that is being handed over only the server knows whether it has it, so its word is waited for.
+        """
+        self._patience_s = _ENDING_S
+        if self._before_it_is_handed_over is not None:
+            self._before_it_is_handed_over.reschedule(asyncio.get_running_loop().time() + _ENDING_S)
 
     async def send(self, message: EmailMessage) -> None:
         """The server has taken it.
@@ -32,22 +46,15 @@ class Smtp:
         """
         async with self._lock:
             try:
-                client = await self._connected()
-                await client.sendmail(
-                    str(message["From"]), [str(message["To"])], message.as_bytes(policy=_WIRE)
-                )
-            except aiosmtplib.SMTPRecipientsRefused as error:
+                async with self._until_hurried():
+                    client = await self._connected()
+                    await client.mail(str(message["From"]))
+                    await client.rcpt(str(message["To"]))
+                await client.data(message.as_bytes(policy=_WIRE))
+            except (aiosmtplib.SMTPRecipientRefused, aiosmtplib.SMTPDataError) as error:
                 await self._reset()
-                if all(_is_final(one) for one in error.recipients):
-                    raise UndeliverableError("recipient refused") from error
-                raise
-            except aiosmtplib.SMTPAuthenticationError:
-                await self._reset()
-                raise
-            except aiosmtplib.SMTPResponseException as error:
-                await self._reset()
-                # What is said of us, of our sender say, is the operator's to mend and may end.
-                if isinstance(error, aiosmtplib.SMTPDataError) and _is_final(error):
+                # What else is refused, our sender say, is the operator's to mend and may end.
+                if _is_final(error):
                     raise UndeliverableError(str(error.code)) from error
                 raise
             except BaseException:
@@ -73,6 +80,15 @@ class Smtp:
         """Say goodbye."""
         async with self._lock:
             await self._reset()
+
+    @asynccontextmanager
+    async def _until_hurried(self) -> AsyncGenerator[None]:
+        async with asyncio.timeout(self._patience_s) as limit:
+            self._before_it_is_handed_over = limit
+            try:
+                yield
+            finally:
+                self._before_it_is_handed_over = None
 
     async def _connected(self) -> aiosmtplib.SMTP:
         if self._client is not None and self._client.is_connected:

@@ -20,7 +20,7 @@ USER, PASSWORD = "clinic", "a password"
 
 @dataclass
 class MailServer:
-    """`answers` are given to the next messages, else 250, and none to the next that it `hangs` on.
+    """`answers` are given to the next messages, else 250, and none to the next that it `hangs` on until it `goes_on`.
 
     `recipients` are the answers to the next recipients, else 250.
     """
@@ -32,6 +32,7 @@ class MailServer:
     raw: list[bytes] = field(default_factory=list)
     connections: int = 0
     hangs: int = 0
+    goes_on: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def handle_RCPT(  # noqa: N802 aiosmtpd's name
         self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any
@@ -46,7 +47,7 @@ class MailServer:
         """Keep it, or refuse it."""
         if self.hangs:
             self.hangs -= 1
-            await asyncio.Event().wait()
+            await self.goes_on.wait()
         if self.answers:
             return self.answers.pop(0)
         mail = message_from_bytes(envelope.content, policy=policy.default)

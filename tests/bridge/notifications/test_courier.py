@@ -22,6 +22,7 @@ from bridge.notifications.smtp import Smtp
 from bridge.storage.deliveries import deliveries
 from tests.bridge.notifications.due_mails import enqueue_mails
 from tests.bridge.notifications.mail_server import mail_server
+from tests.until import until
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SEALER = Sealer(b"k" * 32)
@@ -32,12 +33,14 @@ class _Tells:
 
     def __init__(self, *, hangs: bool = False, says: Exception | None = None) -> None:
         self.told: list[str] = []
+        self.begun = 0
         self.when_told: Callable[[], None] = lambda: None
         self._hangs = hangs
         self._says = says
 
     async def send(self, delivery: Claimed) -> None:
         """As in Sender."""
+        self.begun += 1
         if self._hangs:
             await asyncio.Event().wait()
         if self._says is not None:
@@ -46,9 +49,20 @@ class _Tells:
         self.when_told()
 
 
-def _courier(database: Database, senders: Mapping[Channel, Sender], *, at: datetime = NOW) -> Courier:
+def _courier(
+    database: Database,
+    senders: Mapping[Channel, Sender],
+    *,
+    at: datetime = NOW,
+    hurry: Callable[[], None] | None = None,
+) -> Courier:
     return Courier(
-        database=database, sealer=SEALER, senders=senders, now=lambda: at, registry=CollectorRegistry()
+        database=database,
+        sealer=SEALER,
+        senders=senders,
+        now=lambda: at,
+        registry=CollectorRegistry(),
+        hurry=hurry,
     )
 
 
@@ -106,6 +120,35 @@ async def test_who_is_to_end_gives_back_what_it_has_not_begun(database: Database
     assert sorted(await _states(database)) == [("pending", 0)] * 3 + [("sent", 1)]
     await _courier(database, {"email": second}).deliver_due("email")
     assert sorted(first.told + second.told) == [f"email:{number}" for number in range(4)]
+
+
+@pytest.mark.parametrize("channel", ["push", "chat"])
+async def test_who_is_to_end_cuts_off_what_may_be_told_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch, channel: Channel
+) -> None:
+    """Soon, not after a minute: a try that failed, due again after its pause (white-box: the time)."""
+    monkeypatch.setattr(courier_module, "_ENDING_S", 0.05)
+    await _enqueue(database, channel, 12)
+    ending = _courier(database, {channel: (tells := _Tells(hangs=True))})
+    run = asyncio.create_task(ending.deliver_due(channel))
+    await until(lambda: tells.begun == 8)
+    ending.wind_down()
+    async with asyncio.timeout(10):
+        await run
+    assert sorted(await _states(database)) == [("failed", 1)] * 8 + [("pending", 0)] * 4
+
+
+async def test_who_is_to_end_leaves_mails_to_their_connection(database: Database) -> None:
+    """It is told, and the mail in hand is waited for."""
+    await _enqueue(database, "email", 1)
+    tells, told = _Tells(hangs=True), asyncio.Event()
+    ending = _courier(database, {"email": tells}, hurry=told.set)
+    run = asyncio.create_task(ending.deliver_due("email"))
+    await until(lambda: tells.begun == 1)
+    ending.wind_down()
+    assert told.is_set()
+    assert not ending._in_hand
+    run.cancel()
 
 
 async def test_a_stop_waits_for_one_send(database: Database) -> None:

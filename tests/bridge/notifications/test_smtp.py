@@ -1,5 +1,6 @@
 """bridge/notifications/smtp.py: one connection, TLS, and whose fault a refusal is, at a real mail server."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from email.message import EmailMessage
 from pathlib import Path
@@ -10,13 +11,16 @@ from pydantic import ValidationError
 
 from bridge.cli.checks import UnwellError, check_smtp
 from bridge.database import Database
+from bridge.notifications import smtp as smtp_module
 from bridge.notifications.errors import UndeliverableError
 from bridge.notifications.mail import neutral_mail
 from bridge.notifications.news import mail_of
 from bridge.notifications.settings import SmtpSettings
 from bridge.notifications.smtp import Smtp
+from tests.bridge.matrix.stuck_homeserver import stuck_homeserver
 from tests.bridge.notifications.mail_server import mail_server
 from tests.bridge.notifications.mail_world import LUCIA, NOW, ROOM, World, mail_world, writer
+from tests.until import until
 
 
 @pytest.fixture
@@ -44,17 +48,16 @@ async def test_temporary_and_permanent_refusals(world: World) -> None:
     ("answer", "error"),
     [
         ("550 5.1.1 User unknown in local recipient table", UndeliverableError),  # as Postfix 3.7
-        ("554 5.7.1 Recipient address rejected: Access denied", aiosmtplib.SMTPRecipientsRefused),
+        ("554 5.7.1 Recipient address rejected: Access denied", aiosmtplib.SMTPRecipientRefused),
         ("550 no such user", UndeliverableError),
-        ("450 4.2.0 Greylisted", aiosmtplib.SMTPRecipientsRefused),
+        ("450 4.2.0 Greylisted", aiosmtplib.SMTPRecipientRefused),
     ],
 )
 async def test_whose_fault_a_refused_recipient_is(
     tmp_path: Path, answer: str, error: type[Exception]
 ) -> None:
     """An unknown address never gets a mail. That a relay doesn't let us in is the operator's to mend."""
-    mail = EmailMessage()
-    mail["From"], mail["To"] = "a@clinic.example", "b@example.org"
+    mail = _mail()
     async with mail_server(tmp_path) as server:
         server.recipients = [answer]
         smtp = Smtp(server.settings)
@@ -86,8 +89,7 @@ async def test_one_connection_for_many(world: World) -> None:
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 async def test_doctor_and_tls(tmp_path: Path, security: str) -> None:
     """Both ways of TLS. A wrong password, an unknown authority, a closed relay are told, nobody's message's fault."""
-    mail = EmailMessage()
-    mail["From"], mail["To"] = "a@clinic.example", "b@example.org"
+    mail = _mail()
     async with mail_server(tmp_path, security=security) as server:
         assert "takes mail" in await check_smtp(server.settings)
         for wrong, why in (({"password": "x"}, "Authentication"), ({"ca_file": None}, "certificate verify")):
@@ -104,6 +106,46 @@ async def test_doctor_and_tls(tmp_path: Path, security: str) -> None:
             await check_smtp(with_alerts)
         assert "takes mail" in await check_smtp(with_alerts)
         assert server.mails == []
+
+
+async def test_who_ends_does_not_wait_for_a_server_that_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no mail of ours yet: one more try may be made, whenever it was told to end (white-box: the time)."""
+    monkeypatch.setattr(smtp_module, "_ENDING_S", 0.05)
+    async with stuck_homeserver() as address, mail_server(tmp_path) as server, asyncio.timeout(10):
+        settings = server.settings.model_copy(update={"port": int(address.rpartition(":")[2])})
+        smtp = Smtp(settings)
+        sending = asyncio.create_task(smtp.send(_mail()))
+        await until(lambda: smtp._client is not None)
+        smtp.hurry()
+        for still_sending in (sending, smtp.send(_mail())):
+            with pytest.raises(TimeoutError):
+                await still_sending
+
+
+async def test_who_ends_waits_for_the_word_of_a_server_that_may_have_the_mail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut off, it would come twice (white-box: no time at all)."""
+    monkeypatch.setattr(smtp_module, "_ENDING_S", 0.0)
+    async with mail_server(tmp_path) as server, asyncio.timeout(10):
+        smtp = Smtp(server.settings)
+        server.hangs = 1
+        sending = asyncio.create_task(smtp.send(_mail()))
+        await until(lambda: server.hangs == 0)
+        smtp.hurry()
+        await asyncio.sleep(0.05)
+        server.goes_on.set()
+        await sending
+        await smtp.close()
+        assert len(server.mails) == 1
+
+
+def _mail() -> EmailMessage:
+    mail = EmailMessage()
+    mail["From"], mail["To"] = "a@clinic.example", "b@example.org"
+    return mail
 
 
 def test_no_clear_text_over_the_network() -> None:
