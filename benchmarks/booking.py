@@ -18,8 +18,8 @@ from appointments.several import next_of_several
 from appointments.slots import Slot
 from benchmarks.diaries import FOR_EACH, INSERT, NOW, appointment_row, diaries, professional_id
 from benchmarks.table import Bar, Row, at_least, at_most
-from bridge.appointment_facts import record_appointment
-from bridge.database import Database
+from bridge.notices.appointment_facts import record_appointment
+from bridge.storage.database import Database
 
 _NEXT = 10
 _ASKED, _BOOKED = 300, 600

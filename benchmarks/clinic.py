@@ -13,7 +13,7 @@ from urllib.parse import quote
 import aiohttp
 
 from appointments.access import require_speaker
-from bridge import app, people
+from bridge import app
 from bridge.clock import utc_now
 from bridge.demo.accounts import create_account
 from bridge.demo.people import add_api_key, add_care, add_managed_user
@@ -21,6 +21,7 @@ from bridge.demo.platform import LocalPlatform, make_platform
 from bridge.demo.ports import Ports
 from bridge.e2ee.account import device_keys, new_account, unpublished_keys
 from bridge.migrations import upgrade_database
+from bridge.people import people
 
 _PASSWORD = "only of this run"  # noqa: S105 a server on loopback that ends with the run
 _DEVICE = "MEDICA"

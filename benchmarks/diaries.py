@@ -14,8 +14,8 @@ from appointments.schedule_services import put_schedule
 from appointments.schedules import Hours, Schedule, VisitType
 from appointments.storage import no_overlap
 from appointments.storage.appointments import appointments
-from bridge.database import Database
 from bridge.migrations import upgrade_database
+from bridge.storage.database import Database
 
 NOW = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
 """A Monday, before anybody works."""

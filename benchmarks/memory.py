@@ -20,13 +20,13 @@ import psutil
 from appointments.sealing import Sealer
 from benchmarks.table import Row, at_most
 from bridge.clock import utc_now
-from bridge.database import Database
 from bridge.e2ee.fake_key_server import FakeKeyServer
 from bridge.e2ee.machine import Encryption
 from bridge.e2ee.model import Rotation
 from bridge.e2ee.settings import EncryptionSettings
-from bridge.introductions import Newcomers
 from bridge.migrations import upgrade_database
+from bridge.rooms.introductions import Newcomers
+from bridge.storage.database import Database
 
 _BAR_MIB = 30.0
 _PER = 1000

@@ -17,7 +17,7 @@ from benchmarks.clinic import Clinic, Consult
 from benchmarks.sends import BODY
 from bridge.e2ee import inbound
 from bridge.e2ee.model import MEGOLM
-from bridge.representation import start_representation
+from bridge.people.representation import start_representation
 
 _DEVICE = "CLIENTE"
 

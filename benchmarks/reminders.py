@@ -13,9 +13,9 @@ from sqlalchemy import insert
 
 from appointments.sealing import Sealer
 from benchmarks.table import Row, at_least
-from bridge.database import Database
+from bridge.deliveries import ledger
 from bridge.migrations import upgrade_database
-from bridge.notifications import ledger
+from bridge.storage.database import Database
 from bridge.storage.deliveries import deliveries
 
 _NOW = datetime(2026, 3, 3, 8, 0, tzinfo=UTC)

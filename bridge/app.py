@@ -7,26 +7,23 @@ from dataclasses import dataclass
 import aiohttp
 
 from appointments.sealing import Sealer
-from bridge.at_once import AtOnce
 from bridge.attachments.downloading import Downloading
 from bridge.attachments.opening import attachments_of
 from bridge.attachments.uploading import Uploading
-from bridge.attendance import Attendance
-from bridge.catchup import CatchUp
 from bridge.clock import Now, utc_now
-from bridge.conversations import Conversations
-from bridge.database import Database
-from bridge.direct_chats import DirectChats
-from bridge.dispatch import Dispatcher
 from bridge.e2ee.machine import Encryption
+from bridge.inbound.at_once import AtOnce
+from bridge.inbound.catchup import CatchUp
+from bridge.inbound.dispatch import Dispatcher
+from bridge.inbound.projection import Projection
 from bridge.live.notifier import Notifier
 from bridge.live.placing import Placing
 from bridge.live.streams import Streams
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.module import ModuleClient
-from bridge.messages import Messages
+from bridge.messages.messages import Messages
+from bridge.messages.outbox import Outbox
 from bridge.migrations import is_current
-from bridge.outbox import Outbox
 from bridge.parts import (
     lay_ground,
     make_assistant,
@@ -36,9 +33,12 @@ from bridge.parts import (
     make_outbox,
     make_streams,
 )
-from bridge.projection import Projection
-from bridge.read_marks import ReadMarks
+from bridge.rooms.attendance import Attendance
+from bridge.rooms.conversations import Conversations
+from bridge.rooms.direct_chats import DirectChats
 from bridge.settings import Settings, SettingsError
+from bridge.states.read_marks import ReadMarks
+from bridge.storage.database import Database
 from bridge.upgrading import Upgrading
 
 _REQUESTS_AT_ONCE = 100

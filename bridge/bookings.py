@@ -16,10 +16,10 @@ from appointments.storage import calendar_feeds
 from appointments.storage.appointments import find_reasons
 from appointments.waiting_services import lapse_offer, lapsed_offers
 from bots.i18n import Language, translate
-from bridge.appointment_facts import record_appointment
-from bridge.database import Database
+from bridge.notices.appointment_facts import record_appointment
 from bridge.settings import Settings
 from bridge.storage.conversations import conversations
+from bridge.storage.database import Database
 
 
 @dataclass(frozen=True, slots=True)

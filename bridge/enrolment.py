@@ -1,7 +1,7 @@
 """Taking in a managed user: account, device, and what we know of the person."""
 
-from bridge import people
 from bridge.app import Platform
+from bridge.people import people
 
 
 async def enrol(

@@ -6,28 +6,28 @@ from dataclasses import dataclass
 import aiohttp
 
 from appointments.sealing import Sealer, derive_key
-from bridge.assistant import Assistant
-from bridge.at_once import AtOnce
-from bridge.booking_desk import BookingDesk
+from bridge.assistant.assistant import Assistant
+from bridge.assistant.booking_desk import BookingDesk
+from bridge.assistant.consult_desk import ConsultDesk
 from bridge.clock import Now
-from bridge.consult_desk import ConsultDesk
-from bridge.conversations import Conversations
-from bridge.database import Database
-from bridge.dialogues import Dialogues
 from bridge.e2ee.machine import Encryption
-from bridge.inbound import Inbound
-from bridge.introductions import Newcomers
+from bridge.inbound.at_once import AtOnce
+from bridge.inbound.inbound import Inbound
+from bridge.inbound.projection import Projection
 from bridge.live.bodies import Bodies
 from bridge.live.notifier import Notifier
 from bridge.live.placing import Placing
-from bridge.live.recent import RecentEvents
 from bridge.live.streams import Streams
 from bridge.matrix.client import MatrixClient
-from bridge.messages import Messages
-from bridge.outbox import Outbox
-from bridge.projection import Projection
-from bridge.rooms import Reading
+from bridge.messages.messages import Messages
+from bridge.messages.outbox import Outbox
+from bridge.reminding.dialogues import Dialogues
+from bridge.rooms.conversations import Conversations
+from bridge.rooms.introductions import Newcomers
+from bridge.rooms.rooms import Reading
 from bridge.settings import Settings
+from bridge.storage.database import Database
+from bridge.timeline.recent import RecentEvents
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,10 +4,15 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge import dialogues, idempotency, inbox, receipts, refused_sends, sessions
 from bridge.attachments import store as attachments
+from bridge.callers import idempotency, sessions
+from bridge.deliveries import ledger
+from bridge.inbound import inbox
 from bridge.live import placing
-from bridge.notifications import ledger, message_news
+from bridge.messages import refused_sends
+from bridge.notifications import message_news
+from bridge.reminding import dialogues
+from bridge.states import receipts
 
 
 async def prune(connection: AsyncConnection, *, now: datetime) -> None:

@@ -1,10 +1,10 @@
 """Whether what we depend on works: what /health/ready asks."""
 
 from bridge.clock import Now
-from bridge.database import Database
 from bridge.http.ports import Check
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
+from bridge.storage.database import Database
 from bridge.storage.state import set_state
 
 _KEY = "ready"

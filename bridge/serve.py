@@ -19,29 +19,30 @@ from typing import Literal, get_args
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from bridge import pruning, receipts
+from bridge import pruning
 from bridge.app import Platform, opened
 from bridge.bookings import pass_on_lapsed
-from bridge.delivery import Delivery
+from bridge.couriers import telling_jobs
 from bridge.http.limits import LoginLimits, PushLimits, RequestLimits
 from bridge.http.ports import Services
+from bridge.http.push_gateway import PushGateway
 from bridge.http.server import runner_of
-from bridge.identities import IdentityWatch
-from bridge.introductions import Introductions
-from bridge.missed import MissedEvents
-from bridge.notifications.opening import telling_jobs
-from bridge.notifications.push_gateway import PushGateway
+from bridge.inbound.missed import MissedEvents
+from bridge.inbound.policy import policy_routes
+from bridge.inbound.transactions import Transactions, appservice_routes
+from bridge.inbound.wake import Recovery, Wake
 from bridge.oidc.verifier import oidc_verifier
 from bridge.openid.https import other_servers_session
 from bridge.openid.opening import openid_verifier
-from bridge.policy import policy_routes
+from bridge.people.identities import IdentityWatch
 from bridge.readiness import database_works, homeserver_answers
-from bridge.reminding.opening import reminding_jobs
+from bridge.reminders import reminding_jobs
+from bridge.rooms.introductions import Introductions
+from bridge.rooms.strangers import StrangerWatch
 from bridge.scheduler import Job, Scheduler
 from bridge.settings import Settings, SettingsError
-from bridge.strangers import StrangerWatch
-from bridge.transactions import Transactions, appservice_routes
-from bridge.wake import Recovery, Wake
+from bridge.states import receipts
+from bridge.states.delivery import Delivery
 
 log = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ from pydantic_core import ErrorDetails
 
 from bots.clinic import ClinicSettings
 from bridge.attachments.settings import AttachmentSettings
-from bridge.database_url import check_database_url
 from bridge.e2ee.settings import EncryptionSettings
+from bridge.notices.settings import ReminderSettings
 from bridge.notifications.settings import PushSettings, SmtpSettings
 from bridge.oidc.settings import OidcSettings
-from bridge.reminding.settings import ReminderSettings
+from bridge.storage.database_url import check_database_url
 
 
 class SettingsError(Exception):

@@ -20,18 +20,18 @@ from appointments.errors import NotInCareTeamError
 from bots.assistant import moved_notice
 from bots.consult import ROOM_VERSION, speaking_levels, tombstone
 from bridge.clock import Now
-from bridge.conversations import Conversations
-from bridge.database import Database
 from bridge.e2ee.sessions import end_current
 from bridge.errors import ConversationNotFoundError, ServiceError
-from bridge.former_rooms import CONVERSATION_ID, current_room, rooms_of
 from bridge.matrix.client import MatrixClient
-from bridge.membership import Membership
-from bridge.outbox import Outbox
-from bridge.room_making import RoomMaking
-from bridge.room_state import content_of, membership_in, set_contents
+from bridge.messages.outbox import Outbox
+from bridge.rooms.conversations import Conversations
+from bridge.rooms.former_rooms import CONVERSATION_ID, current_room, rooms_of
+from bridge.rooms.membership import Membership
+from bridge.rooms.room_making import RoomMaking
+from bridge.rooms.room_state import content_of, membership_in, set_contents
 from bridge.settings import Settings
 from bridge.storage.conversations import conversations, room_upgrades
+from bridge.storage.database import Database
 from bridge.storage.statements import insert_once
 from bridge.storage.upgrade_statements import (
     A_MESSAGE,

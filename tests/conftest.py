@@ -14,8 +14,8 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.storage.schema import metadata
-from bridge.database import Database
 from bridge.storage import all_tables
+from bridge.storage.database import Database
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 a folder of our own is made there
 _ROOM = 500_000_000

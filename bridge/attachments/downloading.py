@@ -18,17 +18,17 @@ from bridge.attachments.encrypted_file import Decryptor, EncryptedFile
 from bridge.attachments.errors import AttachmentBrokenError, AttachmentNotFoundError
 from bridge.attachments.ids import Shared, Uploaded, parse_id
 from bridge.attachments.types import safe_type
-from bridge.conversations import Conversations
-from bridge.database import Database
 from bridge.e2ee.machine import Encryption
 from bridge.e2ee.model import Decrypted
 from bridge.errors import HomeserverUnavailableError
-from bridge.history import ENCRYPTED, parse_event
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.matrix.media import MediaClient
-from bridge.message_events import encrypted
+from bridge.rooms.conversations import Conversations
 from bridge.slots import Slots
+from bridge.storage.database import Database
+from bridge.timeline.history import ENCRYPTED, parse_event
+from bridge.timeline.message_events import encrypted
 
 
 @dataclass(frozen=True, slots=True)

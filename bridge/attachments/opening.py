@@ -8,13 +8,13 @@ from bridge.attachments.pictures import Pictures
 from bridge.attachments.receiving import Receiving
 from bridge.attachments.uploading import Uploading
 from bridge.clock import Now
-from bridge.conversations import Conversations
-from bridge.database import Database
 from bridge.e2ee.machine import Encryption
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.media import MediaClient
+from bridge.rooms.conversations import Conversations
 from bridge.settings import Settings
 from bridge.slots import Slots
+from bridge.storage.database import Database
 
 
 def attachments_of(

@@ -1,7 +1,7 @@
 """The rows of uploaded files: kept, claimed by one message, forgotten when no message came.
 
 uploaded ──(with a message, in its transaction)──▶ sent ──(the homeserver has it)──▶ the key is forgotten
-    └──(24 hours)──▶ forgotten                      └──(refused: bridge/refused_sends.py)──▶ forgotten
+    └──(24 hours)──▶ forgotten                      └──(refused: bridge/messages/refused_sends.py)──▶ forgotten
 """
 
 from collections.abc import Iterable

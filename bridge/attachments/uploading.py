@@ -18,15 +18,15 @@ from bridge.attachments.ids import id_of_upload
 from bridge.attachments.pictures import THUMBNAIL_TYPE, Picture
 from bridge.attachments.receiving import PIECE_BYTES, Received, Receiving
 from bridge.clock import Now
-from bridge.conversations import Conversations
-from bridge.database import Database
 from bridge.errors import HomeserverUnavailableError
-from bridge.former_rooms import place_of
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.matrix.media import MediaClient
 from bridge.messages_model import UploadedAttachment
+from bridge.rooms.conversations import Conversations
+from bridge.rooms.former_rooms import place_of
+from bridge.rooms.speaking import require_speaking
 from bridge.slots import Slots
-from bridge.speaking import require_speaking
+from bridge.storage.database import Database
 
 
 class Uploading:

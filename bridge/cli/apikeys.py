@@ -6,8 +6,9 @@ from datetime import datetime
 
 import click
 
-from bridge import apikeys, app
-from bridge.apikeys import SCOPES, ApiKey, Scope
+from bridge import app
+from bridge.callers import apikeys
+from bridge.callers.apikeys import SCOPES, ApiKey, Scope
 from bridge.cli.options import INSTANT, NAME, settings_option
 from bridge.clock import utc_now
 from bridge.http.fields import format_instant

@@ -9,10 +9,11 @@ import click
 from appointments.care import CareRelationship
 from appointments.events import Departed
 from appointments.services import list_care
-from bridge import app, departures
-from bridge import care as relationships
+from bridge import app
 from bridge.cli.options import ROLE, USER_ID, period_columns, period_options, settings_option
 from bridge.clock import utc_now
+from bridge.people import care as relationships
+from bridge.people import departures
 from bridge.settings import Settings
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import click
 
-from bridge import app, people
+from bridge import app
 from bridge.cli.options import NAME, TIMEZONE, USER_ID, settings_option
 from bridge.enrolment import enrol
+from bridge.people import people
 from bridge.settings import Settings
 
 # What a homeserver lets be registered (Matrix specification, appendices, user identifiers).

@@ -9,9 +9,9 @@ import click
 from appointments.representation import SCOPES, Representation, Scope
 from appointments.services import list_representations
 from bridge import app
-from bridge import representation as representations
 from bridge.cli.options import USER_ID, period_columns, period_options, settings_option
 from bridge.clock import utc_now
+from bridge.people import representation as representations
 from bridge.settings import Settings
 
 

@@ -12,14 +12,16 @@ import yaml
 
 from appointments.schedule_services import put_schedule
 from appointments.schedules import Hours, Schedule, VisitType
-from bridge import apikeys, app, care, people
+from bridge import app
+from bridge.callers import apikeys
+from bridge.deliveries import preferences
+from bridge.deliveries.preferences import Preferences
 from bridge.demo.accounts import AccountExistsError, create_account
 from bridge.demo.cast import CARED_FOR, CAST, INTEGRATOR
 from bridge.demo.files import write_private
 from bridge.demo.platform import LocalPlatform
 from bridge.enrolment import enrol
-from bridge.notifications import preferences
-from bridge.notifications.preferences import Preferences
+from bridge.people import care, people
 
 
 class Passwords:

@@ -1,8 +1,8 @@
 """Users whose identity is not the one we first saw: no keys go to them until an operator accepts the new one."""
 
-from bridge.database import Database
 from bridge.e2ee import tracking
 from bridge.e2ee.changes import Changes
+from bridge.storage.database import Database
 
 
 class ChangedIdentities:

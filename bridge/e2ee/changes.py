@@ -2,11 +2,11 @@
 
 from collections.abc import Collection
 
-from bridge.database import Database
 from bridge.e2ee import devices, sessions, tracking
 from bridge.e2ee.device_lists import DeviceLists
 from bridge.e2ee.ready import ReadySessions
 from bridge.e2ee.sharing import Sharing
+from bridge.storage.database import Database
 
 
 class Changes:

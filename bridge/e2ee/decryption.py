@@ -16,13 +16,13 @@ from dataclasses import dataclass
 import vodozemac
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.database import Database
 from bridge.e2ee import inbound, trust
 from bridge.e2ee.devices import Devices
 from bridge.e2ee.message_indexes import Use, claim_indexes, owners_of
 from bridge.e2ee.model import MEGOLM, Decrypted, EncryptedEvent, Undecryptable
 from bridge.e2ee.untrusted import dig, is_identifier
 from bridge.matrix.json import read_decrypted
+from bridge.storage.database import Database
 
 Result = Decrypted | Undecryptable
 

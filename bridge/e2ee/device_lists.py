@@ -18,12 +18,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import facts
 from bridge.clock import Now
-from bridge.database import Database
 from bridge.e2ee import sessions, tracking
 from bridge.e2ee.identities import DeviceIdentity, Published, published
 from bridge.e2ee.ports import KeyServer
 from bridge.e2ee.rows import upsert_rows
 from bridge.matrix.json import JsonObject
+from bridge.storage.database import Database
 from bridge.storage.e2ee import known_devices, tracked_users
 from bridge.storage.statements import insert_once
 

@@ -12,12 +12,12 @@ from collections.abc import Iterable
 from sqlalchemy import Table, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.database import Database
 from bridge.e2ee import sessions, tracking
 from bridge.e2ee.ports import KeyServer
 from bridge.e2ee.untrusted import dig
 from bridge.matrix.errors import MatrixError
 from bridge.storage.catch_up import catch_up
+from bridge.storage.database import Database
 from bridge.storage.e2ee import (
     inbound_sessions,
     kept_identities,

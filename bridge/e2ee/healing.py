@@ -3,12 +3,12 @@
 import logging
 from collections.abc import Awaitable
 
-from bridge.database import Database
 from bridge.e2ee import devices, tracking
 from bridge.e2ee.device_lists import DeviceLists
 from bridge.e2ee.errors import in_log
 from bridge.e2ee.key_upload import KeyUpload
 from bridge.e2ee.sharing import Sharing
+from bridge.storage.database import Database
 
 _log = logging.getLogger(__name__)
 

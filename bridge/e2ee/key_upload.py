@@ -15,7 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
 from bridge.clock import Now
-from bridge.database import Database
 from bridge.e2ee import forgetting, tracking
 from bridge.e2ee.account import add_fallback_key, signer, unpublished_keys
 from bridge.e2ee.cross_signing import CrossSigning
@@ -29,6 +28,7 @@ from bridge.e2ee.untrusted import dig
 from bridge.locks import KeyedLocks
 from bridge.matrix.errors import MatrixError
 from bridge.matrix.json import JsonObject
+from bridge.storage.database import Database
 from bridge.storage.e2ee import own_devices
 
 _CURVE = "signed_curve25519"

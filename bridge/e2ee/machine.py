@@ -7,7 +7,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
 from bridge.clock import Now
-from bridge.database import Database
 from bridge.e2ee import devices, forgetting, megolm, message_indexes, winding
 from bridge.e2ee.changed_identities import ChangedIdentities
 from bridge.e2ee.changes import Changes
@@ -29,6 +28,7 @@ from bridge.e2ee.to_device import ToDevice
 from bridge.locks import KeyedLocks
 from bridge.matrix.events import ToDeviceEvent
 from bridge.matrix.json import JsonObject
+from bridge.storage.database import Database
 
 
 class Encryption:

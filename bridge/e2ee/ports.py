@@ -53,7 +53,7 @@ class KeyServer(Protocol):
 
 
 class Newcomers(Protocol):
-    """Who is so new in a room that her client may not know our people yet (bridge/introductions.py)."""
+    """Who is so new in a room that her client may not know our people yet (bridge/rooms/introductions.py)."""
 
     async def __call__(self, connection: AsyncConnection, room_id: str, users: Collection[str]) -> set[str]:
         """Those of these users who are to have no keys yet; once they are, `Encryption.share_history` is called."""

@@ -14,7 +14,6 @@ from sqlalchemy.exc import IntegrityError
 
 from appointments.sealing import Sealer
 from bridge.clock import Now
-from bridge.database import Database
 from bridge.e2ee import sessions
 from bridge.e2ee.device_lists import DeviceLists
 from bridge.e2ee.devices import Devices, OwnDevice
@@ -23,6 +22,7 @@ from bridge.e2ee.model import Rotation
 from bridge.e2ee.ready import ReadySessions
 from bridge.e2ee.sharing import Sharing
 from bridge.locks import KeyedLocks
+from bridge.storage.database import Database
 
 _ATTEMPTS = 5
 

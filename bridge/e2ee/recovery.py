@@ -7,12 +7,12 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.clock import Now
-from bridge.database import Database
 from bridge.e2ee import olm
 from bridge.e2ee.device_lists import DeviceLists
 from bridge.e2ee.devices import Devices, OwnDevice
 from bridge.e2ee.ports import KeyServer
 from bridge.e2ee.rows import upsert_rows
+from bridge.storage.database import Database
 from bridge.storage.e2ee import olm_recoveries
 
 # Anybody can send us what does not open; each answer costs somebody a one-time key.

@@ -4,10 +4,10 @@ Ratchets go one way. From an older copy the same steps would be taken twice, wit
 hands out to begin sessions with, we no longer have.
 """
 
-from bridge.database import Database
 from bridge.e2ee import devices, forgetting, tracking
 from bridge.e2ee.key_upload import KeyUpload
 from bridge.e2ee.ports import KeyServer
+from bridge.storage.database import Database
 
 
 class Renewing:

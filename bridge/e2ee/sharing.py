@@ -19,7 +19,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
 from bridge.clock import Now
-from bridge.database import Database
 from bridge.e2ee import keyless, olm, sessions
 from bridge.e2ee.device_lists import DeviceLists, KnownDevice
 from bridge.e2ee.devices import Devices, OwnDevice
@@ -35,6 +34,7 @@ from bridge.locks import KeyedLocks
 from bridge.matrix.errors import MatrixError
 from bridge.matrix.json import JsonObject
 from bridge.retries import is_temporary
+from bridge.storage.database import Database
 from bridge.storage.e2ee import outbound_sessions, session_shares
 
 _Message = tuple[KnownDevice, str, JsonObject]

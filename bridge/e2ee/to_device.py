@@ -16,7 +16,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from unpaddedbase64 import decode_base64
 
 from bridge.clock import Now
-from bridge.database import Database
 from bridge.e2ee import inbound, olm, olm_payload, tracking
 from bridge.e2ee.device_lists import DeviceLists, KnownDevice
 from bridge.e2ee.devices import Devices, OwnDevice
@@ -27,6 +26,7 @@ from bridge.e2ee.untrusted import dig, is_identifier, is_identity_key
 from bridge.matrix.errors import MatrixError
 from bridge.matrix.events import ToDeviceEvent
 from bridge.matrix.json import JsonObject
+from bridge.storage.database import Database
 from bridge.storage.inbox import mark_processed
 
 _log = logging.getLogger(__name__)

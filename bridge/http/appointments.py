@@ -10,7 +10,6 @@ from appointments.appointment_access import require_allowed, require_allowed_on
 from appointments.booking import Appointment
 from appointments.series_services import book_series as enter_series
 from bridge import bookings
-from bridge.appointment_facts import record_appointment
 from bridge.bookings import ShownAppointment, seal_reason, shown
 from bridge.http.appointment_models import (
     AppointmentAnswer,
@@ -26,6 +25,7 @@ from bridge.http.fields import UserId
 from bridge.http.next_slots import Wanted, naming_free_slots
 from bridge.http.problems import FieldError, Problem, ProblemError
 from bridge.http.routing import Answer, Context, json_answer
+from bridge.notices.appointment_facts import record_appointment
 
 _USER_ID: TypeAdapter[str] = TypeAdapter(UserId)
 

@@ -7,10 +7,10 @@ from appointments.appointment_access import require_allowed_on
 from appointments.attendance_services import attend
 from appointments.booking import Attendance
 from appointments.booking_services import require_appointment
-from bridge.appointment_facts import record_appointment
 from bridge.http.appointment_models import AppointmentPath, AttendAppointment
 from bridge.http.appointments import answer_with
 from bridge.http.routing import Answer, Context
+from bridge.notices.appointment_facts import record_appointment
 
 
 async def arrive_appointment(context: Context, *, path: AppointmentPath, body: AttendAppointment) -> Answer:

@@ -7,7 +7,7 @@ decrypts anyway), nothing that changes care or keys to anybody but an API key.
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge import apikeys, sessions
+from bridge.callers import apikeys, sessions
 from bridge.errors import BadCredentialsError
 from bridge.http.ports import Services
 from bridge.http.problems import Problem, ProblemError

@@ -11,7 +11,7 @@ from bridge.http.appointment_models import AppointmentPath, FeedAnswer, FeedPath
 from bridge.http.appointments import find
 from bridge.http.problems import Problem, ProblemError
 from bridge.http.routing import Answer, Context, json_answer
-from bridge.people import language_of
+from bridge.people.people import language_of
 
 CALENDAR = "text/calendar"
 _KEPT_IN_FEED = timedelta(days=90)

@@ -2,9 +2,9 @@
 
 from appointments.events import CareStarted
 from appointments.services import list_care
-from bridge import care
 from bridge.http.care_models import CareAnswer, CareListAnswer, CarePath, CareQuery, PutCare
 from bridge.http.routing import Answer, Context, json_answer
+from bridge.people import care
 
 
 async def put_care(context: Context, *, path: CarePath, body: PutCare) -> Answer:

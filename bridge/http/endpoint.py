@@ -18,7 +18,7 @@ from pydantic import BaseModel, SecretStr
 
 from appointments.sealing import derive_key
 from bots.i18n import Language, choose_language
-from bridge import idempotency
+from bridge.callers import idempotency
 from bridge.http.auth import AUTHORIZATION, admit
 from bridge.http.limits import address_of
 from bridge.http.ports import Services

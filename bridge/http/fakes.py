@@ -8,7 +8,7 @@ from appointments.errors import NotInCareTeamError
 from bridge.attachments.errors import AttachmentUnusableError
 from bridge.clock import Now
 from bridge.errors import BadCursorError, ConversationNotFoundError, MessageNotFoundError
-from bridge.messages import Asked
+from bridge.messages.messages import Asked
 from bridge.messages_model import ConversationSummary, History, Message, SentMessage
 
 

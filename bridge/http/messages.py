@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.access import require_speaker
 from appointments.errors import AmbiguousPatientError, NotInCareTeamError
-from bridge import idempotency
+from bridge.callers import idempotency
 from bridge.errors import ConversationNotFoundError
 from bridge.http.fields import RoomId, UserId
 from bridge.http.message_models import (
@@ -48,23 +48,23 @@ async def send_message(context: Context, *, body: SendMessage) -> Answer:
 
 
 class AskedMessage:
-    """bridge.messages.Asked of a claim: its answer says which event the message is."""
+    """bridge.messages.messages.Asked of a claim: its answer says which event the message is."""
 
     def __init__(self, claim: idempotency.Claim) -> None:
         self._claim = claim
 
     async def begin(self) -> str:
-        """See bridge.messages."""
+        """See bridge.messages.messages."""
         return await self._claim.begin()
 
     async def take_in(self, connection: AsyncConnection) -> bool:
-        """See bridge.encrypting."""
+        """See bridge.messages.encrypting."""
         return await self._claim.begin_within(connection)
 
     async def sent(
         self, connection: AsyncConnection, *, event_id: str, room_id: str, sent_at: datetime
     ) -> None:
-        """See bridge.encrypting."""
+        """See bridge.messages.encrypting."""
         sent = SentMessage(
             message_id=event_id,
             conversation_id=room_id,

@@ -19,8 +19,8 @@ from pydantic_core import PydanticCustomError
 
 from appointments.quiet_hours import QuietHours
 from bots.i18n import Language
+from bridge.deliveries.preferences import DEFAULT_DELAY_MINUTES, Preferences
 from bridge.http.models import AnswerModel, RequestModel
-from bridge.notifications.preferences import DEFAULT_DELAY_MINUTES, Preferences
 
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?=.{1,253}$)[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")

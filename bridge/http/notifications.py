@@ -3,12 +3,12 @@
 from html import escape
 
 from bots.i18n import translate
-from bridge import people
+from bridge.deliveries import preferences
+from bridge.deliveries.preferences import Preferences
 from bridge.http.notification_models import PreferencesAnswer, PutPreferences, UnsubscribePath, shown
 from bridge.http.routing import Answer, Context, json_answer
-from bridge.notifications import preferences
 from bridge.notifications.mail import person_of_token
-from bridge.notifications.preferences import Preferences
+from bridge.people import people
 from bridge.reminding.wishes import change_preferences
 
 _HTML = "text/html; charset=utf-8"

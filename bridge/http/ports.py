@@ -12,16 +12,16 @@ from appointments.care import CareRelationship
 from appointments.sealing import Sealer
 from bridge.attachments.downloading import Download
 from bridge.attachments.receiving import Received
+from bridge.callers.idempotency import Running
 from bridge.clock import Now
-from bridge.database import Database
 from bridge.http.limits import LoginLimits, RequestLimits
-from bridge.idempotency import Running
 from bridge.live.streams import Streams
-from bridge.messages import Asked
+from bridge.messages.messages import Asked
 from bridge.messages_model import ConversationSummary, History, SentMessage, UploadedAttachment
 from bridge.oidc.verifier import Oidc
 from bridge.openid.verifier import OpenId
 from bridge.settings import Settings
+from bridge.storage.database import Database
 
 
 class Messages(Protocol):

@@ -1,11 +1,12 @@
 """Browsers that take pushes, over REST."""
 
+from bridge.couriers import vapid_of
+from bridge.deliveries import subscriptions
+from bridge.deliveries.webpush import decode
+from bridge.http import push_gateway
 from bridge.http.push_models import PushKeyAnswer, Subscribe, SubscriptionAnswer, SubscriptionPath
 from bridge.http.routing import Answer, Context, json_answer
-from bridge.notifications import push_gateway, subscriptions
-from bridge.notifications.opening import vapid_of
-from bridge.notifications.webpush import decode
-from bridge.reminding.notices import note_wishes
+from bridge.notices.notices import note_wishes
 
 
 async def get_push_key(context: Context) -> Answer:

@@ -6,8 +6,8 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 from yarl import URL
 
+from bridge.deliveries.webpush import decode, is_point
 from bridge.http.models import AnswerModel, RequestModel
-from bridge.notifications.webpush import decode, is_point
 from bridge.openid.errors import BadServerNameError
 from bridge.openid.names import parse_server_name
 

@@ -1,9 +1,9 @@
 """Representations over REST, for the systems that know them."""
 
 from appointments.events import RepresentationStarted
-from bridge import representation
 from bridge.http.care_models import PutRepresentation, RepresentationAnswer, RepresentationPath
 from bridge.http.routing import Answer, Context, json_answer
+from bridge.people import representation
 
 
 async def put_representation(

@@ -9,11 +9,11 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from bots.i18n import Language
-from bridge.apikeys import Scope
+from bridge.callers.apikeys import Scope
+from bridge.callers.idempotency import Claim
+from bridge.callers.sessions import SessionKind
 from bridge.http.ports import Services
 from bridge.http.problems import Problem
-from bridge.idempotency import Claim
-from bridge.sessions import SessionKind
 
 JSON = "application/json"
 NO_SESSION: frozenset[SessionKind] = frozenset()

@@ -9,7 +9,6 @@ from appointments.errors import UnknownVisitTypeError
 from appointments.schedule_services import put_schedule as enter_schedule
 from appointments.schedule_services import schedule_of
 from appointments.several import next_of_several
-from bridge.care import require_person
 from bridge.http.problems import Problem, ProblemError
 from bridge.http.refusals import of_visit_type
 from bridge.http.routing import Answer, Context, json_answer
@@ -22,6 +21,7 @@ from bridge.http.schedule_models import (
     SlotsQuery,
     SlotWithAnswer,
 )
+from bridge.people.care import require_person
 
 
 async def put_schedule(context: Context, *, path: ProfessionalPath, body: ScheduleModel) -> Answer:

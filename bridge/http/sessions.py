@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from appointments.access import roles_of
-from bridge import sessions
+from bridge.callers import sessions
 from bridge.errors import BadCredentialsError
 from bridge.http.problems import FieldError, Problem, ProblemError
 from bridge.http.routing import Answer, Caller, Context, json_answer

@@ -2,10 +2,10 @@
 
 from appointments import waiting_services as waiting
 from appointments.waiting_services import Waiting
-from bridge.appointment_facts import record_appointment
 from bridge.http.appointment_models import AppointmentPath, OfferAnswer, WaitingAnswer
 from bridge.http.appointments import get_appointment
 from bridge.http.routing import Answer, Context, json_answer
+from bridge.notices.appointment_facts import record_appointment
 
 
 async def wait_for_earlier(context: Context, *, path: AppointmentPath) -> Answer:

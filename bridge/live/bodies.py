@@ -5,16 +5,16 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from bridge.database import Database
 from bridge.e2ee.machine import Encryption
 from bridge.e2ee.model import Decrypted, EncryptedEvent, Undecryptable
-from bridge.former_rooms import find_event
-from bridge.live.recent import RecentEvents
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.events import RoomEvent
 from bridge.matrix.json import JsonObject
-from bridge.message_events import encrypted
-from bridge.words import said
+from bridge.messages.words import said
+from bridge.rooms.former_rooms import find_event
+from bridge.storage.database import Database
+from bridge.timeline.message_events import encrypted
+from bridge.timeline.recent import RecentEvents
 
 _ENCRYPTED = "m.room.encrypted"
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry, Gauge
 from sqlalchemy import bindparam, select
 
-from bridge.database import Database
 from bridge.live.placing import Placing, last_place
 from bridge.retries import where
+from bridge.storage.database import Database
 from bridge.storage.live_events import live_events
 
 log = logging.getLogger(__name__)

@@ -16,9 +16,9 @@ from sqlalchemy import bindparam, delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.clock import Now
-from bridge.database import Database
 from bridge.live.kinds import Told, tell
-from bridge.reminding.notices import note_announced
+from bridge.notices.notices import note_announced
+from bridge.storage.database import Database
 from bridge.storage.facts import facts
 from bridge.storage.live_events import live_events
 from bridge.storage.state import get_state, set_state

@@ -14,11 +14,11 @@ from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.clock import Now
-from bridge.database import Database
 from bridge.live.bodies import Body
 from bridge.live.notifier import Notifier
 from bridge.live.placing import forgotten_up_to, last_place
-from bridge.reading_rights import may_read
+from bridge.rooms.reading_rights import may_read
+from bridge.storage.database import Database
 from bridge.storage.live_events import live_events
 
 _AT_ONCE = 100

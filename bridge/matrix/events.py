@@ -44,7 +44,7 @@ class _Accepted(BaseModel):
 class RoomEvent(_Accepted):
     """An event of a room (client-server API, section 7.3). `content` is whatever its sender wrote.
 
-    `is_late` is not the homeserver's word: what followed this event may be there already (bridge/missed.py).
+    `is_late` is not the homeserver's word: what followed this event may be there already (bridge/inbound/missed.py).
     """
 
     event_id: EventId

@@ -15,8 +15,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.database import make_engine
 from bridge.errors import DatabaseUnusableError
+from bridge.storage.database import make_engine
 
 
 @asynccontextmanager

@@ -11,13 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from appointments.sealing import Sealer
 from bots.i18n import translate
 from bridge.clock import Now
-from bridge.database import Database
-from bridge.notifications import ledger
-from bridge.notifications.claims import Claimed
-from bridge.notifications.errors import NotWantedError
-from bridge.notifications.ledger import Delivery
+from bridge.deliveries import ledger
+from bridge.deliveries.claims import Claimed
+from bridge.deliveries.errors import NotWantedError
+from bridge.deliveries.ledger import Delivery
 from bridge.notifications.mail import Writer, headed
 from bridge.notifications.smtp import Smtp
+from bridge.storage.database import Database
 from bridge.storage.deliveries import IS_UNALERTED, deliveries
 from bridge.storage.state import get_state, move_state
 

@@ -13,12 +13,12 @@ from prometheus_client import CollectorRegistry, Counter
 
 from appointments.sealing import Sealer
 from bridge.clock import Now
-from bridge.database import Database
-from bridge.notifications import claims
-from bridge.notifications.claims import Claimed
-from bridge.notifications.errors import BusyError, NotNowError, NotWantedError, UndeliverableError
-from bridge.notifications.ledger import CHANNELS, Channel
+from bridge.deliveries import claims
+from bridge.deliveries.claims import Claimed
+from bridge.deliveries.errors import BusyError, NotNowError, NotWantedError, UndeliverableError
+from bridge.deliveries.ledger import CHANNELS, Channel
 from bridge.scheduler import Job
+from bridge.storage.database import Database
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from html import escape
 from appointments.sealing import SealBrokenError, Sealer
 from bots.i18n import Language, translate
 from bridge.clock import Now
-from bridge.notifications.ledger import Delivery
+from bridge.deliveries.ledger import Delivery
 
 _UNSUBSCRIBE = "unsubscribe"
 _HTML = """\

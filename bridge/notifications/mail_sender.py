@@ -1,12 +1,12 @@
 """The channel `email`: of messages one mail for a conversation, until she has read."""
 
-from bridge.database import Database
-from bridge.notifications import claims, preferences
-from bridge.notifications.claims import Claimed
-from bridge.notifications.errors import NotNowError, NotWantedError
+from bridge.deliveries import claims, preferences
+from bridge.deliveries.claims import Claimed
+from bridge.deliveries.errors import NotNowError, NotWantedError
 from bridge.notifications.mail import Writer, neutral_mail
 from bridge.notifications.news import enqueue_rest, is_all_taken_back, read_up_to, require_reader
 from bridge.notifications.smtp import Smtp
+from bridge.storage.database import Database
 
 
 class MessageMailSender:

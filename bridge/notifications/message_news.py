@@ -11,15 +11,15 @@ from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
-from bridge import people
 from bridge.clock import Now
-from bridge.database import Database
+from bridge.deliveries import ledger, preferences, subscriptions
+from bridge.deliveries.ledger import Delivery
+from bridge.deliveries.preferences import Preferences
 from bridge.live.placing import Placing, last_place
-from bridge.notifications import ledger, preferences, subscriptions
-from bridge.notifications.ledger import Delivery
 from bridge.notifications.news import enqueue_mail, enqueue_rest, mail_of, push_of, read_up_to
-from bridge.notifications.preferences import Preferences
+from bridge.people import people
 from bridge.storage.conversations import timeline
+from bridge.storage.database import Database
 from bridge.storage.live_events import live_events
 from bridge.storage.state import get_state, move_state
 

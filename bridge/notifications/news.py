@@ -8,9 +8,9 @@ from sqlalchemy import Integer, Select, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
-from bridge.notifications.errors import NotWantedError
-from bridge.notifications.ledger import Delivery, ended_untold, enqueue
-from bridge.reading_rights import may_read
+from bridge.deliveries.errors import NotWantedError
+from bridge.deliveries.ledger import Delivery, ended_untold, enqueue
+from bridge.rooms.reading_rights import may_read
 from bridge.storage.conversations import receipts, timeline
 from bridge.storage.direct_chats import direct_chats
 

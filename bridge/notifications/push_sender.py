@@ -9,14 +9,14 @@ from yarl import URL
 
 from appointments.sealing import Sealer
 from bridge.clock import Now
-from bridge.database import Database
-from bridge.notifications import preferences, subscriptions
-from bridge.notifications.claims import Claimed
-from bridge.notifications.errors import BusyError, NotNowError, NotWantedError, UndeliverableError
+from bridge.deliveries import preferences, subscriptions
+from bridge.deliveries.claims import Claimed
+from bridge.deliveries.errors import BusyError, NotNowError, NotWantedError, UndeliverableError
+from bridge.deliveries.webpush import Subscription, Vapid, encode, encrypted
 from bridge.notifications.news import is_past, require_reader
-from bridge.notifications.webpush import Subscription, Vapid, encode, encrypted
 from bridge.openid.errors import ServerRefusedError
 from bridge.openid.https import Destination, PinnedHttps, Reply
+from bridge.storage.database import Database
 
 _HTTPS = 443
 _KEPT_THERE_S = 86_400

@@ -8,7 +8,7 @@ from email.policy import SMTP
 
 import aiosmtplib
 
-from bridge.notifications.errors import UndeliverableError
+from bridge.deliveries.errors import UndeliverableError
 from bridge.notifications.settings import SmtpSettings
 from bridge.openid.https import tls_context
 

@@ -20,20 +20,20 @@ from bots import reminders as words
 from bots.booking_dialogue import Dialogue
 from bots.booking_ports import Booked
 from bots.reminders import Reader
-from bridge.booked import as_booked, as_offer
 from bridge.clock import Now
-from bridge.database import Database
-from bridge.dialogues import Dialogues, answers_to
+from bridge.deliveries import claims
+from bridge.deliveries.claims import Claimed
+from bridge.deliveries.errors import NotWantedError, UndeliverableError
 from bridge.errors import MessageRefusedError
-from bridge.notifications import claims
-from bridge.notifications.claims import Claimed
-from bridge.notifications.errors import NotWantedError, UndeliverableError
-from bridge.outbox import Outbox
-from bridge.people import names_of, reader_of
+from bridge.messages.outbox import Outbox
+from bridge.notices.judging import Judging
+from bridge.notices.kinds import CHANGES, DELAY, DIGEST, OFFER, REMINDER
+from bridge.notices.notices import EVENT_SUFFIX
+from bridge.people.people import names_of, reader_of
+from bridge.reminding.booked import as_booked, as_offer
+from bridge.reminding.dialogues import Dialogues, answers_to
 from bridge.reminding.digest import lines_of_the_day
-from bridge.reminding.judging import Judging
-from bridge.reminding.kinds import CHANGES, DELAY, DIGEST, OFFER, REMINDER
-from bridge.reminding.notices import EVENT_SUFFIX
+from bridge.storage.database import Database
 from bridge.storage.direct_chats import direct_chats
 from bridge.storage.people import people
 from bridge.storage.sends import DELIVERY_PREFIX, sends

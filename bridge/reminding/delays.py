@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from appointments.booking import Appointment
 from appointments.sealing import Sealer
 from bridge.facts import Fact, append
-from bridge.reminding.kinds import DELAY
-from bridge.reminding.telling import concerned, enter, told
+from bridge.notices.kinds import DELAY
+from bridge.notices.telling import concerned, enter, told
 
 
 async def tell_of_delay(

@@ -13,12 +13,12 @@ from appointments.sealing import Sealer
 from appointments.storage.schedules import schedules
 from bots.reminders import Reader
 from bridge.clock import Now
-from bridge.database import Database
-from bridge.notifications.claims import Claimed
-from bridge.notifications.errors import NotWantedError
-from bridge.notifications.ledger import Delivery, enqueue
-from bridge.people import names_of
-from bridge.reminding.kinds import DIGEST
+from bridge.deliveries.claims import Claimed
+from bridge.deliveries.errors import NotWantedError
+from bridge.deliveries.ledger import Delivery, enqueue
+from bridge.notices.kinds import DIGEST
+from bridge.people.people import names_of
+from bridge.storage.database import Database
 
 _STILL_MORNING = timedelta(hours=2)
 """So long after its hour a digest still helps, when nothing ran at its hour."""

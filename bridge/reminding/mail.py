@@ -6,15 +6,15 @@ from appointments.booking import Appointment
 from appointments.ical import Listed, invitation, method_of
 from bots.spoken_times import spoken
 from bridge.bookings import calendar_sender, join_url
-from bridge.database import Database
-from bridge.notifications.claims import Claimed
+from bridge.deliveries.claims import Claimed
+from bridge.deliveries.preferences import Preferences
+from bridge.notices.judging import Judging
+from bridge.notices.kinds import CHANGES
 from bridge.notifications.mail import Writer, neutral_mail
-from bridge.notifications.preferences import Preferences
 from bridge.notifications.smtp import Smtp
-from bridge.people import zone_of
-from bridge.reminding.judging import Judging
-from bridge.reminding.kinds import CHANGES
+from bridge.people.people import zone_of
 from bridge.settings import Settings
+from bridge.storage.database import Database
 
 
 class AppointmentMailSender:

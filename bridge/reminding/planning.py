@@ -17,12 +17,12 @@ from appointments.reminders import reminders
 from appointments.sealing import Sealer
 from appointments.storage.appointments import find
 from bridge.clock import Now
-from bridge.database import Database
+from bridge.deliveries import ledger
 from bridge.live.placing import Placing
-from bridge.notifications import ledger
-from bridge.reminding.kinds import CONFIRMED, OFFER, REMINDER, WISHES
-from bridge.reminding.settings import ReminderSettings
-from bridge.reminding.telling import Told, concerned, enter, quiet_hours_of, told
+from bridge.notices.kinds import CONFIRMED, OFFER, REMINDER, WISHES
+from bridge.notices.settings import ReminderSettings
+from bridge.notices.telling import Told, concerned, enter, quiet_hours_of, told
+from bridge.storage.database import Database
 from bridge.storage.reminding import appointment_notices as notices
 
 log = logging.getLogger(__name__)

@@ -1,13 +1,13 @@
 """Appointments by Web Push: that there is something about one, never what, when, with whom or why."""
 
 from bridge.clock import Now
-from bridge.database import Database
-from bridge.notifications import claims, ledger, subscriptions
-from bridge.notifications.claims import Claimed
-from bridge.notifications.errors import NotWantedError
-from bridge.notifications.ledger import Delivery
+from bridge.deliveries import claims, ledger, subscriptions
+from bridge.deliveries.claims import Claimed
+from bridge.deliveries.errors import NotWantedError
+from bridge.deliveries.ledger import Delivery
+from bridge.notices.judging import Judging
 from bridge.notifications.push_sender import PushSender
-from bridge.reminding.judging import Judging
+from bridge.storage.database import Database
 
 
 class AppointmentPushSender:

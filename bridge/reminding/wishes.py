@@ -6,9 +6,9 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
-from bridge.notifications import preferences
-from bridge.notifications.preferences import Preferences
-from bridge.reminding.notices import note_wishes
+from bridge.deliveries import preferences
+from bridge.deliveries.preferences import Preferences
+from bridge.notices.notices import note_wishes
 
 
 async def change_preferences(

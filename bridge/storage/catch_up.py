@@ -1,4 +1,4 @@
-"""How far each device of ours has read its inbox at the homeserver, see bridge/catchup.py."""
+"""How far each device of ours has read its inbox at the homeserver, see bridge/inbound/catchup.py."""
 
 from sqlalchemy import Column, Table, Text
 

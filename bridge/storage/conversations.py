@@ -32,7 +32,7 @@ conversations = Table(
     Column("opened_at", Instant, nullable=True),
     # Null until everybody who takes part was invited once.
     Column("invited_at", Instant, nullable=True),
-    # What the room was last made to be (bridge/membership.py), and when that has to be looked at again: the next
+    # What the room was last made to be (bridge/rooms/membership.py), and when to look at that again: the next
     # instant at which care or a representation begins or ends, a change just made, or a step that had to wait.
     # The default, as SQLite writes instants, is for conversations from before there was this column: they are due.
     Column("applied", Text, nullable=True),
@@ -69,7 +69,7 @@ room_members = Table(
     Column("membership", Text, nullable=False),
     # The place in the timeline at which they came in, where that is known.
     Column("joined_seq", BigInteger, nullable=True),
-    # When they came in, until they have been given keys (bridge/introductions.py).
+    # When they came in, until they have been given keys (bridge/rooms/introductions.py).
     Column("new_since", Instant, nullable=True),
 )
 Index(
@@ -89,11 +89,11 @@ timeline = Table(
     Column("sent_at", Instant, nullable=False),
     # An edit, a state event or a reaction takes its place in the order, but nobody counts it as a message.
     Column("is_message", Boolean, nullable=False),
-    # Whether it stands behind events that followed it: the homeserver didn't push it (bridge/missed.py).
+    # Whether it stands behind events that followed it: the homeserver didn't push it (bridge/inbound/missed.py).
     Column("is_late", Boolean, nullable=False, server_default=false()),
     # A message that was redacted keeps its place, and nobody has to be told of it any more.
     Column("is_taken_back", Boolean, nullable=False, server_default=false()),
-    # A message's states, which only move forward (bridge/statuses.py).
+    # A message's states, which only move forward (bridge/states/statuses.py).
     Column("delivered_at", Instant, nullable=True),
     Column("read_at", Instant, nullable=True),
 )
@@ -134,7 +134,7 @@ early_receipts = Table(
     Column("at", Instant, nullable=False),
 )
 
-# Messages that a professional has said to be on, by a reaction (bridge/attending.py).
+# Messages that a professional has said to be on, by a reaction (bridge/states/attending.py).
 attended = Table(
     "attended",
     metadata,

@@ -1,4 +1,4 @@
-"""The ledger of what people are to be told, see bridge/notifications/ledger.py."""
+"""The ledger of what people are to be told, see bridge/deliveries/ledger.py."""
 
 from sqlalchemy import Column, Index, Integer, LargeBinary, Table, Text, and_, literal_column
 

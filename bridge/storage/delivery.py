@@ -1,4 +1,4 @@
-"""How far each other homeserver has taken what the portal's sent, see bridge/delivery.py."""
+"""How far each other homeserver has taken what the portal's sent, see bridge/states/delivery.py."""
 
 from sqlalchemy import BigInteger, Column, Integer, Table, Text
 

@@ -1,4 +1,4 @@
-"""The table of direct chats with the assistant, see bridge/direct_chats.py."""
+"""The table of direct chats with the assistant, see bridge/rooms/direct_chats.py."""
 
 from sqlalchemy import BigInteger, Column, Integer, Table, Text
 

@@ -1,4 +1,4 @@
-"""The table of how each person wants to be told, see bridge/notifications/preferences.py. All of it is sealed."""
+"""The table of how each person wants to be told, see bridge/deliveries/preferences.py. All of it is sealed."""
 
 from sqlalchemy import Column, LargeBinary, Table, Text
 

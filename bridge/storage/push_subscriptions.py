@@ -1,4 +1,4 @@
-"""The table of browsers that take pushes, see bridge/notifications/subscriptions.py.
+"""The table of browsers that take pushes, see bridge/deliveries/subscriptions.py.
 
 `id` is the pushkey of Matrix pushers, so it has 192 random bits. An endpoint is one browser's.
 """

@@ -1,4 +1,4 @@
-"""The table of messages on their way from us to the homeserver, see bridge/outbox.py."""
+"""The table of messages on their way from us to the homeserver, see bridge/messages/outbox.py."""
 
 from typing import Any
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.database import Database
+from bridge.storage.database import Database
 from tests.appointments.diary import Diary, open_diary
 
 

@@ -13,7 +13,7 @@ from appointments.listing import appointments_of
 from appointments.schedule_services import put_schedule
 from appointments.schedules import Hours, Schedule, VisitType
 from appointments.slots import Slot
-from bridge.database import Database
+from bridge.storage.database import Database
 from tests.appointments.relationships import enter_care
 
 GARCIA, LOPEZ = "@garcia:h", "@lopez:h"

@@ -11,8 +11,8 @@ from collections import Counter
 from datetime import datetime
 
 from appointments.errors import SlotTakenError
-from bridge.appointment_facts import record_appointment
-from bridge.database import Database
+from bridge.notices.appointment_facts import record_appointment
+from bridge.storage.database import Database
 from tests.appointments.diary import MARIA, NOW, Diary
 
 

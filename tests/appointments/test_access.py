@@ -20,7 +20,7 @@ from appointments.services import (
     end_representation,
     list_representations,
 )
-from bridge.database import Database
+from bridge.storage.database import Database
 from tests.appointments.relationships import enter_care, enter_representation
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)

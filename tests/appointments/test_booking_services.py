@@ -16,7 +16,7 @@ from appointments.errors import (
 )
 from appointments.schedules import Schedule
 from appointments.storage import appointments as table
-from bridge.database import Database
+from bridge.storage.database import Database
 from tests.appointments.diary import (
     DAY,
     HOUR,

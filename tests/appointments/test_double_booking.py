@@ -15,7 +15,7 @@ from appointments.booking import STATUSES, Appointment
 from appointments.errors import SlotTakenError, VersionChangedError
 from appointments.storage import appointments as table
 from appointments.storage import schedules
-from bridge.database import Database
+from bridge.storage.database import Database
 from bridge.storage.facts import facts
 from tests.appointments.diary import GARCIA, LOPEZ, MINUTE, NINE, NOW, Diary, visit
 

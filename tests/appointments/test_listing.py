@@ -9,7 +9,7 @@ from sqlalchemy.event import listen
 
 from appointments.listing import appointments_of, page_of, page_of_anybody
 from appointments.storage.appointment_lists import Place, Wanted
-from bridge.database import Database
+from bridge.storage.database import Database
 from tests.appointments.diary import ANA, DAY, GARCIA, HOUR, LOPEZ, MARIA, MINUTE, NINE, NOW, PEDRO, Diary
 from tests.appointments.relationships import enter_representation
 

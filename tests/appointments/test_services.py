@@ -8,7 +8,7 @@ from appointments.access import require_speaker, standings_of
 from appointments.errors import EmptyCarePeriodError, NotInCareTeamError
 from appointments.events import CareChanged, CareEnded, CareStarted
 from appointments.services import end_care, list_care
-from bridge.database import Database
+from bridge.storage.database import Database
 from tests.appointments.relationships import enter_care
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

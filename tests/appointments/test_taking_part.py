@@ -9,7 +9,7 @@ from appointments.access import roles_of
 from appointments.services import depart
 from appointments.storage.schema import metadata
 from appointments.storage.taking_part import taking_part
-from bridge.database import Database
+from bridge.storage.database import Database
 from tests.appointments.relationships import enter_care, enter_representation
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

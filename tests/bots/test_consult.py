@@ -94,7 +94,7 @@ def test_the_keeper_is_no_party_to_the_talk() -> None:
 
 
 def test_the_last_state_tells_a_whole_room() -> None:
-    """bridge/conversations.py takes a room with this state for one that was made to its end."""
+    """bridge/rooms/conversations.py takes a room with this state for one that was made to its end."""
     assert room()["initial_state"][-1]["type"] == "io.element.functional_members"
 
 

@@ -37,7 +37,7 @@ def test_it_is_encrypted_and_closed_from_the_start() -> None:
 
 
 def test_the_last_state_tells_a_whole_room() -> None:
-    """bridge/direct_chats.py takes a room with this state for one that was made to its end."""
+    """bridge/rooms/direct_chats.py takes a room with this state for one that was made to its end."""
     assert room()["initial_state"][-1]["type"] == LAST_STATE
 
 

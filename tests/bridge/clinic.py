@@ -10,16 +10,16 @@ from pydantic import ValidationError
 from sqlalchemy import Table, insert, select
 
 from appointments.sealing import Sealer
-from bridge import care
-from bridge.database import Database
 from bridge.e2ee.fake_key_server import FakeKeyServer
 from bridge.e2ee.model import Decrypted, EncryptedEvent
 from bridge.e2ee.settings import EncryptionSettings
 from bridge.matrix.events import RoomEvent, ToDeviceEvent
 from bridge.matrix.fake import FakeHomeserver
 from bridge.matrix.fake_media import FakeMedia
-from bridge.rooms import Reading
+from bridge.people import care
+from bridge.rooms.rooms import Reading
 from bridge.settings import AppserviceSettings, HomeserverSettings, Settings
+from bridge.storage.database import Database
 from bridge.storage.facts import facts
 from bridge.storage.inbox import inbox
 from tests.bridge.clock import Clock

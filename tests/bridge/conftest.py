@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from bridge.database import Database, make_engine
 from bridge.migrations import upgrade_database
+from bridge.storage.database import Database, make_engine
 from tests.bridge.clinic import GARCIA, JUAN, LUCIA, Clinic
 from tests.bridge.reminding.reminders import Reminders
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from bridge.database import Database
+from bridge.storage.database import Database
 from bridge.storage.facts import facts
 
 

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from bridge.inbox import StoredItem
+from bridge.inbound.inbox import StoredItem
 from bridge.matrix.errors import HomeserverUnreachableError
 from bridge.matrix.json import JsonObject
 

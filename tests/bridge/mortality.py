@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.database import Database
+from bridge.storage.database import Database
 
 
 class Killed(BaseException):

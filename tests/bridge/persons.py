@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
-from bridge import people
+from bridge.people import people
 
 
 async def enter_person(

@@ -7,24 +7,24 @@ from bridge.attachments.downloading import Downloading
 from bridge.attachments.pictures import Pictures
 from bridge.attachments.receiving import Receiving
 from bridge.attachments.uploading import Uploading
-from bridge.attendance import Attendance
 from bridge.clock import Now
-from bridge.conversations import Conversations
-from bridge.database import Database
-from bridge.direct_chats import DirectChats
 from bridge.e2ee.fake_key_server import FakeKeyServer
 from bridge.e2ee.machine import Encryption
-from bridge.introductions import Introductions, Newcomers
+from bridge.inbound.projection import Projection
 from bridge.live.notifier import Notifier
 from bridge.live.placing import Placing
-from bridge.live.recent import RecentEvents
 from bridge.matrix.fake import FakeHomeserver
 from bridge.matrix.fake_media import FakeMedia
 from bridge.parts import Ground, make_assistant, make_at_once, make_inbound, make_messages, make_outbox
-from bridge.projection import Projection
-from bridge.rooms import Reading
+from bridge.rooms.attendance import Attendance
+from bridge.rooms.conversations import Conversations
+from bridge.rooms.direct_chats import DirectChats
+from bridge.rooms.introductions import Introductions, Newcomers
+from bridge.rooms.rooms import Reading
 from bridge.settings import Settings
 from bridge.slots import Slots
+from bridge.storage.database import Database
+from bridge.timeline.recent import RecentEvents
 from bridge.upgrading import Upgrading
 from tests.bridge.mortality import Fate, MortalClient, MortalDatabase
 

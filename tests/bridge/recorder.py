@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from bridge.database import Database
-from bridge.dispatch import Dispatcher
-from bridge.inbox import StoredItem, store, waiting
-from bridge.items import InboxItem
+from bridge.inbound.dispatch import Dispatcher
+from bridge.inbound.inbox import StoredItem, store, waiting
+from bridge.inbound.items import InboxItem
 from bridge.matrix.events import Receipt, RoomEvent, ToDeviceEvent
+from bridge.storage.database import Database
 from bridge.storage.inbox import mark_processed
 
 AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import Engine, event
 
 from appointments.errors import NotInCareTeamError, NotOfferedError
-from bridge.appointment_facts import record_appointment
-from bridge.database import Database
+from bridge.notices.appointment_facts import record_appointment
+from bridge.storage.database import Database
 from tests.appointments.diary import ANA, HOUR, LOPEZ, MARIA, NOW, open_diary
 
 NINE = NOW + HOUR

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
-from bridge.database import Database
 from bridge.logs import configure, request_id
 from bridge.settings import LogSettings
+from bridge.storage.database import Database
 from bridge.storage.state import bridge_state
 
 

@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 import bridge.storage.all_tables
 from appointments.storage.schema import metadata
 from bridge import migrations
-from bridge.database import Database, make_engine
 from bridge.errors import DatabaseUnusableError
 from bridge.migrations import is_current, upgrade_database
+from bridge.storage.database import Database, make_engine
 from bridge.storage.deliveries import deliveries
 from bridge.storage.state import set_state
 

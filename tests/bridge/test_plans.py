@@ -13,9 +13,9 @@ from typing import Any, Self
 import pytest
 from sqlalchemy import text
 
-from bridge import sqlite
-from bridge.database import Database
-from bridge.notifications import claims
+from bridge.deliveries import claims
+from bridge.storage import sqlite
+from bridge.storage.database import Database
 from tests.bridge.clinic import GARCIA, LUCIA, Clinic
 
 _GROWING = (

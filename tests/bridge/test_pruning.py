@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from bridge.database import Database
 from bridge.pruning import prune
+from bridge.storage.database import Database
 from bridge.storage.live_events import live_events
 from tests.bridge.notifications.mail_world import World, mail_world
 

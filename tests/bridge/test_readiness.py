@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from bridge.database import Database
 from bridge.readiness import database_works
+from bridge.storage.database import Database
 
 _READ_ONLY = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"
 NOW = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)

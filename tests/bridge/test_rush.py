@@ -14,8 +14,8 @@ from sqlalchemy import insert
 from appointments.booking_services import offered_slots
 from appointments.schedule_services import put_schedule
 from appointments.services import start_care
-from bridge import apikeys
-from bridge.database import Database
+from bridge.callers import apikeys
+from bridge.storage.database import Database
 from bridge.storage.people import people
 from tests.appointments.diary import schedule
 from tests.bridge.serving import SERVER, serving

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from bridge.database import Database
+from bridge.storage.database import Database
 from bridge.storage.state import get_state, move_state
 
 

@@ -11,7 +11,7 @@ import aiohttp
 from appointments.permissions import Relation
 from bridge import app
 from bridge.demo.platform import LocalPlatform
-from bridge.departures import depart
+from bridge.people.departures import depart
 from tests.e2e.clinic import PASSWORD, Clinic
 from tests.e2e.raw_client import RawClient, logged_in, masquerading
 from tests.e2e.world import eventually

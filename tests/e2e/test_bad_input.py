@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from bridge import apikeys, app
+from bridge import app
+from bridge.callers import apikeys
 from bridge.clock import utc_now
 from bridge.demo.bridge_process import BridgeProcess
 from bridge.demo.platform import LocalPlatform

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from bridge import app
 from bridge.demo.bridge_process import BridgeProcess
 from bridge.notifications.courier import Courier
-from bridge.reminding.opening import chat_sender, judging_of, planning_of
+from bridge.reminders import chat_sender, judging_of, planning_of
 from tests.e2e.clinic import PASSWORD, Clinic
 from tests.e2e.element import ElementClient, Message
 from tests.e2e.office_hours import MADRID, office_hours

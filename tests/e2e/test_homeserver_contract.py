@@ -10,11 +10,11 @@ import pytest_asyncio
 
 from bridge import app
 from bridge.clock import Now
-from bridge.database import Database
 from bridge.demo.platform import LocalPlatform
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.json import JsonObject
 from bridge.storage.conversations import conversations
+from bridge.storage.database import Database
 from bridge.storage.statements import upsert
 from tests.bridge.matrix.contract import HomeserverContract
 from tests.bridge.matrix.rooms import Cast

@@ -1,4 +1,4 @@
-"""bridge/missed.py with a homeserver that dies: what it had yet to push is lost to it, and not to us."""
+"""bridge/inbound/missed.py with a homeserver that dies: what it had yet to push is lost to it, and not to us."""
 
 from functools import partial
 from urllib.parse import quote

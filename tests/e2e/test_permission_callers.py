@@ -11,8 +11,9 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from bridge import apikeys, app
+from bridge import app
 from bridge.attachments.ids import Shared
+from bridge.callers import apikeys
 from bridge.http.server import route_table
 from tests.e2e.callers import Callers
 from tests.e2e.clinic import PASSWORD, Clinic

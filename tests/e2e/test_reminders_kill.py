@@ -15,9 +15,9 @@ from sqlalchemy import select, update
 
 from appointments import booking_services as booking
 from bridge import app
-from bridge.appointment_facts import record_appointment
 from bridge.demo.bridge_process import BridgeProcess
 from bridge.demo.process import ChildProcess
+from bridge.notices.appointment_facts import record_appointment
 from bridge.storage.deliveries import deliveries
 from tests.e2e.clinic import PASSWORD, Clinic
 from tests.e2e.element import ElementClient

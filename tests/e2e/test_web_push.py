@@ -17,11 +17,11 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from bridge.deliveries.webpush import encode
 from bridge.demo.bridge_process import BridgeProcess
 from bridge.demo.certificates import certificate_files
 from bridge.demo.homeserver import Homeserver
 from bridge.demo.platform import LocalPlatform
-from bridge.notifications.webpush import encode
 from tests.bridge.notifications.browser import decode_point, verified_claims
 from tests.bridge.notifications.push_service import PushService, listening
 from tests.e2e.clinic import PASSWORD, Clinic

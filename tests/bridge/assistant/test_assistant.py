@@ -1,4 +1,4 @@
-"""bridge/assistant.py: heard events and their single answers, in direct chats."""
+"""bridge/assistant/assistant.py: heard events and their single answers, in direct chats."""
 
 from bots.i18n import translate
 from bridge.storage.conversations import conversations

@@ -1,4 +1,4 @@
-"""bridge/assistant.py in consult rooms, with `assistant.in_consult_rooms: true`."""
+"""bridge/assistant/assistant.py in consult rooms, with `assistant.in_consult_rooms: true`."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ import pytest
 
 from appointments.care import CareRelationship
 from bots.i18n import translate
-from bridge.database import Database
 from bridge.e2ee.model import EncryptedEvent, Undecryptable
 from bridge.matrix.events import RoomEvent
 from bridge.settings import AssistantSettings
+from bridge.storage.database import Database
 from bridge.storage.sends import sends
 from tests.bridge.clinic import ASSISTANT, GARCIA, LUCIA, SETTINGS, Clinic
 from tests.bridge.visitor import Visitor

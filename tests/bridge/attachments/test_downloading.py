@@ -10,7 +10,7 @@ from bridge.errors import ConversationNotFoundError, HomeserverUnavailableError,
 from bridge.matrix.errors import MatrixError
 from tests.bridge.attachments.files import PDF, download, history, picture, room_of, send, upload
 from tests.bridge.clinic import GARCIA, JUAN, LUCIA, Clinic
-from tests.bridge.history.talking import redact
+from tests.bridge.messages.history.talking import redact
 from tests.bridge.trouble import TOO_MANY, UNREACHABLE
 
 

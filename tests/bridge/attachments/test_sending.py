@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 from sqlalchemy import update
 
-from bridge import refused_sends
 from bridge.attachments import store
 from bridge.attachments.errors import AttachmentUnusableError
 from bridge.errors import MessageRefusedError
 from bridge.matrix.errors import MatrixError
+from bridge.messages import refused_sends
 from bridge.storage.attachments import attachments
 from bridge.storage.e2ee import outbound_sessions
 from bridge.storage.sends import sends

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bridge.database import Database
 from bridge.e2ee.fake_key_server import FakeKeyServer
+from bridge.storage.database import Database
 from tests.bridge.clock import Clock
 from tests.bridge.e2ee.client import Client
 from tests.bridge.e2ee.events import LUCIA

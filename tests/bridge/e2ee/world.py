@@ -10,13 +10,13 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
-from bridge.database import Database
 from bridge.e2ee.errors import SessionNotReadyError
 from bridge.e2ee.fake_key_server import FakeKeyServer
 from bridge.e2ee.machine import CatchUp, Encryption
 from bridge.e2ee.model import Decrypted, EncryptedEvent, Rotation, Undecryptable
 from bridge.e2ee.settings import EncryptionSettings
 from bridge.matrix.events import ToDeviceEvent
+from bridge.storage.database import Database
 from bridge.storage.inbox import inbox
 from tests.bridge.clock import Clock
 from tests.bridge.e2ee.client import Client

@@ -12,8 +12,7 @@ from jsonschema import Draft202012Validator
 from yarl import URL
 
 from appointments.sealing import Sealer
-from bridge import apikeys
-from bridge.database import Database
+from bridge.callers import apikeys
 from bridge.http.fake_attachments import FakeAttachments
 from bridge.http.fakes import FakeClinic
 from bridge.http.openapi import openapi
@@ -24,6 +23,7 @@ from bridge.live.placing import Placing
 from bridge.live.streams import Streams
 from bridge.openid.fakes import FakeOpenId
 from bridge.settings import Settings, parse_settings
+from bridge.storage.database import Database
 from tests.appointments.relationships import enter_care, enter_representation
 from tests.bridge.live.words import FakeWords
 from tests.bridge.persons import enter_person

@@ -8,12 +8,12 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from appointments.sealing import Sealer
-from bridge.database import Database
 from bridge.http.fake_attachments import FakeAttachments
 from bridge.http.fakes import FakeClinic, FakeConversations, FakeMessages, FakeReadMarks
 from bridge.http.limits import LoginLimits, RequestLimits
 from bridge.http.ports import Services
 from bridge.http.server import build_app
+from bridge.storage.database import Database
 from tests.bridge.http.api import GARCIA, LUCIA, NOW, Api, live, made_up_settings, populate
 from tests.bridge.http.diary import put_schedule
 

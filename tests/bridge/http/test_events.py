@@ -13,7 +13,7 @@ from aiohttp import ClientResponse
 from prometheus_client import CollectorRegistry
 from sqlalchemy import insert
 
-from bridge import apikeys, sessions
+from bridge.callers import apikeys, sessions
 from bridge.facts import Fact, append
 from bridge.http import events as wire
 from bridge.matrix.errors import HomeserverUnreachableError

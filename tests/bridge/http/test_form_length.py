@@ -1,4 +1,4 @@
-"""bridge/http/form_length.py: the length of the file is expected by the form's, in whatever form it comes."""
+"""bridge/http/form_content.py: the length of the file is expected by the form's, in whatever form it comes."""
 
 import pytest
 

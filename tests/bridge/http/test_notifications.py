@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from appointments.quiet_hours import QuietHours
-from bridge.notifications import preferences
+from bridge.deliveries import preferences
+from bridge.deliveries.preferences import Preferences
 from bridge.notifications.mail import unsubscribe_token
-from bridge.notifications.preferences import Preferences
 from tests.bridge.http.api import LUCIA
 
 PREFERENCES = "/api/notifications/preferences"

@@ -13,7 +13,7 @@ from bridge.oidc.settings import OidcSettings
 from bridge.oidc.verifier import OidcVerifier
 from bridge.openid.fakes import FakeHttps
 from bridge.openid.https import Reply
-from bridge.people import deactivate
+from bridge.people.people import deactivate
 from tests.bridge.http.api import GARCIA, LUCIA, NOW, made_up_settings
 from tests.bridge.http.logins import bearer
 from tests.bridge.http.problems import problem

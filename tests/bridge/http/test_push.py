@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.notifications.webpush import decode, is_point
+from bridge.deliveries.webpush import decode, is_point
 
 SUBSCRIPTIONS = "/api/notifications/push-subscriptions"
 KEYS = {

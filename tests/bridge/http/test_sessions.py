@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bridge import apikeys
+from bridge.callers import apikeys
 from bridge.http.openapi import openapi
 from bridge.http.routes import API_ROUTES
 from tests.bridge.http.api import GARCIA, LUCIA, MARIA

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.database import Database
+from bridge.storage.database import Database
 from tests.bridge.live.ward import JUAN, LUCIA, OTHER_ROOM, ROOM, Ward
 
 

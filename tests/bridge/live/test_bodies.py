@@ -8,7 +8,7 @@ import pytest
 from bridge.attachments.encrypted_file import Encryptor
 from bridge.e2ee.model import Decrypted, EncryptedEvent
 from bridge.live.bodies import Bodies, Body
-from bridge.live.recent import RecentEvents
+from bridge.timeline.recent import RecentEvents
 
 LUCIA, GARCIA = "@lucia:portal", "@garcia:hospital"
 ROOM = "!room:portal"

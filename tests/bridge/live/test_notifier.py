@@ -7,10 +7,10 @@ from contextlib import suppress
 import pytest
 from prometheus_client import CollectorRegistry
 
-from bridge.database import Database
 from bridge.facts import Fact, append
 from bridge.live.notifier import Notifier
 from bridge.live.placing import Placing
+from bridge.storage.database import Database
 from tests.bridge.live.ward import JUAN, LUCIA, NOW, Ward
 
 

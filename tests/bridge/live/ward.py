@@ -4,13 +4,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from bridge.database import Database
 from bridge.facts import Fact, append
 from bridge.live.notifier import Notifier
 from bridge.live.placing import Placing
 from bridge.live.streams import Event, Streams
 from bridge.matrix.events import RoomEvent
-from bridge.rooms import record_event
+from bridge.rooms.rooms import record_event
+from bridge.storage.database import Database
 from tests.bridge.consult_room import open_room
 from tests.bridge.live.words import FakeWords
 

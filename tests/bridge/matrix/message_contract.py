@@ -9,7 +9,7 @@ from tests.bridge.matrix.rooms import ENCRYPTED, Cast, Rooms, megolm
 
 
 class MessageContract(Rooms):
-    """Messages as bridge/outbox.py and bridge/history.py use them."""
+    """Messages as bridge/messages/outbox.py and bridge/timeline/history.py use them."""
 
     async def test_the_same_transaction_is_the_same_event(self, homeserver: Any, cast: Cast) -> None:
         """Sent again it gives the first event's id; another transaction is another event."""

@@ -11,7 +11,7 @@ from tests.bridge.matrix.rooms import Cast, Rooms
 
 
 class RoomContract(Rooms):
-    """Rooms and members as bridge/conversations.py and bridge/membership.py use them."""
+    """Rooms and members as bridge/rooms/conversations.py and bridge/rooms/membership.py use them."""
 
     async def test_a_consult_room(self, homeserver: Any, cast: Cast) -> None:
         """Its create event holds type and nonce; its last state is there; only the keeper is in it."""

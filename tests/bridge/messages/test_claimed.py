@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import update
 
 from appointments.errors import NotInCareTeamError
+from bridge.callers.idempotency import AnsweredBeforeError, Claim
 from bridge.errors import KeyReusedError, StillRunningError
 from bridge.http.messages import AskedMessage
-from bridge.idempotency import AnsweredBeforeError, Claim
 from bridge.messages_model import SentMessage
 from bridge.storage.conversations import conversations
 from bridge.storage.idempotency import idempotency

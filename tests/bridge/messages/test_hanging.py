@@ -1,12 +1,12 @@
-"""bridge/messages.py beside a homeserver that answers nothing for a while (white-box: the times that are waited)."""
+"""bridge/messages/messages.py beside a homeserver that answers nothing for a while (white-box: the times waited)."""
 
 import asyncio
 
 import pytest
 
-from bridge import conversations as conversations_module
-from bridge import outbox as outbox_module
 from bridge.errors import HomeserverUnavailableError
+from bridge.messages import outbox as outbox_module
+from bridge.rooms import conversations as conversations_module
 from bridge.storage.sends import sends
 from tests.bridge.clinic import GARCIA, LUCIA, Clinic
 from tests.bridge.messages.writing import send

@@ -1,4 +1,4 @@
-"""bridge/messages.py: one operation is one message, whoever dies or is away meanwhile."""
+"""bridge/messages/messages.py: one operation is one message, whoever dies or is away meanwhile."""
 
 import asyncio
 

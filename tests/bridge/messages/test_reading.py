@@ -1,4 +1,4 @@
-"""bridge/messages.py: what was sent can be read, page by page."""
+"""bridge/messages/messages.py: what was sent can be read, page by page."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""bridge/messages.py: an answer names a message of its conversation."""
+"""bridge/messages/messages.py: an answer names a message of its conversation."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""bridge/messages.py: permission first, then the room and the message."""
+"""bridge/messages/messages.py: permission first, then the room and the message."""
 
 from datetime import timedelta
 

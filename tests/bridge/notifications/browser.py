@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from bridge.notifications.webpush import decode
+from bridge.deliveries.webpush import decode
 
 
 def verified_claims(header: str, *, key: str | None = None) -> dict[str, object]:

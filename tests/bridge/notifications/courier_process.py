@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from prometheus_client import CollectorRegistry
 
 from appointments.sealing import Sealer
-from bridge.database import Database
 from bridge.notifications.courier import Courier
 from bridge.notifications.mail import Writer
 from bridge.notifications.mail_sender import MessageMailSender
 from bridge.notifications.settings import SmtpSettings
 from bridge.notifications.smtp import Smtp
+from bridge.storage.database import Database
 
 
 async def main(url: str, port: str, ca_file: str, minutes: str) -> None:

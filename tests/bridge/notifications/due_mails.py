@@ -3,10 +3,10 @@
 from datetime import datetime
 
 from appointments.sealing import Sealer
-from bridge.database import Database
-from bridge.notifications import ledger, preferences
+from bridge.deliveries import ledger, preferences
+from bridge.deliveries.preferences import Preferences
 from bridge.notifications.news import mail_of
-from bridge.notifications.preferences import Preferences
+from bridge.storage.database import Database
 from tests.bridge.consult_room import open_room
 
 

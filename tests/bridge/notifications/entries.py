@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from appointments.sealing import Sealer
-from bridge.database import Database
-from bridge.notifications import claims, ledger
-from bridge.notifications.claims import Claimed
-from bridge.notifications.ledger import Delivery
+from bridge.deliveries import claims, ledger
+from bridge.deliveries.claims import Claimed
+from bridge.deliveries.ledger import Delivery
+from bridge.storage.database import Database
 from bridge.storage.deliveries import deliveries
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -11,17 +11,17 @@ from sqlalchemy import func, insert, select
 
 from appointments.sealing import Sealer
 from bridge.clock import Now
-from bridge.database import Database
+from bridge.deliveries import preferences
+from bridge.deliveries.preferences import Preferences
 from bridge.live.placing import Placing
-from bridge.notifications import preferences
 from bridge.notifications.courier import Courier
 from bridge.notifications.mail import Writer
 from bridge.notifications.mail_sender import MessageMailSender
 from bridge.notifications.message_news import MessageNews
-from bridge.notifications.preferences import Preferences
 from bridge.notifications.smtp import Smtp
-from bridge.statuses import mark_taken_back
+from bridge.states.statuses import mark_taken_back
 from bridge.storage.conversations import receipts, timeline
+from bridge.storage.database import Database
 from bridge.storage.deliveries import deliveries
 from bridge.storage.live_events import live_events
 from tests.bridge.consult_room import open_room

@@ -17,18 +17,18 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.sealing import Sealer
-from bridge.database import Database
+from bridge.deliveries import subscriptions
+from bridge.deliveries.webpush import Vapid
 from bridge.http.limits import PushLimits
 from bridge.http.middleware import refusing
-from bridge.notifications import subscriptions
+from bridge.http.push_gateway import PATH, PushGateway
 from bridge.notifications.courier import Courier
-from bridge.notifications.push_gateway import PATH, PushGateway
 from bridge.notifications.push_sender import PushSender
 from bridge.notifications.settings import PushSettings
-from bridge.notifications.webpush import Vapid
 from bridge.openid.fakes import FakeDns
 from bridge.openid.https import PinnedHttps, other_servers_session, tls_context
 from bridge.storage.conversations import room_members, timeline
+from bridge.storage.database import Database
 from bridge.storage.deliveries import deliveries
 from bridge.storage.live_events import live_events
 from bridge.storage.push_subscriptions import push_subscriptions

@@ -10,15 +10,15 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from appointments.sealing import Sealer
-from bridge.database import Database
-from bridge.notifications import claims, ledger
-from bridge.notifications.claims import Claimed
+from bridge.deliveries import claims, ledger
+from bridge.deliveries.claims import Claimed
+from bridge.deliveries.errors import UndeliverableError
+from bridge.deliveries.ledger import Channel, Delivery
 from bridge.notifications.clinic_alerts import ClinicAlerts, ClinicMailSender
 from bridge.notifications.courier import ByTopic, Courier
-from bridge.notifications.errors import UndeliverableError
-from bridge.notifications.ledger import Channel, Delivery
 from bridge.notifications.mail import Writer
 from bridge.notifications.smtp import Smtp
+from bridge.storage.database import Database
 from tests.bridge.notifications.mail_server import MailServer, mail_server
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

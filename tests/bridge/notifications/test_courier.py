@@ -9,16 +9,16 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from appointments.sealing import Sealer
-from bridge.database import Database
+from bridge.deliveries import ledger
+from bridge.deliveries.claims import LEASE, Claimed
+from bridge.deliveries.errors import BusyError, NotNowError
+from bridge.deliveries.ledger import CHANNELS, Channel, Delivery
 from bridge.notifications import courier as courier_module
-from bridge.notifications import ledger
-from bridge.notifications.claims import LEASE, Claimed
 from bridge.notifications.courier import Courier, Sender
-from bridge.notifications.errors import BusyError, NotNowError
-from bridge.notifications.ledger import CHANNELS, Channel, Delivery
 from bridge.notifications.mail import Writer
 from bridge.notifications.mail_sender import MessageMailSender
 from bridge.notifications.smtp import Smtp
+from bridge.storage.database import Database
 from bridge.storage.deliveries import deliveries
 from tests.bridge.notifications.due_mails import enqueue_mails
 from tests.bridge.notifications.mail_server import mail_server

@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import insert
 
 from appointments.quiet_hours import QuietHours
-from bridge.database import Database
 from bridge.notifications.mail import person_of_token
 from bridge.notifications.smtp import Smtp
 from bridge.storage.conversations import timeline
+from bridge.storage.database import Database
 from bridge.storage.deliveries import deliveries
 from bridge.storage.live_events import live_events
 from bridge.storage.notification_preferences import notification_preferences

@@ -9,8 +9,8 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from appointments.sealing import Sealer
-from bridge.database import Database
 from bridge.notifications.courier import _SENT_AT_ONCE
+from bridge.storage.database import Database
 from bridge.storage.deliveries import deliveries
 from tests.bridge.notifications.due_mails import enqueue_mails
 from tests.bridge.notifications.mail_server import mail_server

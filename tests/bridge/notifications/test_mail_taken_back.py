@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from bridge.database import Database
+from bridge.deliveries.claims import Claimed
 from bridge.notifications import mail_sender
-from bridge.notifications.claims import Claimed
 from bridge.notifications.mail_sender import MessageMailSender
+from bridge.storage.database import Database
 from tests.bridge.notifications.mail_world import World, mail_world
 
 

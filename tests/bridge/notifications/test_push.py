@@ -8,12 +8,12 @@ import pytest
 from aiohttp import web
 from sqlalchemy import insert
 
-from bridge.database import Database
 from bridge.facts import Fact, append
 from bridge.live.placing import Placing
 from bridge.notifications.message_news import MessageNews
-from bridge.statuses import mark_taken_back
+from bridge.states.statuses import mark_taken_back
 from bridge.storage.conversations import receipts
+from bridge.storage.database import Database
 from tests.bridge.notifications.browser import verified_claims
 from tests.bridge.notifications.push_world import (
     LUCIA,

@@ -10,13 +10,13 @@ import pytest
 from pydantic import ValidationError
 
 from bridge.cli.checks import UnwellError, check_smtp
-from bridge.database import Database
+from bridge.deliveries.errors import UndeliverableError
 from bridge.notifications import smtp as smtp_module
-from bridge.notifications.errors import UndeliverableError
 from bridge.notifications.mail import neutral_mail
 from bridge.notifications.news import mail_of
 from bridge.notifications.settings import SmtpSettings
 from bridge.notifications.smtp import Smtp
+from bridge.storage.database import Database
 from tests.bridge.matrix.stuck_homeserver import stuck_homeserver
 from tests.bridge.notifications.mail_server import mail_server
 from tests.bridge.notifications.mail_world import LUCIA, NOW, ROOM, World, mail_world, writer

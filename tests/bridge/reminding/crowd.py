@@ -21,10 +21,10 @@ from appointments.storage.appointments import appointments
 from appointments.storage.care import care_relationships
 from appointments.storage.schedules import schedules
 from appointments.storage.schedules import store as store_schedule
-from bridge.database import Database
+from bridge.deliveries import preferences
+from bridge.deliveries.preferences import Preferences
 from bridge.demo.process import ChildProcess
-from bridge.notifications import preferences
-from bridge.notifications.preferences import Preferences
+from bridge.storage.database import Database
 from bridge.storage.deliveries import deliveries
 from bridge.storage.people import people
 from bridge.storage.reminding import appointment_notices

@@ -10,16 +10,16 @@ from prometheus_client import CollectorRegistry
 
 from appointments import booking_services as booking
 from appointments.booking import Appointment
-from bridge.appointment_facts import record_appointment
-from bridge.notifications import preferences
+from bridge.deliveries import preferences
+from bridge.deliveries.preferences import Preferences
+from bridge.notices.appointment_facts import record_appointment
+from bridge.notices.judging import Judging
+from bridge.notices.settings import ReminderSettings
 from bridge.notifications.courier import Courier
 from bridge.notifications.mail import Writer
-from bridge.notifications.preferences import Preferences
 from bridge.notifications.smtp import Smtp
-from bridge.reminding.judging import Judging
 from bridge.reminding.mail import AppointmentMailSender
 from bridge.reminding.planning import Planning
-from bridge.reminding.settings import ReminderSettings
 from tests.bridge.clinic import GARCIA, LUCIA, Clinic
 from tests.bridge.notifications.mail_server import MailServer
 

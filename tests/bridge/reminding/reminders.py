@@ -10,14 +10,14 @@ from appointments import booking_services as booking
 from appointments.booking import Appointment
 from appointments.schedule_services import put_schedule
 from appointments.storage.appointment_lists import Wanted, find_all
-from bridge.appointment_facts import record_appointment
-from bridge.dialogues import Dialogues
+from bridge.notices.appointment_facts import record_appointment
+from bridge.notices.judging import Judging
+from bridge.notices.settings import ReminderSettings
 from bridge.notifications.courier import Courier
 from bridge.reminding.chat import ChatSender
+from bridge.reminding.dialogues import Dialogues
 from bridge.reminding.digest import Digests
-from bridge.reminding.judging import Judging
 from bridge.reminding.planning import Planning
-from bridge.reminding.settings import ReminderSettings
 from tests.appointments.diary import schedule
 from tests.bridge.clinic import ASSISTANT, GARCIA, PORTAL, Clinic
 from tests.bridge.process import Process

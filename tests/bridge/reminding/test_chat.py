@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import update
 
 from appointments.booking import Appointment
-from bridge.dialogues import Dialogues
 from bridge.errors import HomeserverUnavailableError
-from bridge.outbox import Outbox
+from bridge.messages.outbox import Outbox
+from bridge.reminding.dialogues import Dialogues
 from bridge.storage.sends import sends
 from tests.bridge.mortality import Killed
 from tests.bridge.reminding.reminders import MARIA, TUESDAY_10, Reminders

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 from appointments.attendance_services import attend
 from appointments.booking import Attendance
-from bridge.appointment_facts import record_appointment
-from bridge.booking_desk import BookingDesk
+from bridge.assistant.booking_desk import BookingDesk
+from bridge.notices.appointment_facts import record_appointment
 from bridge.storage.deliveries import deliveries
 from tests.bridge.clinic import GARCIA, LUCIA
 from tests.bridge.reminding.reminders import TUESDAY_10, Reminders

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.database import Database
 from bridge.demo.process import ChildProcess
+from bridge.storage.database import Database
 from tests.bridge.reminding.crowd import Arrivals, Crowd, mail_server, two_schedulers
 from tests.e2e.world import eventually
 

@@ -12,12 +12,12 @@ from appointments import booking_services as booking
 from appointments.quiet_hours import QuietHours
 from appointments.schedule_services import put_schedule
 from appointments.waiting_services import wait_for_earlier
-from bridge.appointment_facts import record_appointment
-from bridge.booking_desk import BookingDesk
+from bridge.assistant.booking_desk import BookingDesk
 from bridge.bookings import pass_on_lapsed
-from bridge.database import Database
-from bridge.notifications.preferences import Preferences
+from bridge.deliveries.preferences import Preferences
+from bridge.notices.appointment_facts import record_appointment
 from bridge.notifications.smtp import Smtp
+from bridge.storage.database import Database
 from tests.appointments.diary import schedule
 from tests.bridge.clinic import GARCIA, LUCIA, Clinic
 from tests.bridge.notifications.mail_server import mail_server

@@ -11,8 +11,8 @@ from appointments import booking_services as booking
 from appointments import waiting_services as waiting
 from appointments.booking import Appointment
 from appointments.services import end_care
-from bridge.appointment_facts import record_appointment
 from bridge.bookings import pass_on_lapsed
+from bridge.notices.appointment_facts import record_appointment
 from bridge.storage.deliveries import deliveries
 from tests.appointments.relationships import enter_representation
 from tests.bridge.clinic import GARCIA, JUAN, LOPEZ, Clinic

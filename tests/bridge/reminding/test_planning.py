@@ -8,10 +8,10 @@ from sqlalchemy import insert
 
 from appointments import booking_services as booking
 from appointments.errors import VersionChangedError
-from bridge.appointment_facts import record_appointment
-from bridge.booking_desk import BookingDesk
+from bridge.assistant.booking_desk import BookingDesk
+from bridge.notices.appointment_facts import record_appointment
+from bridge.notices.settings import ReminderSettings
 from bridge.reminding.planning import Planning
-from bridge.reminding.settings import ReminderSettings
 from bridge.storage.notification_preferences import notification_preferences
 from bridge.storage.reminding import appointment_notices
 from tests.bridge.clinic import GARCIA, LUCIA

@@ -16,18 +16,18 @@ from prometheus_client import CollectorRegistry
 from appointments import booking_services as booking
 from appointments.quiet_hours import QuietHours
 from appointments.waiting_services import wait_for_earlier
-from bridge.appointment_facts import record_appointment
-from bridge.notifications import preferences, subscriptions
+from bridge.deliveries import preferences, subscriptions
+from bridge.deliveries.preferences import Preferences
+from bridge.deliveries.webpush import Vapid
+from bridge.notices.appointment_facts import record_appointment
+from bridge.notices.judging import Judging
+from bridge.notices.notices import note_wishes
+from bridge.notices.settings import ReminderSettings
 from bridge.notifications.courier import ByTopic, Courier
-from bridge.notifications.preferences import Preferences
 from bridge.notifications.push_sender import PushSender
-from bridge.notifications.webpush import Vapid
 from bridge.openid.fakes import FakeDns
 from bridge.openid.https import PinnedHttps, other_servers_session, tls_context
-from bridge.reminding.judging import Judging
-from bridge.reminding.notices import note_wishes
 from bridge.reminding.push import AppointmentPushSender
-from bridge.reminding.settings import ReminderSettings
 from bridge.storage.deliveries import deliveries
 from tests.bridge.clinic import GARCIA, LUCIA
 from tests.bridge.notifications.browser import decode_point

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 from appointments import booking_services as booking
 from appointments.quiet_hours import QuietHours
-from bridge.appointment_facts import record_appointment
-from bridge.notifications import preferences
-from bridge.notifications.preferences import Preferences
+from bridge.deliveries import preferences
+from bridge.deliveries.preferences import Preferences
+from bridge.notices.appointment_facts import record_appointment
 from bridge.storage.deliveries import deliveries
 from tests.appointments.relationships import enter_representation
 from tests.bridge.clinic import GARCIA, LOPEZ, LUCIA

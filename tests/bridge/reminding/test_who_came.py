@@ -6,7 +6,7 @@ import pytest
 
 from appointments.attendance_services import attend
 from appointments.booking import Attendance
-from bridge.appointment_facts import record_appointment
+from bridge.notices.appointment_facts import record_appointment
 from bridge.storage.deliveries import deliveries
 from tests.bridge.clinic import GARCIA
 from tests.bridge.reminding.reminders import TUESDAY_10, Reminders

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from appointments.quiet_hours import QuietHours
-from bridge.notifications import preferences
-from bridge.notifications.preferences import Preferences
+from bridge.deliveries import preferences
+from bridge.deliveries.preferences import Preferences
 from bridge.reminding.wishes import change_preferences
 from bridge.storage.deliveries import deliveries
 from bridge.storage.reminding import appointment_notices

@@ -2,9 +2,9 @@
 
 import pytest
 
-from bridge.database import Database
 from bridge.e2ee.model import EncryptedEvent
 from bridge.e2ee.settings import EncryptionSettings
+from bridge.storage.database import Database
 from tests.bridge.clinic import GARCIA, LUCIA, SETTINGS, Clinic
 from tests.bridge.e2ee.client import Client
 from tests.bridge.upgrading.ward import answer, moved, opened, say

@@ -7,12 +7,12 @@ from bridge.errors import BadCursorError, ConversationNotFoundError
 from bridge.live.bodies import Bodies
 from bridge.live.streams import Streams
 from bridge.matrix.events import Receipt
-from bridge.read_marks import ReadMarks
+from bridge.states.read_marks import ReadMarks
 from bridge.storage.conversations import timeline
-from tests.bridge.at_once.pushing import event, push
 from tests.bridge.attachments.files import PDF, download, upload
 from tests.bridge.attachments.files import send as send_files
 from tests.bridge.clinic import GARCIA, JUAN, LUCIA, Clinic
+from tests.bridge.inbound.at_once.pushing import event, push
 from tests.bridge.messages.writing import read
 from tests.bridge.upgrading.ward import answer, bodies, moved, pages, say, state
 

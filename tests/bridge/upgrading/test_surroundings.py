@@ -4,12 +4,12 @@ import pytest
 
 from appointments.care import CareRelationship
 from bots.ports import Contact
-from bridge.consult_desk import ConsultDesk
-from bridge.database import Database
-from bridge.former_rooms import place_of
-from bridge.policy import may_bring_in
-from bridge.reviews import make_room_due
+from bridge.assistant.consult_desk import ConsultDesk
+from bridge.inbound.policy import may_bring_in
+from bridge.rooms.former_rooms import place_of
 from bridge.settings import AssistantSettings
+from bridge.storage.database import Database
+from bridge.storage.reviews import make_room_due
 from tests.bridge.clinic import ASSISTANT, GARCIA, JUAN, KEEPER, LUCIA, PORTAL, SETTINGS, Clinic
 from tests.bridge.trouble import UNREACHABLE, failing, works
 from tests.bridge.upgrading.ward import moved, opened, say, state, upgrade

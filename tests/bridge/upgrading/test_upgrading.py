@@ -9,8 +9,8 @@ from bridge.storage.conversations import conversations, room_members
 from bridge.storage.e2ee import outbound_sessions
 from bridge.upgrading import NotUpgradedError, RoomVersionUnusableError
 from tests.bridge.clinic import GARCIA, KEEPER, LUCIA, Clinic
+from tests.bridge.messages.outbox.sending import accept
 from tests.bridge.messages.writing import send
-from tests.bridge.outbox.sending import accept
 from tests.bridge.trouble import UNREACHABLE, failing, works
 from tests.bridge.upgrading.ward import answer, bodies, moved, opened, say, state, steps, upgrade
 

@@ -1,0 +1,1 @@
+"""What the homeserver pushes: stored, acknowledged, handled in order; and what it never pushed."""

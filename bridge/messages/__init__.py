@@ -1,0 +1,1 @@
+"""Messages of managed users: taken in, encrypted, sent once; read, opened, presented."""

@@ -1,0 +1,1 @@
+"""What has to be said of appointments, and whether it still holds."""

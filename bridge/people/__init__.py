@@ -1,0 +1,1 @@
+"""Who takes part: people, whom they consult, who represents them."""

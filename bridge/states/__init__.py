@@ -1,0 +1,1 @@
+"""What became of a message: sent, delivered, read, attended by somebody."""
