@@ -17,6 +17,7 @@ from bridge.deliveries import claims
 from bridge.deliveries.claims import Claimed
 from bridge.deliveries.errors import BusyError, NotNowError, NotWantedError, UndeliverableError
 from bridge.deliveries.ledger import CHANNELS, Channel
+from bridge.notifications.ending import end_within
 from bridge.scheduler import Job
 from bridge.storage.database import Database
 
@@ -118,7 +119,7 @@ class Courier:
         if self._hurry is not None:
             self._hurry()
         for limit in self._in_hand:
-            limit.reschedule(asyncio.get_running_loop().time() + _ENDING_S)
+            end_within(limit, _ENDING_S)
 
     async def deliver_due(self, channel: Channel) -> int:
         """Deliver until nothing is due by this channel any more; how many were claimed."""

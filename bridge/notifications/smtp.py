@@ -9,6 +9,7 @@ from email.policy import SMTP
 import aiosmtplib
 
 from bridge.deliveries.errors import UndeliverableError
+from bridge.notifications.ending import end_within
 from bridge.notifications.settings import SmtpSettings
 from bridge.openid.https import tls_context
 
@@ -36,7 +37,7 @@ class Smtp:
         """
         self._patience_s = _ENDING_S
         if self._before_it_is_handed_over is not None:
-            self._before_it_is_handed_over.reschedule(asyncio.get_running_loop().time() + _ENDING_S)
+            end_within(self._before_it_is_handed_over, _ENDING_S)
 
     async def send(self, message: EmailMessage) -> None:
         """The server has taken it.
