@@ -51,8 +51,7 @@ class Newcomers:
         if not self._introduction or not users:
             return set()
         place = await place_of(connection, room_id)
-        if place is not None and not place.is_current:  # what was said there she may have at once
-            return set()
+        # Of a room that was left behind too: she may accept an old invitation before she was ever in any of them.
         known_by = room_id if place is None else place.conversation_id
         values = {"room": known_by, "users": list(users), "before": self._now() - self._introduction}
         return set(await connection.scalars(_NEW, values))

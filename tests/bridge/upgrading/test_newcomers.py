@@ -2,12 +2,13 @@
 
 import pytest
 
+from appointments.care import CareRelationship
 from bridge.e2ee.model import EncryptedEvent
 from bridge.e2ee.settings import EncryptionSettings
 from bridge.storage.database import Database
 from tests.bridge.clinic import GARCIA, LUCIA, SETTINGS, Clinic
 from tests.bridge.e2ee.client import Client
-from tests.bridge.upgrading.ward import answer, moved, opened, say
+from tests.bridge.upgrading.ward import answer, moved, opened, say, upgrade
 
 MOMENT_S = 2
 
@@ -66,6 +67,25 @@ async def test_keys_come_a_moment_after_she_followed(
     assert await reads(clinic, doctor, new) == [None]
     await introduced(clinic)
     assert [*await reads(clinic, doctor, room), *await reads(clinic, doctor, new)] == ["uno", "dos"]
+
+
+async def test_the_old_invitation_gives_no_keys_at_once(clinic: Clinic, doctor: Client) -> None:
+    """Who was in no room of the conversation is as new in the old one; in the new one her moment begins."""
+    room = await clinic.main.conversations.open(CareRelationship(LUCIA, GARCIA, "gp", clinic.clock(), None))
+    await clinic.push()
+    await say(clinic, room, "uno")
+    new = await upgrade(room, clinic.main, waits_for_people=False)
+    assert new is not None
+    await clinic.push()
+    await clinic.homeserver.join(user_id=GARCIA, room_id=room)
+    await clinic.push()
+    await introduced(clinic)
+    assert await reads(clinic, doctor, room) == [None]
+    await clinic.homeserver.join(user_id=GARCIA, room_id=new)
+    await clinic.push()
+    assert await reads(clinic, doctor, room) == [None]
+    await introduced(clinic)
+    assert await reads(clinic, doctor, room) == ["uno"]
 
 
 async def test_who_writes_in_the_old_room_is_not_in_the_new_one(clinic: Clinic, doctor: Client) -> None:
