@@ -14,6 +14,7 @@ from bridge.e2ee.machine import Encryption
 from bridge.e2ee.model import Undecryptable
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.json import memory_of
+from bridge.messages.together import together
 from bridge.timeline.history import ENCRYPTED, Fetched, Page, Plain, fetch_across, open_page, readable
 from bridge.timeline.recent import RecentEvents
 
@@ -90,7 +91,7 @@ class HistoryPages:
 
     async def _read_newest(self, *, reader: str, rooms: Sequence[str], limit: int, known: Plain) -> Page:
         # What passed here is opened while the homeserver says what the page is: either takes some milliseconds.
-        fetched, opened = await asyncio.gather(
+        fetched, opened = await together(
             self._fetch(reader=reader, rooms=rooms, limit=limit, before=None),
             self._open_recent(reader=reader, room_id=rooms[0], limit=limit, known=known),
         )

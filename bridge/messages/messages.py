@@ -21,6 +21,7 @@ from bridge.messages.outbox import Outbox
 from bridge.messages.presenting import present
 from bridge.messages.sending import Sent
 from bridge.messages.surroundings import Surroundings, states_of, surroundings_of
+from bridge.messages.together import together
 from bridge.messages_model import History, SentMessage
 from bridge.rooms.conversations import Conversations
 from bridge.rooms.former_rooms import find_event
@@ -136,7 +137,7 @@ class Messages:
         around_it = self._around(row, reader=reader, event_ids=newest if before is None else [])
         try:
             # The homeserver takes longer than we do: what does not depend on its answer is read meanwhile.
-            page, around = await asyncio.gather(reading, around_it)
+            page, around = await together(reading, around_it)
         except (HomeserverUnreachableError, MatrixError) as error:
             raise HomeserverUnavailableError from error
         states, event_ids = around.states, [one.event.event_id for one in page.messages]
