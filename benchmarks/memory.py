@@ -67,7 +67,7 @@ async def _machine(directory: Path, server: FakeKeyServer) -> AsyncGenerator[Enc
             sealer=Sealer(b"s" * 32),
             now=utc_now,
             options=EncryptionSettings(),
-            newcomers=Newcomers(introduction_s=0, now=utc_now),
+            newcomers=Newcomers(introduction_s=0),
             catch_up=None,
         )
     finally:

@@ -65,7 +65,7 @@ def lay_ground(
         sealer=sealer,
         now=now,
         options=settings.encryption,
-        newcomers=Newcomers(introduction_s=settings.encryption.introduction_s, now=now),
+        newcomers=Newcomers(introduction_s=settings.encryption.introduction_s),
         catch_up=catch_up,
     )
     return Ground(

@@ -2,6 +2,8 @@
 
 from collections.abc import Collection
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from bridge.e2ee import devices, sessions, tracking
 from bridge.e2ee.device_lists import DeviceLists
 from bridge.e2ee.ready import ReadySessions
@@ -27,10 +29,18 @@ class Changes:
         await self._follow_up(changed, gone=left)
 
     async def joined(self, room_id: str, user_id: str) -> None:
-        """A recipient joined, or is new no more: she gets what was encrypted since her invitation."""
+        """A recipient joined: she gets what was encrypted since her invitation, unless she is new yet."""
         async with self._database.write() as connection:
-            await sessions.want_sharing(connection, [user_id], room_id=room_id, current_only=False)
-            await tracking.follow(connection, [user_id], ask_again=True)
+            await self.owe(connection, room_id, user_id)
+        await self.give(room_id, user_id)
+
+    async def owe(self, connection: AsyncConnection, room_id: str, user_id: str) -> None:
+        """Note that she lacks what was encrypted for her in this room, and that her devices are asked for anew."""
+        await sessions.want_sharing(connection, [user_id], room_id=room_id, current_only=False)
+        await tracking.follow(connection, [user_id], ask_again=True)
+
+    async def give(self, room_id: str, user_id: str) -> None:
+        """What she is owed there."""
         await self._follow_up([user_id], room_id=room_id)
 
     async def _follow_up(

@@ -213,8 +213,16 @@ class Encryption:
         await self._changes.device_lists_changed(changed, left)
 
     async def share_history(self, room_id: str, user_id: str) -> None:
-        """A recipient joined, or is new no more: ask for her devices, and give them what she was to read."""
+        """A recipient joined: ask for her devices, and give them what she was to read, unless she is new yet."""
         await self._changes.joined(room_id, user_id)
+
+    async def owe_history(self, connection: AsyncConnection, room_id: str, user_id: str) -> None:
+        """In the caller's transaction: she lacks what she was to read, which `give_history` gives, or `heal`."""
+        await self._changes.owe(connection, room_id, user_id)
+
+    async def give_history(self, room_id: str, user_id: str) -> None:
+        """Ask for the devices of this recipient, and give them what she is owed in this room."""
+        await self._changes.give(room_id, user_id)
 
     async def key_counts(
         self,

@@ -56,4 +56,4 @@ class Newcomers(Protocol):
     """Who is so new in a room that her client may not know our people yet (bridge/rooms/introductions.py)."""
 
     async def __call__(self, connection: AsyncConnection, room_id: str, users: Collection[str]) -> set[str]:
-        """Those of these users who are to have no keys yet; once they are, `Encryption.share_history` is called."""
+        """Those of these users who are to have no keys yet; when that changes, `Encryption.owe_history` says so."""

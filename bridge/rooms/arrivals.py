@@ -2,28 +2,34 @@
 
 from datetime import datetime
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, case, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from appointments.storage.schema import Instant
 from bridge.matrix.events import RoomEvent
 from bridge.storage.conversations import room_members, timeline
+from bridge.storage.e2ee import own_devices
 from bridge.storage.statements import insert_once
 
 _c = room_members.c
 _MEMBER = (_c.room_id == bindparam("room"), _c.user_id == bindparam("user"))
+# Whose device is here needs no introduction.
+_NEW_SINCE = case(
+    (~exists().where(own_devices.c.user_id == bindparam("user")), bindparam("now", type_=Instant))
+)
 _IS_INVITED = update(room_members).where(*_MEMBER, _c.membership != "join").values(membership="invite")
 _ARRIVES = (
     update(room_members)
     .where(*_MEMBER, _c.membership != "join")
     .values(
         joined_seq=select(timeline.c.seq).where(timeline.c.event_id == bindparam("event")).scalar_subquery(),
-        new_since=bindparam("now"),
+        new_since=_NEW_SINCE,
     )
 )
 _IS_IN = (
     update(room_members)
     .where(*_MEMBER, _c.membership == "invite")
-    .values(membership="join", new_since=bindparam("now"))
+    .values(membership="join", new_since=_NEW_SINCE)
 )
 
 
@@ -36,8 +42,10 @@ async def note_invitation(connection: AsyncConnection, room_id: str, user_id: st
 async def note_arrival(connection: AsyncConnection, event: RoomEvent, *, now: datetime) -> None:
     """Remember when, and where in the timeline, a member comes in, before her membership is set to `join`.
 
-    A change of her name is the same event again, but she was in already.
+    A change of her name is the same event again, but she was in already. Who was not on record is from now on.
     """
+    one = {"room_id": event.room_id, "user_id": event.state_key}
+    await insert_once(connection, room_members, **one, membership="invite")
     values = {"room": event.room_id, "user": event.state_key, "event": event.event_id, "now": now}
     await connection.execute(_ARRIVES, values)
 

@@ -59,7 +59,7 @@ class Process:
             sealer=sealer,
             now=now,
             options=settings.encryption,
-            newcomers=Newcomers(introduction_s=settings.encryption.introduction_s, now=now),
+            newcomers=Newcomers(introduction_s=settings.encryption.introduction_s),
             catch_up=None,
         )
         self.recent = RecentEvents()
