@@ -1,21 +1,21 @@
 """A conversation moved into a new room, once as far as anybody can see; its id stays what it was.
 
-    noted ─▶ createRoom ─▶ room id stored ─▶ managed people join ─▶ moved ─▶ the others are invited ─▶ closed
-    with a   (room_making   (unique)          (nobody else is        one      (membership.py)          tombstone,
-    nonce     .py)                             there yet)            commit                            nobody writes
+    noted ─▶ createRoom ─▶ room id stored ─▶ managed people join,  ─▶ moved ─▶ what waited for ─▶ closed
+    with a   (room_making   (unique)          the others are all      one      the old room       tombstone,
+    nonce     .py)                            invited (moving_in.py)  commit   goes out           nobody writes
 
-From the one commit on, what is sent is encrypted for the new room. What was encrypted for the old one before that
-goes out there, before it is closed. A crash anywhere leaves a row from which the next run goes on.
+A refused invitation keeps the conversation where it is, until a later run. From the one commit on, what is sent is
+encrypted for the new room. A crash anywhere leaves a row from which the next run goes on.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Row, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from appointments.access import parties_of
+from appointments.access import Parties, parties_of
 from appointments.errors import NotInCareTeamError
 from bots.assistant import moved_notice
 from bots.consult import ROOM_VERSION, speaking_levels, tombstone
@@ -24,9 +24,10 @@ from bridge.e2ee.sessions import end_current
 from bridge.errors import ConversationNotFoundError, ServiceError
 from bridge.matrix.client import MatrixClient
 from bridge.messages.outbox import Outbox
+from bridge.rooms.arrivals import note_invitation
 from bridge.rooms.conversations import Conversations
 from bridge.rooms.former_rooms import CONVERSATION_ID, current_room, rooms_of
-from bridge.rooms.membership import Membership
+from bridge.rooms.moving_in import MovingIn, NotInvitedError
 from bridge.rooms.room_making import RoomMaking
 from bridge.rooms.room_state import content_of, membership_in, set_contents
 from bridge.settings import Settings
@@ -75,7 +76,7 @@ class Upgrading:
         self._outbox = outbox
         self._conversations = conversations
         self._rooms = RoomMaking(database=database, matrix=matrix, settings=settings)
-        self._membership = Membership(database=database, matrix=matrix, settings=settings, now=now)
+        self._moving_in = MovingIn(database=database, matrix=matrix, settings=settings, now=now)
         self._keeper = settings.keeper_id
         self._now = now
 
@@ -97,20 +98,24 @@ class Upgrading:
             raise RoomVersionUnusableError(f"a consult room needs room version {ROOM_VERSION} or a later one")
         return version
 
-    async def upgrade(self, conversation_id: str, *, version: str, waits_for_people: bool) -> str | None:
+    async def upgrade(
+        self, conversation_id: str, *, version: str, waits_for_people: bool, refusing: Collection[str] = ()
+    ) -> str | None:
         """Move it into a room of this version: the room's id; None when it was in one already.
 
         An upgrade that was interrupted is finished first. `waits_for_people`: not before everybody who takes part
-        has joined, for an invitation shows nothing of what was written before. Raises ConversationNotFoundError,
-        NotUpgradedError, NotInCareTeamError, MatrixError, HomeserverUnreachableError; to be run again then.
+        has joined, for an invitation shows nothing of what was written before. Nor while somebody takes part who
+        is `refusing` invitations. Raises ConversationNotFoundError, NotUpgradedError, NotInvitedError,
+        NotInCareTeamError, MatrixError, HomeserverUnreachableError; to be run again then.
         """
-        is_finished = await self._finish(await self._row(conversation_id), is_new=False)
+        is_finished = await self._finish(await self._row(conversation_id), refusing, is_new=False)
         number = await self._last_number(await self._row(conversation_id))  # before what is judged by it
         row = await self._row(conversation_id)
         if await self._version_of(current_room(row)) == version:
             return current_room(row) if is_finished else None
-        await self._check(row, waits_for_people=waits_for_people)
-        await self._finish(row, is_new=await self._begin(row, version, number=number + 1))
+        await self._check(row, refusing, waits_for_people=waits_for_people)
+        is_new = await self._begin(row, version, number=number + 1)
+        await self._finish(row, refusing, is_new=is_new)
         return current_room(await self._row(conversation_id))
 
     async def _row(self, conversation_id: str) -> Row[Any]:
@@ -130,19 +135,24 @@ class Upgrading:
         )
         return str((create or {}).get("room_version", "1"))
 
-    async def _check(self, row: Row[Any], *, waits_for_people: bool) -> None:
+    async def _check(self, row: Row[Any], refusing: Collection[str], *, waits_for_people: bool) -> None:
         async with self._database.read() as connection:
-            parties = await parties_of(
-                connection, patient=row.patient, professional=row.professional, now=self._now()
-            )
+            parties = await self._parties(connection, row)
             has_messages = (await connection.scalar(A_MESSAGE, {"conversation": row.room_id})) is not None
         if not parties.is_open:
             raise NotUpgradedError("care has ended, and nobody is brought into a new room then")
+        if parties.members & set(refusing):
+            raise NotInvitedError(sorted(parties.members & set(refusing)))
         if waits_for_people and has_messages:
             room = await content_of(self._matrix, keeper=self._keeper, room_id=current_room(row))
             absent = [one for one in sorted(parties.members) if membership_in(room, one) != "join"]
             if absent:
                 raise NotUpgradedError(f"{', '.join(absent)} has to accept the invitation to its room first")
+
+    async def _parties(self, connection: AsyncConnection, row: Row[Any]) -> Parties:
+        return await parties_of(
+            connection, patient=row.patient, professional=row.professional, now=self._now()
+        )
 
     async def _begin(self, row: Row[Any], version: str, *, number: int) -> bool:
         """Whether we noted it; another process may have."""
@@ -157,7 +167,7 @@ class Upgrading:
                 begun_at=self._now(),
             )
 
-    async def _finish(self, row: Row[Any], *, is_new: bool) -> bool:
+    async def _finish(self, row: Row[Any], refusing: Collection[str], *, is_new: bool) -> bool:
         """Go on with the upgrade that was begun; False when there is none."""
         async with self._database.read() as connection:
             step = (await connection.execute(UNFINISHED, {"conversation": row.room_id})).first()
@@ -167,8 +177,9 @@ class Upgrading:
         async with self._database.read() as connection:
             former = next(one for one in await rooms_of(connection, row.room_id) if one != room_id)
         if step.moved_at is None:
-            await self._membership.move_in(row, room_id)
+            await self._moving_in.prepare(row, room_id, refusing=refusing)
             await self._move(row, step, room_id, former)
+        await self._moving_in.note_early(row, room_id)
         await self._conversations.reconcile_due(patient=row.patient, professional=row.professional)
         await self._send_waiting(row, former)
         await self._close(former, room_id)
@@ -195,9 +206,12 @@ class Upgrading:
                 return
             await connection.execute(MOVE, {"one": row.id, "target": room_id, "instant": now})
             # Whoever encrypts for the old room this moment has committed that before us, or finds no session.
-            were_there = await connection.scalars(INVITE_AGAIN, {"conversation": row.room_id})
-            for user_id in were_there.all():
+            were_there = (await connection.scalars(INVITE_AGAIN, {"conversation": row.room_id})).all()
+            for user_id in were_there:
                 await end_current(connection, user_id=user_id, room_id=former)
+            parties = await self._parties(connection, row)
+            for person in parties.members - set(were_there):
+                await note_invitation(connection, row.room_id, person)
 
     async def _note(self, connection: AsyncConnection, step: Row[Any], **values: Any) -> bool:
         """Note what is done; False when that was noted before."""

@@ -10,8 +10,11 @@ from bridge import app
 from bridge.cli.options import settings_option
 from bridge.errors import ConversationNotFoundError
 from bridge.matrix.errors import MatrixError
+from bridge.rooms.moving_in import NotInvitedError
 from bridge.settings import Settings
 from bridge.upgrading import NotUpgradedError, Upgrading
+
+_REASONS = (NotUpgradedError, NotInvitedError, NotInCareTeamError, ConversationNotFoundError, MatrixError)
 
 
 @click.group()
@@ -50,13 +53,17 @@ async def upgrade_each(
     upgrading: Upgrading, chosen: Sequence[str], version: str, *, waits_for_people: bool
 ) -> list[str]:
     """Say of each what came of it; those that could not be moved."""
-    refused = []
+    refused: list[str] = []
+    refusing: set[str] = set()  # who was is not asked again, for an hour's invitations may be used up
     for number, one in enumerate(chosen, start=1):
         place = f"{number} of {len(chosen)}: {one}"
         try:
-            room_id = await upgrading.upgrade(one, version=version, waits_for_people=waits_for_people)
-        except (NotUpgradedError, NotInCareTeamError, ConversationNotFoundError, MatrixError) as error:
+            room_id = await upgrading.upgrade(
+                one, version=version, waits_for_people=waits_for_people, refusing=refusing
+            )
+        except _REASONS as error:
             refused.append(one)
+            refusing.update(error.people if isinstance(error, NotInvitedError) else ())
             click.echo(f"{place}: {_reason(error)}", err=True)
         else:
             click.echo(f"{place} {'was moved before' if room_id is None else f'goes on in {room_id}'}")

@@ -23,8 +23,7 @@ from sqlalchemy import Row, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appointments.access import Parties, parties_of
-from appointments.errors import NotInCareTeamError
-from bots.consult import server_acl, speaking_levels
+from bots.consult import speaking_levels
 from bridge.clock import Now
 from bridge.facts import Fact, append
 from bridge.matrix.client import MatrixClient
@@ -32,7 +31,16 @@ from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.people.people import managed_among
 from bridge.rooms.arrivals import note_invitation
 from bridge.rooms.former_rooms import current_room, rooms_of
-from bridge.rooms.room_state import PRESENT, Content, content_of, membership_in, present_in_room, set_contents
+from bridge.rooms.room_state import (
+    LEVELS,
+    Content,
+    content_of,
+    invite_once,
+    membership_in,
+    present_in_room,
+    set_contents,
+    wanted_state,
+)
 from bridge.rooms.rooms import present_in, set_membership
 from bridge.settings import Settings
 from bridge.storage.conversations import conversations
@@ -40,8 +48,6 @@ from bridge.storage.database import Database
 from bridge.storage.reviews import make_due, postpone, settle
 
 log = logging.getLogger(__name__)
-
-_LEVELS = ("m.room.power_levels", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +86,6 @@ class Membership:
                 waiting = await self._bring_in(row, parties, managed, content, patience_s)
         await self._conclude(row, parties, waiting)
 
-    async def move_in(self, row: Row[Any], room_id: str) -> None:
-        """Have the managed people of this conversation in a room in which nobody else is yet.
-
-        Raises NotInCareTeamError when nobody may be brought in; what `reconcile` raises.
-        """
-        parties, managed = await self._parties(row)
-        if not parties.is_open:
-            raise NotInCareTeamError
-        content = await self._content(room_id)
-        for person in managed:
-            if membership_in(content, person) not in PRESENT:
-                await self._invite_once(room_id, person)
-            if membership_in(content, person) != "join":
-                await self._matrix.join(user_id=person, room_id=room_id)
-
     async def _parties(self, row: Row[Any]) -> tuple[Parties, list[str]]:
         """Who takes part now, and who of them are managed."""
         async with self._database.read() as connection:
@@ -131,7 +122,7 @@ class Membership:
         content = await self._content(room_id)
         await self._kick_others(room_id, parties, content)
         if not parties.is_open:
-            wanted = {_LEVELS[0]: speaking_levels(content[_LEVELS], is_open=False)}
+            wanted = {LEVELS[0]: speaking_levels(content[LEVELS], is_open=False)}
             await set_contents(
                 self._matrix, keeper=self._keeper, room_id=room_id, content=content, wanted=wanted
             )
@@ -143,12 +134,7 @@ class Membership:
         return others
 
     async def _set_state(self, row: Row[Any], parties: Parties, content: Content) -> None:
-        # A server is not shut out because its doctor left: it still shows her what she was allowed to see.
-        people = {row.patient, row.professional, *parties.members}
-        wanted = {
-            "m.room.server_acl": server_acl(keeper=self._keeper, people=people),
-            _LEVELS[0]: speaking_levels(content[_LEVELS], is_open=parties.is_open),
-        }
+        wanted = wanted_state(row, parties, content, keeper=self._keeper, is_open=parties.is_open)
         await set_contents(
             self._matrix, keeper=self._keeper, room_id=current_room(row), content=content, wanted=wanted
         )
@@ -169,7 +155,7 @@ class Membership:
         newcomers = [one for one in people if membership_in(content, one) != "join"]
         for person in newcomers:
             if membership_in(content, person) != "invite":
-                await self._invite_once(current_room(row), person)
+                await invite_once(self._matrix, keeper=self._keeper, room_id=current_room(row), person=person)
         if newcomers and row.opened_at is not None:  # once for all: somebody may be waiting for us
             await asyncio.sleep(self._introduction_s)
         for person in people:
@@ -183,23 +169,13 @@ class Membership:
             await note_invitation(connection, row.room_id, person)
         try:
             async with asyncio.timeout(patience_s):
-                await self._invite_once(current_room(row), person)
+                await invite_once(self._matrix, keeper=self._keeper, room_id=current_room(row), person=person)
         except (HomeserverUnreachableError, TimeoutError):
             return 0.0
         except MatrixError as error:
             log.warning("an invitation to %s waits: %s %s", row.room_id, error.status, error.errcode)
             return error.retry_after_s or 0.0
         return None
-
-    async def _invite_once(self, room_id: str, person: str) -> None:
-        try:
-            await self._matrix.invite(user_id=self._keeper, room_id=room_id, invitee=person)
-        except MatrixError:
-            there = await self._matrix.state_event(
-                user_id=self._keeper, room_id=room_id, event_type="m.room.member", state_key=person
-            )
-            if there is None or there.get("membership") not in PRESENT:
-                raise  # else another process was faster
 
     async def _note_membership(self, room_id: str, person: str, membership: str) -> None:
         async with self._database.write() as connection:

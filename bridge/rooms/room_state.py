@@ -3,7 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import Row
+
+from appointments.access import Parties
+from bots.consult import server_acl, speaking_levels
 from bridge.matrix.client import MatrixClient
+from bridge.matrix.errors import MatrixError
 from bridge.matrix.json import JsonObject
 
 Content = Mapping[tuple[str, str], JsonObject]
@@ -11,6 +16,7 @@ Content = Mapping[tuple[str, str], JsonObject]
 
 
 PRESENT = ("join", "invite", "knock")
+LEVELS = ("m.room.power_levels", "")
 
 
 async def content_of(matrix: MatrixClient, *, keeper: str, room_id: str) -> Content:
@@ -28,6 +34,30 @@ def present_in_room(content: Content) -> set[str]:
     """Who is in the room, or about to be."""
     people = {key for event_type, key in content if event_type == "m.room.member"}
     return {person for person in people if membership_in(content, person) in PRESENT}
+
+
+def wanted_state(
+    row: Row[Any], parties: Parties, content: Content, *, keeper: str, is_open: bool
+) -> dict[str, JsonObject]:
+    """What a room of the conversation in this row should be, by type: whose servers take part, and who may write."""
+    # A server is not shut out because its doctor left: it still shows her what she was allowed to see.
+    people = {row.patient, row.professional, *parties.members}
+    return {
+        "m.room.server_acl": server_acl(keeper=keeper, people=people),
+        LEVELS[0]: speaking_levels(content[LEVELS], is_open=is_open),
+    }
+
+
+async def invite_once(matrix: MatrixClient, *, keeper: str, room_id: str, person: str) -> None:
+    """Invite her, unless another process was faster. Raises what the invitation does."""
+    try:
+        await matrix.invite(user_id=keeper, room_id=room_id, invitee=person)
+    except MatrixError:
+        there = await matrix.state_event(
+            user_id=keeper, room_id=room_id, event_type="m.room.member", state_key=person
+        )
+        if there is None or there.get("membership") not in PRESENT:
+            raise
 
 
 async def set_contents(

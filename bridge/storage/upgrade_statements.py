@@ -34,6 +34,20 @@ INVITE_AGAIN = (
     .returning(room_members.c.user_id)
 )
 """Of those who were in the room before nobody has come into the new one, as far as others are to know."""
+CAME_EARLY = (
+    update(room_members)
+    .where(
+        room_members.c.room_id == bindparam("conversation"),
+        room_members.c.user_id == bindparam("user"),
+        room_members.c.membership == "invite",
+    )
+    .values(
+        membership="join",
+        joined_seq=select(timeline.c.seq).where(timeline.c.event_id == bindparam("event")).scalar_subquery(),
+        new_since=bindparam("instant"),
+    )
+)
+"""Who was in the new room before the conversation was, by the event with which she came in."""
 A_MESSAGE = (
     select(timeline.c.seq)
     .where(timeline.c.room_id == bindparam("conversation"), timeline.c.is_message)

@@ -7,6 +7,7 @@ import pytest
 from bridge.cli.conversations import upgrade_each
 from tests.bridge.cli.command_line import fail, run
 from tests.bridge.clinic import GARCIA, JUAN, LUCIA, Clinic
+from tests.bridge.trouble import TOO_MANY, failing, works
 from tests.bridge.upgrading.ward import opened, say
 
 
@@ -38,3 +39,22 @@ async def test_each_is_told_of(clinic: Clinic, capsys: pytest.CaptureFixture[str
     ]
     assert await upgrade_each(upgrading, [first, second], "13", waits_for_people=False) == []
     assert capsys.readouterr().out.splitlines()[1] == f"2 of 2: {second} was moved before"
+
+
+async def test_who_can_not_be_invited_is_not_asked_again(
+    clinic: Clinic, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Her other conversations stay where they are too, and it says so; a later run takes them all."""
+    chosen = [await opened(clinic, LUCIA), await opened(clinic, JUAN)]
+    clinic.homeserver.before = failing(TOO_MANY, "invite", about=GARCIA)
+    upgrading = clinic.main.upgrading
+    asked = len(clinic.homeserver.called("invite"))
+    assert await upgrade_each(upgrading, chosen, "13", waits_for_people=True) == chosen
+    assert capsys.readouterr().err.splitlines() == [
+        f"1 of 2: {chosen[0]}: {GARCIA} can't be invited now",
+        f"2 of 2: {chosen[1]}: {GARCIA} can't be invited now",
+    ]
+    of_garcia = [one for one in clinic.homeserver.called("invite")[asked:] if one["invitee"] == GARCIA]
+    assert len(of_garcia) == 1
+    clinic.homeserver.before = works
+    assert await upgrade_each(upgrading, chosen, "13", waits_for_people=True) == []
