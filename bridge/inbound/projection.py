@@ -73,7 +73,8 @@ class Projection:
     async def follow_membership(self, connection: AsyncConnection, event: RoomEvent) -> None:
         """Record who came or went, in direct chats too."""
         if event.type != "m.room.member":
-            await note_presence(connection, event, now=self._now())
+            if not event.is_late:  # what was sent before she left may come after it
+                await note_presence(connection, event.room_id, event.sender, now=self._now())
         elif event.state_key not in (None, self._keeper_id):
             if event.content.get("membership") == "join":
                 await note_arrival(connection, event, now=self._now())

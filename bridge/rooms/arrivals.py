@@ -50,6 +50,6 @@ async def note_arrival(connection: AsyncConnection, event: RoomEvent, *, now: da
     await connection.execute(_ARRIVES, values)
 
 
-async def note_presence(connection: AsyncConnection, event: RoomEvent, *, now: datetime) -> None:
+async def note_presence(connection: AsyncConnection, room_id: str, user_id: str, *, now: datetime) -> None:
     """Whoever does something in a room is in it, even if we never heard that she came in (an older copy)."""
-    await connection.execute(_IS_IN, {"room": event.room_id, "user": event.sender, "now": now})
+    await connection.execute(_IS_IN, {"room": room_id, "user": user_id, "now": now})

@@ -17,11 +17,18 @@ from appointments.storage.schema import metadata
 from bridge import migrations
 from bridge.errors import DatabaseUnusableError
 from bridge.migrations import is_current, upgrade_database
+from bridge.storage.conversations import room_members
 from bridge.storage.database import Database, make_engine
 from bridge.storage.deliveries import deliveries
 from bridge.storage.state import set_state
 
 assert bridge.storage.all_tables
+
+_AT = datetime(2026, 11, 25, 10, tzinfo=UTC)
+_WELCOME = (
+    "INSERT INTO sends (id, room_id, sender, event_type, txn_id, state, accepted_at) "
+    "VALUES (:id, :room, '@assistant:portal', 'm.room.message', 'welcome', 'sent', :at)"
+)
 
 
 async def test_migrations_and_tables_agree(empty_url: str) -> None:
@@ -120,6 +127,38 @@ async def test_what_the_clinic_has_not_heard_of_is_told_after_the_upgrade(
     await engine.dispose()
     told = done if cursor is None else {"before": done["before"], "then": looked}
     assert alerted == {"sent": None, **dict.fromkeys(done), **told}
+
+
+async def test_who_was_in_already_goes_on_to_get_keys(empty_url: str) -> None:
+    """0022: whoever stood on record as invited, over a join that was faster, is in, and new to nobody."""
+    await _upgrade_to(empty_url, "0021")
+    chat, other_chat, consult = "!chat:portal", "!other:portal", "!consult:portal"
+    members = [
+        {"room_id": consult, "user_id": "@joined:hospital", "membership": "invite", "joined_seq": 7},
+        {"room_id": consult, "user_id": "@invited:hospital", "membership": "invite", "joined_seq": None},
+        {"room_id": consult, "user_id": "@gone:hospital", "membership": "leave", "joined_seq": 7},
+        {"room_id": chat, "user_id": "@welcomed:hospital", "membership": "invite", "joined_seq": None},
+        {"room_id": other_chat, "user_id": "@waiting:hospital", "membership": "invite", "joined_seq": None},
+    ]
+    engine = make_engine(empty_url)
+    async with engine.begin() as connection:
+        insert = "INSERT INTO room_members (room_id, user_id, membership, joined_seq) "
+        await connection.execute(
+            text(insert + "VALUES (:room_id, :user_id, :membership, :joined_seq)"), members
+        )
+        await connection.execute(text(_WELCOME), {"id": f"assistant:welcome:{chat}", "room": chat, "at": _AT})
+    await upgrade_database(empty_url)
+    async with engine.connect() as connection:
+        found = {row.user_id: row for row in await connection.execute(select(room_members))}
+    await engine.dispose()
+    assert {user: row.membership for user, row in found.items()} == {
+        "@joined:hospital": "join",
+        "@invited:hospital": "invite",
+        "@gone:hospital": "leave",
+        "@welcomed:hospital": "join",
+        "@waiting:hospital": "invite",
+    }
+    assert {row.new_since for row in found.values()} == {None}
 
 
 def _delivery(name: str, *, state: str, done_at: datetime) -> dict[str, object]:

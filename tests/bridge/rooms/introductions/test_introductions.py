@@ -120,6 +120,15 @@ async def test_who_speaks_is_in(database: Database) -> None:
     assert await visit.reads() == ["hola"]
 
 
+async def test_who_spoke_before_she_left_is_not_in(database: Database) -> None:
+    """What the homeserver never pushed comes late, when she has left and is invited again."""
+    visit = await begun(database)
+    await visit.said_by(GARCIA, is_late=True)
+    visit.clinic.clock.pass_by(seconds=MOMENT_S)
+    await visit.introduce()
+    assert await visit.reads() == [None]
+
+
 async def test_nobody_is_new_where_there_is_no_introduction(database: Database) -> None:
     """Then keys go to who is invited, and to who comes in, at once."""
     visit = await begun(database, introduction_s=0)
