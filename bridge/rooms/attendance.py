@@ -6,7 +6,7 @@ The announcement follows from its join (bridge/assistant/assistant.py), so it is
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import and_, bindparam, func, select
 
@@ -16,7 +16,8 @@ from bots.consult import service_members
 from bridge.clock import Now
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
-from bridge.rooms.former_rooms import current_room
+from bridge.rooms.former_rooms import current_room, rooms_of
+from bridge.rooms.room_state import PRESENT
 from bridge.rooms.rooms import set_membership
 from bridge.settings import Settings
 from bridge.storage.conversations import conversations, room_members
@@ -65,24 +66,21 @@ class Attendance:
         query, parameters = (_UNATTENDED, {"now": self._now()}) if attends else (_ATTENDED, {})
         async with self._database.read() as connection:
             found = await connection.execute(query, {"assistant": self._assistant, **parameters})
-            conversation_ids = {current_room(row): str(row.room_id) for row in found}
+            rooms = {str(row.room_id): current_room(row) for row in found}
         if attends:
             # In all of them at once, the time that others need to get to know it (bridge/rooms/membership.py).
-            invited = await _in_each(self._is_invited, conversation_ids)
+            invited = await _in_each(self._is_invited, rooms.values())
             to_join = [room_id for room_id, is_invited in invited.items() if is_invited]
             if to_join:
                 await asyncio.sleep(self._introduction_s)
             await _in_each(self._join, to_join)
         else:
-            for room_id in await _in_each(self._leave, conversation_ids):
-                await self._note_left(conversation_ids[room_id])
+            for conversation_id in await _in_each(self._leave, rooms):
+                await self._note_left(conversation_id)
 
     async def _is_invited(self, room_id: str) -> bool:
         """Have it invited, unless it is in already."""
-        there = await self._matrix.state_event(
-            user_id=self._keeper, room_id=room_id, event_type="m.room.member", state_key=self._assistant
-        )
-        membership = None if there is None else there.get("membership")
+        membership = await self._membership(room_id)
         if membership == "join":  # which comes to be on record in the order of the room's events
             return False
         await self._show_as_service(room_id, [self._keeper, self._assistant])
@@ -93,9 +91,20 @@ class Attendance:
     async def _join(self, room_id: str) -> None:
         await self._matrix.join(user_id=self._assistant, room_id=room_id)
 
-    async def _leave(self, room_id: str) -> None:
-        await self._matrix.leave(user_id=self._assistant, room_id=room_id)
-        await self._show_as_service(room_id, [self._keeper])
+    async def _leave(self, conversation_id: str) -> None:
+        """The rooms that were left behind too; it may not have come into the last one yet."""
+        async with self._database.read() as connection:
+            rooms = await rooms_of(connection, conversation_id)
+        for room_id in rooms:
+            if await self._membership(room_id) in PRESENT:
+                await self._matrix.leave(user_id=self._assistant, room_id=room_id)
+            await self._show_as_service(room_id, [self._keeper])
+
+    async def _membership(self, room_id: str) -> Any:
+        there = await self._matrix.state_event(
+            user_id=self._keeper, room_id=room_id, event_type="m.room.member", state_key=self._assistant
+        )
+        return None if there is None else there.get("membership")
 
     async def _note_left(self, conversation_id: str) -> None:
         async with self._database.write() as connection:
@@ -111,12 +120,12 @@ class Attendance:
         )
 
 
-async def _in_each(step: Callable[[str], Awaitable[_T]], room_ids: Iterable[str]) -> dict[str, _T]:
-    """What this step gave in each room. One in trouble is left out, and made up for later."""
+async def _in_each(step: Callable[[str], Awaitable[_T]], ids: Iterable[str]) -> dict[str, _T]:
+    """What this step gave in each room or conversation. One in trouble is left out, and made up for later."""
     given = {}
-    for room_id in room_ids:
+    for one in ids:
         try:
-            given[room_id] = await step(room_id)
+            given[one] = await step(one)
         except (MatrixError, HomeserverUnreachableError) as error:
-            log.warning("the assistant's place in %s waits: %s", room_id, type(error).__name__)
+            log.warning("the assistant's place in %s waits: %s", one, type(error).__name__)
     return given

@@ -6,6 +6,7 @@ from appointments.care import CareRelationship
 from bots.ports import Contact
 from bridge.assistant.consult_desk import ConsultDesk
 from bridge.inbound.policy import may_bring_in
+from bridge.rooms.attendance import Attendance
 from bridge.rooms.former_rooms import place_of
 from bridge.settings import AssistantSettings
 from bridge.storage.database import Database
@@ -80,6 +81,33 @@ async def test_the_assistant_follows(database: Database) -> None:
     assert [len(clinic.sent(room_id)) for room_id in (room, new)] == [1, 1]
     await say(clinic, room, "hola")
     assert (await clinic.texts(new))[-1] == "hola"
+
+
+@pytest.mark.parametrize("has_followed", [True, False])
+async def test_the_assistant_leaves_all_rooms(database: Database, *, has_followed: bool) -> None:
+    """Where the clinic changes its mind: it would read on in none, and is asked to leave none that it isn't in."""
+    clinic = Clinic(database, settings=ATTENDING)
+    await clinic.manage(LUCIA)
+    await clinic.start_care(LUCIA, GARCIA)
+    await clinic.main.direct_chats.complete()
+    room = await opened(clinic)
+    await clinic.main.attendance.complete()
+    await clinic.push()
+    new = await moved(clinic, room)
+    if has_followed:
+        await clinic.main.attendance.complete()
+        await clinic.push()
+    clinic.homeserver.calls.clear()
+    off = Attendance(database=database, matrix=clinic.main.matrix, settings=SETTINGS, now=clinic.clock)
+    await off.complete()
+    left = {call["room_id"] for call in clinic.homeserver.called("leave")}
+    assert left == ({room, new} if has_followed else {room})
+    for one in (room, new):
+        assert clinic.members(one).get(ASSISTANT) in ("leave", None)
+        assert state(clinic, one, "io.element.functional_members")["service_members"] == [KEEPER]
+    clinic.homeserver.calls.clear()
+    await off.complete()
+    assert clinic.homeserver.calls == []
 
 
 async def test_care_that_ends_closes_a_room_that_was_left_open(clinic: Clinic, room: str) -> None:
