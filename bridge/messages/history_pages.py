@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from bridge.e2ee.machine import Encryption
 from bridge.e2ee.model import Undecryptable
 from bridge.matrix.client import MatrixClient
+from bridge.matrix.errors import MatrixError
 from bridge.matrix.json import memory_of
 from bridge.messages.together import together
 from bridge.timeline.history import ENCRYPTED, Fetched, Page, Plain, fetch_across, open_page, readable
@@ -32,7 +33,7 @@ _Key = tuple[str, str, int]
 @dataclass(eq=False, slots=True)
 class _Kept:
     page: Page
-    newest: str | None
+    newest: tuple[str | None, ...]
     ends_at: float
     end: asyncio.TimerHandle
     size: int = 0
@@ -70,16 +71,18 @@ class HistoryPages:
         key = (reader, room_id, limit)
         kept = self._kept.get(key)
         # Asked for before the page, so that what comes in between is noticed the next time.
-        newest = None if kept is None or _may_open(kept.page) else await self._newest_change(reader, room_id)
-        if kept is not None and newest is not None and kept.newest == newest:
-            return kept.page
+        newest = None
+        if kept is not None and not _may_open(kept.page):
+            newest = await self._newest_changes(reader, rooms[: len(kept.newest)])
+            if kept.newest == newest:
+                return kept.page
         known = {} if kept is None else kept.page.plain
         page = await self._read_newest(reader=reader, rooms=rooms, limit=limit, known=known)
         # What was opened for an earlier page is not kept longer by being shown again.
         until = asyncio.get_running_loop().time() + self._kept_s if kept is None else kept.ends_at
-        # In a room that was left behind something may still come, until it is closed.
-        if all(one.event.room_id == room_id for one in page.messages):
-            self._keep(key, page, newest=newest or page.newest, until=until)
+        if newest is None or len(newest) != len(page.newest):
+            newest = page.newest
+        self._keep(key, page, newest=newest, until=until)
         return page
 
     def expected(self, *, reader: str, room_id: str, limit: int) -> list[str]:
@@ -108,14 +111,22 @@ class HistoryPages:
         results = await self._encryption.decrypt(reader, new) if new else []
         return readable(zip(new, results, strict=True))
 
+    async def _newest_changes(self, reader: str, rooms: Sequence[str]) -> tuple[str | None, ...] | None:
+        """Of each room the id of the event that last changed what a newest page is; None if one is closed to her."""
+        try:
+            return tuple([await self._newest_change(reader, room_id) for room_id in rooms])
+        except MatrixError as error:
+            if error.errcode != "M_FORBIDDEN":
+                raise
+            return None
+
     async def _newest_change(self, reader: str, room_id: str) -> str | None:
-        """The id of the event that last changed what a newest page is."""
         answer = await self._matrix.messages(
             user_id=reader, room_id=room_id, limit=1, from_token=None, event_types=_CHANGES
         )
         return next((event.get("event_id") for event in answer.chunk), None)
 
-    def _keep(self, key: _Key, page: Page, *, newest: str | None, until: float) -> None:
+    def _keep(self, key: _Key, page: Page, *, newest: tuple[str | None, ...], until: float) -> None:
         self._drop(key)
         loop = asyncio.get_running_loop()
         kept = self._kept[key] = _Kept(page, newest, until, loop.call_at(until, self._drop, key))

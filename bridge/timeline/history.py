@@ -51,12 +51,13 @@ Plain = Mapping[str, tuple[EncryptedEvent, Decrypted]]
 class Page:
     """Messages, newest first; `next` is the cursor of the page before in time, None at the beginning of time.
 
-    `newest`: the id of the newest event that it is made of; an edit is none of the messages, but is one of those.
+    `newest`: of each room that it is made of, the newest first, the id of the newest event, None where there is
+    none; an edit is none of the messages, but is one of those.
     """
 
     messages: list[RawMessage]
     next: str | None
-    newest: str | None
+    newest: tuple[str | None, ...]
     plain: Plain
 
 
@@ -66,7 +67,7 @@ class Fetched:
 
     events: list[StoredEvent]
     next: str | None
-    newest: str | None
+    newest: tuple[str | None, ...]
 
 
 async def fetch_page(
@@ -100,7 +101,7 @@ async def fetch_page(
         token = page.end
         if token is None or len(events) == limit:
             break
-    return Fetched(events, token, newest)
+    return Fetched(events, token, (newest,))
 
 
 async def fetch_across(
@@ -111,7 +112,7 @@ async def fetch_across(
     It ends with the rooms that the reader is in. Cursors say the number of the room, but in the first.
     """
     number, token = _place(before, last=len(rooms) - 1)
-    page = Fetched([], None, None)
+    page = Fetched([], None, ())
     for room_number in range(number, -1, -1):
         try:
             found = await fetch_page(
@@ -126,7 +127,7 @@ async def fetch_across(
                 raise
             return Fetched(page.events, None, page.newest)
         events = [*page.events, *found.events]
-        page = Fetched(events, _cursor(room_number, found.next), page.newest or found.newest)
+        page = Fetched(events, _cursor(room_number, found.next), (*page.newest, *found.newest))
         token = None
         if page.next is not None and (found.next is not None or len(events) == limit):
             break

@@ -11,7 +11,7 @@ from bridge.states.read_marks import ReadMarks
 from bridge.storage.conversations import timeline
 from tests.bridge.attachments.files import PDF, download, upload
 from tests.bridge.attachments.files import send as send_files
-from tests.bridge.clinic import GARCIA, JUAN, LUCIA, Clinic
+from tests.bridge.clinic import GARCIA, JUAN, KEEPER, LUCIA, Clinic
 from tests.bridge.inbound.at_once.pushing import event, push
 from tests.bridge.messages.writing import read
 from tests.bridge.upgrading.ward import answer, bodies, moved, pages, say, state
@@ -47,10 +47,11 @@ async def test_a_cursor_from_before_still_leads_on(clinic: Clinic, room: str) ->
 
 
 async def test_who_is_in_the_new_room_alone_reads_that(clinic: Clinic, room: str) -> None:
-    """Her history begins with it: the homeserver shows her nothing of the others."""
+    """Her history begins with it: the homeserver shows her nothing of the others, which may have shown her a page."""
     await say(clinic, room, "uno")
     await moved(clinic, room)
     await say(clinic, room, "dos")
+    assert await bodies(clinic, room) == ["dos", "uno"]
     await clinic.homeserver.leave(user_id=LUCIA, room_id=room)
     assert await bodies(clinic, room) == ["dos"]
 
@@ -64,6 +65,29 @@ async def test_an_old_room_is_read_anew_while_it_may_change(clinic: Clinic, room
     state(clinic, room, "m.room.power_levels")["events_default"] = 0
     await answer(clinic, room)
     assert len(await bodies(clinic, room)) == 3
+
+
+async def test_a_second_look_asks_each_room_one_small_question(clinic: Clinic, room: str) -> None:
+    """The page is in memory, as in a conversation that was never moved, and true: what is taken back is gone."""
+    first = await say(clinic, room, "uno")
+    await moved(clinic, room)
+    for said in ([], ["dos"]):
+        for body in said:
+            await say(clinic, room, body)
+        assert await bodies(clinic, room) == [*said, "uno"]
+        clinic.homeserver.calls.clear()
+        assert await bodies(clinic, room) == [*said, "uno"]
+        assert [call["limit"] for call in clinic.homeserver.called("messages")] == [1, 1]
+    await clinic.homeserver.send_event(
+        user_id=KEEPER,
+        device_id=None,
+        room_id=room,
+        event_type="m.room.redaction",
+        txn_id="r",
+        content={"redacts": first},
+    )
+    for _ in range(2):
+        assert await bodies(clinic, room) == ["dos", None]
 
 
 async def test_counts_and_times_are_the_conversation_s(clinic: Clinic, room: str) -> None:
