@@ -168,7 +168,7 @@ class AtOnce:
         readers = await readers_of(connection, read.room_id, now=self._now())
         if readers is None:
             return False
-        await record_receipts(connection, room_id=readers.place.conversation_id, pushed=read.receipts)
+        await record_receipts(connection, place=readers.place, pushed=read.receipts, now=self._now())
         return True
 
 

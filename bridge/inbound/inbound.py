@@ -16,6 +16,7 @@ from bridge.inbound.projection import Projection
 from bridge.matrix.events import Receipt, RoomEvent, ToDeviceEvent
 from bridge.messages.words import is_silent
 from bridge.people.people import managed_among
+from bridge.rooms.arrivals import note_presence
 from bridge.rooms.direct_chats import person_of
 from bridge.rooms.former_rooms import Place, place_of
 from bridge.rooms.rooms import readers_of
@@ -74,7 +75,10 @@ class Inbound:
         async with self._database.write() as connection:
             place = await place_of(connection, room_id)
             if place is not None:
-                await record_receipts(connection, room_id=place.conversation_id, pushed=receipts)
+                await record_receipts(connection, place=place, pushed=receipts, now=self._now())
+            else:
+                for receipt in receipts:  # who reads her chat with the assistant is in it
+                    await note_presence(connection, room_id, receipt.user_id, now=self._now())
             await mark_processed(connection, seq, at=self._now())
         self._told()
 

@@ -28,7 +28,7 @@ _ARRIVES = (
 )
 _IS_IN = (
     update(room_members)
-    .where(*_MEMBER, _c.membership == "invite")
+    .where(*_MEMBER, _c.membership == bindparam("noted"))
     .values(membership="join", new_since=_NEW_SINCE)
 )
 
@@ -52,4 +52,17 @@ async def note_arrival(connection: AsyncConnection, event: RoomEvent, *, now: da
 
 async def note_presence(connection: AsyncConnection, room_id: str, user_id: str, *, now: datetime) -> None:
     """Whoever does something in a room is in it, even if we never heard that she came in (an older copy)."""
-    await connection.execute(_IS_IN, {"room": room_id, "user": user_id, "now": now})
+    await connection.execute(_IS_IN, {"room": room_id, "user": user_id, "noted": "invite", "now": now})
+
+
+async def note_found(
+    connection: AsyncConnection, room_id: str, user_id: str, *, noted: str | None, now: datetime
+) -> None:
+    """She is in the room, where she was on record as something else, or not at all, before that was looked at.
+
+    If that has changed since, we know better already.
+    """
+    if noted is None:
+        await insert_once(connection, room_members, room_id=room_id, user_id=user_id, membership="invite")
+    values = {"room": room_id, "user": user_id, "noted": noted or "invite", "now": now}
+    await connection.execute(_IS_IN, values)

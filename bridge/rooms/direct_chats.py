@@ -22,9 +22,8 @@ from bridge.clock import Now
 from bridge.e2ee.machine import Encryption
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
-from bridge.rooms.arrivals import note_invitation
+from bridge.rooms.arrivals import note_invitation, note_presence
 from bridge.rooms.former_rooms import all_rooms
-from bridge.rooms.rooms import PRESENT
 from bridge.settings import Settings
 from bridge.storage.database import Database
 from bridge.storage.direct_chats import direct_chats
@@ -187,7 +186,11 @@ class DirectChats:
         member = {"room_id": room_id, "event_type": "m.room.member", "state_key": row.person}
         assistant = self._settings.assistant_id
         there = await self._matrix.state_event(user_id=assistant, **member)
-        if there is None or there.get("membership") not in PRESENT:
+        membership = None if there is None else there.get("membership")
+        if membership == "join":  # even if we never heard of it (an older copy)
+            async with self._database.write() as connection:
+                await note_presence(connection, room_id, row.person, now=self._now())
+        elif membership != "invite":
             async with self._database.write() as connection:
                 await note_invitation(connection, room_id, row.person)
             await self._matrix.send_state(user_id=assistant, **member, content=invitation())

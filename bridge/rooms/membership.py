@@ -29,8 +29,8 @@ from bridge.facts import Fact, append
 from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.people.people import managed_among
-from bridge.rooms.arrivals import note_invitation
-from bridge.rooms.former_rooms import current_room, rooms_of
+from bridge.rooms.arrivals import note_found, note_invitation
+from bridge.rooms.former_rooms import current_room, place_of, rooms_of
 from bridge.rooms.room_state import (
     LEVELS,
     Content,
@@ -41,7 +41,7 @@ from bridge.rooms.room_state import (
     set_contents,
     wanted_state,
 )
-from bridge.rooms.rooms import present_in, set_membership
+from bridge.rooms.rooms import membership_of, present_in, set_membership
 from bridge.settings import Settings
 from bridge.storage.conversations import conversations
 from bridge.storage.database import Database
@@ -78,8 +78,9 @@ class Membership:
         parties, managed = await self._parties(row)
         waiting = _Waiting()
         if row.applied != _digest(parties):
-            await self._begin(row)
+            noted = await self._begin(row, parties)
             content = await self._content(current_room(row))
+            await self._note_found(row, noted, content)
             await self._take_out(row, parties, content)
             await self._set_state(row, parties, content)
             if parties.is_open:
@@ -94,12 +95,26 @@ class Membership:
             )
             return parties, await managed_among(connection, parties.members)
 
-    async def _begin(self, row: Row[Any]) -> None:
+    async def _begin(self, row: Row[Any], parties: Parties) -> dict[str, str | None]:
+        """What these people are on record as, before the room is looked at."""
         # From here on the room may be neither what it was nor what it should be.
         async with self._database.write() as connection:
             await connection.execute(
                 update(conversations).where(conversations.c.id == row.id).values(applied=None)
             )
+            noted = await membership_of(connection, row.room_id, parties.members)
+        return {person: noted.get(person) for person in sorted(parties.members)}
+
+    async def _note_found(self, row: Row[Any], noted: dict[str, str | None], content: Content) -> None:
+        """Whoever is in the room is in, even if we never heard that she came in (an older copy)."""
+        found = [person for person in noted if membership_in(content, person) == "join" != noted[person]]
+        if not found:
+            return
+        async with self._database.write() as connection:
+            place = await place_of(connection, current_room(row))
+            if place is not None and place.is_current:  # it may have been left behind a moment ago
+                for person in found:
+                    await note_found(connection, row.room_id, person, noted=noted[person], now=self._now())
 
     async def _content(self, room_id: str) -> Content:
         return await content_of(self._matrix, keeper=self._keeper, room_id=room_id)

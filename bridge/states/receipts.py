@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.matrix.events import Receipt
 from bridge.messages_model import AttendedBy, MessageStatus, ReadBy
+from bridge.rooms.arrivals import note_presence
+from bridge.rooms.former_rooms import Place
 from bridge.states.attending import Marks, marks_of
 from bridge.states.statuses import mark_read
 from bridge.storage.conversations import early_receipts, receipts, timeline
@@ -112,39 +114,39 @@ def _status(row: Row[Any]) -> MessageStatus:
     return "delivered" if row.is_delivered else "sent"
 
 
-async def record_receipts(connection: AsyncConnection, *, room_id: str, pushed: Iterable[Receipt]) -> None:
-    """Record what the homeserver pushed of this room's readers."""
+async def record_receipts(
+    connection: AsyncConnection, *, place: Place, pushed: Iterable[Receipt], now: datetime
+) -> None:
+    """Record what the homeserver pushed of this room's readers. Who has read something new there is in it."""
     for receipt in pushed:
-        await record_receipt(
-            connection,
-            room_id=room_id,
-            user_id=receipt.user_id,
-            event_id=receipt.event_id,
-            at=receipt.at,
-        )
+        reader = {"room_id": place.conversation_id, "user_id": receipt.user_id}
+        is_new = await record_receipt(connection, **reader, event_id=receipt.event_id, at=receipt.at)
+        if is_new and place.is_current:
+            await note_presence(connection, **reader, now=now)
 
 
 async def record_receipt(
     connection: AsyncConnection, *, room_id: str, user_id: str, event_id: str, at: datetime
-) -> None:
+) -> bool:
     """Move somebody's receipt forward; one that is stale changes nothing, one on an event without a place waits.
 
-    What the other side of a conversation has read by it becomes `read`.
+    Whether it was moved. What the other side of a conversation has read by it becomes `read`.
     """
     place = {"room_id": room_id, "event_id": event_id}
     found = (await connection.execute(_PLACE, place)).one_or_none()
     reader = {"room_id": room_id, "user_id": user_id}
     if found is None:
         await _keep_early(connection, reader, event_id=event_id, at=at)
-        return
+        return False
     seq = found.seq
     if found.is_before_late:
         seq = await reach(connection, room_id=room_id, seq=seq, sent_at=found.sent_at)
     last = (await connection.execute(_LAST, reader)).scalar_one_or_none()
     if last is not None and seq <= last:
-        return
+        return False
     await mark_read(connection, room_id=room_id, reader=user_id, after=last or 0, up_to=seq, at=at)
     await upsert(connection, receipts, key=reader, values={"event_id": event_id, "seq": seq, "at": at})
+    return True
 
 
 async def reach_over_late(connection: AsyncConnection, room_id: str) -> None:

@@ -1,13 +1,16 @@
 """bridge/rooms/direct_chats.py: one chat for everybody with a client of their own, whoever dies or is down."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from appointments.services import depart
+from bridge.matrix.events import Receipt
 from bridge.people import people
 from bridge.rooms.direct_chats import person_of
+from bridge.storage.conversations import room_members
 from bridge.storage.direct_chats import direct_chats
 from tests.appointments.relationships import enter_representation
 from tests.bridge.clinic import ASSISTANT, GARCIA, LOPEZ, LUCIA, PORTAL, Clinic
@@ -160,6 +163,32 @@ async def test_an_invitation_whose_answer_was_lost_is_not_repeated(clinic: Clini
     await clinic.main.direct_chats.complete()
     assert clinic.homeserver.rooms[chat.room_id].membership(GARCIA) == "join"
     assert len(clinic.homeserver.called("send_state")) == 1
+
+
+async def reads(clinic: Clinic, room_id: str) -> None:
+    """Her receipt comes."""
+    receipt = Receipt(event_id="$welcome", user_id=GARCIA, ts=0)
+    await clinic.main.inbound.receipts(await clinic.store(), room_id, [receipt])
+
+
+async def asked_again(clinic: Clinic, _room_id: str) -> None:
+    """The clinic has her invited once more."""
+    await clinic.main.direct_chats.invite_again(GARCIA)
+    await clinic.main.direct_chats.complete()
+
+
+@pytest.mark.parametrize("shows", [reads, asked_again])
+async def test_who_shows_that_she_is_in_is_in(
+    clinic: Clinic, shows: Callable[[Clinic, str], Awaitable[None]]
+) -> None:
+    """Even if we never heard that she came in: then she is given keys a moment later."""
+    await clinic.main.direct_chats.complete()
+    (chat,) = await clinic.rows(direct_chats)
+    await clinic.homeserver.join(user_id=GARCIA, room_id=chat.room_id)
+    await shows(clinic, chat.room_id)
+    assert [(one.user_id, one.membership, one.new_since) for one in await clinic.rows(room_members)] == [
+        (GARCIA, "join", clinic.clock())
+    ]
 
 
 async def test_a_half_made_room_is_not_taken(clinic: Clinic) -> None:
