@@ -39,7 +39,8 @@ class Projection:
         """
         place = place or Place(pushed.room_id, is_current=True)
         event = pushed.model_copy(update={"room_id": place.conversation_id})
-        if not await record_event(connection, event, is_silent=is_silent):
+        later = None if pushed.room_id == event.room_id else pushed.room_id
+        if not await record_event(connection, event, is_silent=is_silent, upgraded_room_id=later):
             return
         if event.is_late:
             await reach_over_late(connection, event.room_id)

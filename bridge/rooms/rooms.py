@@ -212,10 +212,17 @@ async def set_rotation(connection: AsyncConnection, room_id: str, content: dict[
         )
 
 
-async def record_event(connection: AsyncConnection, event: RoomEvent, *, is_silent: bool = False) -> bool:
+async def record_event(
+    connection: AsyncConnection,
+    event: RoomEvent,
+    *,
+    is_silent: bool = False,
+    upgraded_room_id: str | None = None,
+) -> bool:
     """Give an event of a consult room its place in the room's order; False when it has one already.
 
-    `is_silent`: who could read it found no message in it.
+    `is_silent`: who could read it found no message in it. `upgraded_room_id`: the room of the conversation in which
+    it is, if that is another than the first.
     """
     return await insert_once(
         connection,
@@ -226,4 +233,5 @@ async def record_event(connection: AsyncConnection, event: RoomEvent, *, is_sile
         sent_at=event.sent_at,
         is_message=is_message(event) and not is_silent,
         is_late=event.is_late,
+        upgraded_room_id=upgraded_room_id,
     )

@@ -10,13 +10,16 @@ from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.messages_model import ConversationSummary
 from bridge.rooms.conversations import Conversations
-from bridge.rooms.former_rooms import find_event
+from bridge.rooms.former_rooms import current_room, find_event
 from bridge.rooms.summaries import summary_of
 from bridge.states.receipts import record_receipt
 from bridge.storage.conversations import timeline
 from bridge.storage.database import Database
 
-_SEEN_IN = select(timeline.c.room_id).where(timeline.c.event_id == bindparam("event_id"))
+_SEEN = select(timeline.c.room_id, timeline.c.upgraded_room_id).where(
+    timeline.c.event_id == bindparam("event_id")
+)
+_Found = Row[*tuple[Any, ...]]
 
 
 class ReadMarks:
@@ -38,16 +41,17 @@ class ReadMarks:
         The message is looked for in `conversation_id`, or where we saw it; what nobody has seen is not found.
         Raises ConversationNotFoundError, HomeserverUnavailableError.
         """
-        seen_in = await self._seen_in(message_id)
-        conversation_id = conversation_id or seen_in
+        seen = await self._seen(message_id)
         if conversation_id is None:
-            raise ConversationNotFoundError
+            if seen is None:
+                raise ConversationNotFoundError
+            conversation_id = str(seen.room_id)
         row = await self._conversations.of_room(room_id=conversation_id, member=reader, action="receipt")
-        if seen_in not in (None, row.room_id):
+        if seen is not None and seen.room_id != row.room_id:
             raise ConversationNotFoundError
         try:
-            room_id = await self._room(row, message_id, reader=reader, is_seen=seen_in is not None)
-            await self._matrix.send_read_receipt(user_id=reader, room_id=room_id, event_id=message_id)
+            room_id = await self._room(row, message_id, seen, reader=reader)
+            await self._tell(row, room_id, message_id, reader=reader)
         except HomeserverUnreachableError as error:
             raise HomeserverUnavailableError from error
         except MatrixError as error:
@@ -58,15 +62,14 @@ class ReadMarks:
             await record_receipt(connection, **place, event_id=message_id, at=now)
             return await summary_of(connection, room_id=row.room_id, reader=reader, now=now)
 
-    async def _seen_in(self, message_id: str) -> str | None:
+    async def _seen(self, message_id: str) -> _Found | None:
         async with self._database.read() as connection:
-            seen_in: str | None = await connection.scalar(_SEEN_IN, {"event_id": message_id})
-        return seen_in
+            return (await connection.execute(_SEEN, {"event_id": message_id})).first()
 
-    async def _room(self, row: Row[Any], message_id: str, *, reader: str, is_seen: bool) -> str:
+    async def _room(self, row: Row[Any], message_id: str, seen: _Found | None, *, reader: str) -> str:
         """The room that the message is in, also of what was sent a moment ago and has not been pushed to us yet."""
-        if is_seen and row.upgraded_to is None:
-            return str(row.room_id)
+        if seen is not None:
+            return str(seen.upgraded_room_id or seen.room_id)
         found = await find_event(
             self._database,
             self._matrix,
@@ -77,3 +80,11 @@ class ReadMarks:
         if found is None:
             raise ConversationNotFoundError
         return found[0]
+
+    async def _tell(self, row: Row[Any], room_id: str, message_id: str, *, reader: str) -> None:
+        try:
+            await self._matrix.send_read_receipt(user_id=reader, room_id=room_id, event_id=message_id)
+        except MatrixError as error:
+            if error.errcode == "M_FORBIDDEN" and room_id != current_room(row):
+                raise ConversationNotFoundError from error  # she came later, and is not in this one
+            raise

@@ -96,6 +96,8 @@ timeline = Table(
     # A message's states, which only move forward (bridge/states/statuses.py).
     Column("delivered_at", Instant, nullable=True),
     Column("read_at", Instant, nullable=True),
+    # The room of the conversation that it is in, if that is a later one than the first.
+    Column("upgraded_room_id", Text, nullable=True),
 )
 Index("ix_timeline_room", timeline.c.room_id, timeline.c.seq)
 IS_UNDELIVERED = timeline.c.is_message & timeline.c.delivered_at.is_(None)

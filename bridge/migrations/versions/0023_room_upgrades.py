@@ -28,9 +28,13 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("upgraded_to", sa.Text(), nullable=True))
     with op.batch_alter_table("sends", schema=None) as batch_op:
         batch_op.add_column(sa.Column("upgraded_room_id", sa.Text(), nullable=True))
+    with op.batch_alter_table("timeline", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("upgraded_room_id", sa.Text(), nullable=True))
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("timeline", schema=None) as batch_op:
+        batch_op.drop_column("upgraded_room_id")
     with op.batch_alter_table("sends", schema=None) as batch_op:
         batch_op.drop_column("upgraded_room_id")
     with op.batch_alter_table("conversations", schema=None) as batch_op:

@@ -14,6 +14,7 @@ from tests.bridge.attachments.files import send as send_files
 from tests.bridge.clinic import GARCIA, JUAN, KEEPER, LUCIA, Clinic
 from tests.bridge.inbound.at_once.pushing import event, push
 from tests.bridge.messages.writing import read
+from tests.bridge.rooms.membership.changes import acts
 from tests.bridge.upgrading.ward import answer, bodies, moved, pages, say, state
 
 
@@ -120,6 +121,7 @@ async def test_read_marks_go_to_the_message_s_room(clinic: Clinic, room: str) ->
         database=main.database, matrix=main.matrix, conversations=main.conversations, now=main.now
     )
     read_up_to = {"reader": LUCIA, "conversation_id": None}
+    clinic.homeserver.calls.clear()
     assert (await marks.mark_read(message_id=old, **read_up_to)).unread_count == 2
     assert rooms[room].receipts[LUCIA] == old
     for given, left in ((room, 1), (new_room, 1)):
@@ -129,6 +131,23 @@ async def test_read_marks_go_to_the_message_s_room(clinic: Clinic, room: str) ->
     assert (await marks.mark_read(message_id=last, **read_up_to)).unread_count == 0
     statuses = {row.event_id: row.read_at for row in await clinic.rows(timeline) if row.is_message}
     assert all(statuses[event_id] is not None for event_id in (old, new, last))
+    assert not clinic.homeserver.called("event")  # which room each is in we have seen
+
+
+async def test_who_came_later_marks_nothing_in_the_old_room(clinic: Clinic, room: str) -> None:
+    """She sees nothing of it; in the new one she may."""
+    old = await answer(clinic, room)
+    new_room = await moved(clinic, room)
+    await acts(clinic, JUAN)
+    await clinic.main.conversations.reconcile_due()
+    await clinic.homeserver.join(user_id=GARCIA, room_id=new_room)
+    new, main = await answer(clinic, new_room), clinic.main
+    marks = ReadMarks(
+        database=main.database, matrix=main.matrix, conversations=main.conversations, now=main.now
+    )
+    with pytest.raises(ConversationNotFoundError):
+        await marks.mark_read(message_id=old, reader=JUAN, conversation_id=room)
+    assert (await marks.mark_read(message_id=new, reader=JUAN, conversation_id=room)).unread_count == 0
 
 
 async def test_a_receipt_in_the_new_room_is_for_the_old_messages_too(clinic: Clinic, room: str) -> None:
