@@ -16,7 +16,7 @@ from bridge.inbound.projection import Projection
 from bridge.matrix.events import Receipt, RoomEvent, ToDeviceEvent
 from bridge.messages.words import is_silent
 from bridge.people.people import managed_among
-from bridge.rooms.arrivals import note_presence
+from bridge.rooms.arrivals import note_found
 from bridge.rooms.direct_chats import person_of
 from bridge.rooms.former_rooms import Place, place_of
 from bridge.rooms.rooms import readers_of
@@ -78,7 +78,7 @@ class Inbound:
                 await record_receipts(connection, place=place, pushed=receipts, now=self._now())
             else:
                 for receipt in receipts:  # who reads her chat with the assistant is in it
-                    await note_presence(connection, room_id, receipt.user_id, now=self._now())
+                    await note_found(connection, room_id, receipt.user_id, noted="invite", now=self._now())
             await mark_processed(connection, seq, at=self._now())
         self._told()
 

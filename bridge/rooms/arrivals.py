@@ -26,11 +26,9 @@ _ARRIVES = (
         new_since=_NEW_SINCE,
     )
 )
-_IS_IN = (
-    update(room_members)
-    .where(*_MEMBER, _c.membership == bindparam("noted"))
-    .values(membership="join", new_since=_NEW_SINCE)
-)
+_IS_IN = update(room_members).where(*_MEMBER).values(membership="join", new_since=_NEW_SINCE)
+_IS_FOUND = _IS_IN.where(_c.membership == bindparam("noted"))
+_ACTS = _IS_IN.where(_c.membership.in_(["invite", "leave"]))
 
 
 async def note_invitation(connection: AsyncConnection, room_id: str, user_id: str) -> None:
@@ -52,7 +50,7 @@ async def note_arrival(connection: AsyncConnection, event: RoomEvent, *, now: da
 
 async def note_presence(connection: AsyncConnection, room_id: str, user_id: str, *, now: datetime) -> None:
     """Whoever does something in a room is in it, even if we never heard that she came in (an older copy)."""
-    await connection.execute(_IS_IN, {"room": room_id, "user": user_id, "noted": "invite", "now": now})
+    await connection.execute(_ACTS, {"room": room_id, "user": user_id, "now": now})
 
 
 async def note_found(
@@ -65,4 +63,4 @@ async def note_found(
     if noted is None:
         await insert_once(connection, room_members, room_id=room_id, user_id=user_id, membership="invite")
     values = {"room": room_id, "user": user_id, "noted": noted or "invite", "now": now}
-    await connection.execute(_IS_IN, values)
+    await connection.execute(_IS_FOUND, values)

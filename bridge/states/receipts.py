@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.matrix.events import Receipt
 from bridge.messages_model import AttendedBy, MessageStatus, ReadBy
-from bridge.rooms.arrivals import note_presence
+from bridge.rooms.arrivals import note_found
 from bridge.rooms.former_rooms import Place
 from bridge.states.attending import Marks, marks_of
 from bridge.states.statuses import mark_read
@@ -122,7 +122,7 @@ async def record_receipts(
         reader = {"room_id": place.conversation_id, "user_id": receipt.user_id}
         is_new = await record_receipt(connection, **reader, event_id=receipt.event_id, at=receipt.at)
         if is_new and place.is_current:
-            await note_presence(connection, **reader, now=now)
+            await note_found(connection, **reader, noted="invite", now=now)
 
 
 async def record_receipt(

@@ -1,5 +1,6 @@
 """bridge/rooms/introductions.py: whoever comes in is given keys a moment later, and then all that she was to read."""
 
+import pytest
 from sqlalchemy import update
 
 from bridge.rooms.arrivals import note_invitation
@@ -111,9 +112,11 @@ async def test_our_own_are_not_introduced(database: Database) -> None:
     assert await visit.new_people() == [GARCIA]
 
 
-async def test_who_speaks_is_in(database: Database) -> None:
+@pytest.mark.parametrize("noted", ["invite", "leave"])
+async def test_who_speaks_is_in(database: Database, noted: str) -> None:
     """Even if we never heard that she came in, as after an older copy of the database."""
     visit = await begun(database)
+    await visit.note(noted)
     await visit.said_by(GARCIA)
     visit.clinic.clock.pass_by(seconds=MOMENT_S)
     await visit.introduce()
