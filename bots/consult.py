@@ -39,7 +39,8 @@ def consult_room(
 
     Nobody is invited yet: invitations follow once the room is known to be ours, so that a room left over by a
     crash is one that only the keeper ever saw. There is no name: members' clients show the people in it. The
-    topic, `notice`, is not encrypted and says the same in every room. `former`: the room whose place it takes.
+    topic, `notice`, is not encrypted and says the same in every room. `former`: the room whose place it takes; nobody
+    writes in this one until they are let (`speaking_levels`).
     """
     predecessor = {} if former is None else {"predecessor": {"room_id": former}}
     return {
@@ -50,7 +51,7 @@ def consult_room(
         "power_level_content_override": {
             "users": {},
             "users_default": _EVERYBODY,
-            "events_default": _EVERYBODY,
+            "events_default": _EVERYBODY if former is None else _KEEPER_ONLY,
             "state_default": _KEEPER_ONLY,
             "invite": _KEEPER_ONLY,
             "kick": _KEEPER_ONLY,

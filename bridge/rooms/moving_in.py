@@ -1,6 +1,6 @@
 """The room that is to take another's place, made ready before its conversation moves (bridge/upgrading.py).
 
-    what it should be ─▶ managed people join ─▶ the others are invited ─▶ all of them? people may write ─▶ moved
+    made so that      ─▶ managed people join ─▶ the others are invited ─▶ all of them? people may write ─▶ moved
     nobody may write
 
 So whoever the conversation is with can follow at once, and nothing is written where not everybody can see it.
@@ -15,7 +15,6 @@ from sqlalchemy import Row
 
 from appointments.access import parties_of
 from appointments.errors import NotInCareTeamError
-from bots.consult import speaking_levels
 from bridge.clock import Now
 from bridge.errors import ServiceError
 from bridge.matrix.client import MatrixClient
@@ -72,9 +71,10 @@ class MovingIn:
             raise NotInCareTeamError
         content = await content_of(self._matrix, keeper=self._keeper, room_id=room_id)
         absent = sorted(parties.members - set(managed) - present_in_room(content))
-        wanted = wanted_state(row, parties, content, keeper=self._keeper, is_open=not absent)
+        open_state = wanted_state(row, parties, content, keeper=self._keeper, is_open=True)
+        levels = {LEVELS[0]: open_state.pop(LEVELS[0])}
         place = {"keeper": self._keeper, "room_id": room_id}
-        await set_contents(self._matrix, **place, content=content, wanted=wanted)
+        await set_contents(self._matrix, **place, content=content, wanted=open_state)
         for person in managed:
             if membership_in(content, person) not in ("join", "invite"):
                 await invite_once(self._matrix, **place, person=person)
@@ -83,9 +83,7 @@ class MovingIn:
         refused = [one for one in absent if one in refusing or not await self._takes_invitation(room_id, one)]
         if refused:
             raise NotInvitedError(refused)
-        if absent:
-            opened = {LEVELS[0]: speaking_levels(content[LEVELS], is_open=True)}
-            await set_contents(self._matrix, **place, content={}, wanted=opened)
+        await set_contents(self._matrix, **place, content=content, wanted=levels)
 
     async def note_early(self, row: Row[Any], room_id: str) -> None:
         """Who came into the room before the conversation did is new there since now; later ones are pushed."""

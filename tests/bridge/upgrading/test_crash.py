@@ -55,6 +55,7 @@ async def test_two_at_once_make_one_room(clinic: Clinic, room: str) -> None:
         assert "join" not in clinic.members(other).values()
     assert clinic.members(step.room_id) == {LUCIA: "join", GARCIA: "invite"}
     assert state(clinic, room, "m.room.tombstone")["replacement_room"] == step.room_id
+    assert state(clinic, step.room_id, "m.room.power_levels")["events_default"] == 0
 
 
 async def test_people_write_meanwhile(clinic: Clinic, room: str) -> None:
