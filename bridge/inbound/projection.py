@@ -5,12 +5,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge.clock import Now
 from bridge.facts import Fact, append
 from bridge.matrix.events import RoomEvent
-from bridge.rooms.arrivals import note_arrival, note_presence
+from bridge.rooms.arrivals import note_arrival, note_invitation, note_presence
 from bridge.rooms.former_rooms import Place
 from bridge.rooms.rooms import record_event, set_membership, set_rotation
 from bridge.states.attending import note_reaction, take_back
 from bridge.states.receipts import reach_over_late
 from bridge.states.statuses import mark_edited, mark_taken_back
+from bridge.storage.reviews import make_room_due
 from bridge.timeline.message_events import edited_by, is_message
 from bridge.timeline.recent import RecentEvents
 
@@ -77,11 +78,18 @@ class Projection:
             if not event.is_late:  # what was sent before she left may come after it
                 await note_presence(connection, event.room_id, event.sender, now=self._now())
         elif event.state_key not in (None, self._keeper_id):
-            if event.content.get("membership") == "join":
-                await note_arrival(connection, event, now=self._now())
-            await set_membership(
-                connection, event.room_id, str(event.state_key), str(event.content.get("membership"))
-            )
+            await self._follow_member(connection, event, str(event.state_key))
+
+    async def _follow_member(self, connection: AsyncConnection, event: RoomEvent, user_id: str) -> None:
+        membership = str(event.content.get("membership"))
+        if event.is_late and membership == "invite":  # she may have taken it since
+            await note_invitation(connection, event.room_id, user_id)
+            return
+        if membership == "join":
+            await note_arrival(connection, event, now=self._now())
+        await set_membership(connection, event.room_id, user_id, membership)
+        if event.is_late and membership != "join":  # she may be back since: the room is asked
+            await make_room_due(connection, room_id=event.room_id, now=self._now())
 
 
 def _received(event: RoomEvent) -> Fact:

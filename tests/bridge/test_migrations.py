@@ -17,17 +17,23 @@ from appointments.storage.schema import metadata
 from bridge import migrations
 from bridge.errors import DatabaseUnusableError
 from bridge.migrations import is_current, upgrade_database
-from bridge.storage.conversations import room_members
+from bridge.storage.conversations import conversations, room_members
 from bridge.storage.database import Database, make_engine
 from bridge.storage.deliveries import deliveries
+from bridge.storage.direct_chats import direct_chats
 from bridge.storage.state import set_state
 
 assert bridge.storage.all_tables
 
 _AT = datetime(2026, 11, 25, 10, tzinfo=UTC)
-_WELCOME = (
-    "INSERT INTO sends (id, room_id, sender, event_type, txn_id, state, accepted_at) "
-    "VALUES (:id, :room, '@assistant:portal', 'm.room.message', 'welcome', 'sent', :at)"
+_MEMBER = "INSERT INTO room_members (room_id, user_id, membership) VALUES (:room, :user, :membership)"
+_CONVERSATION = (
+    "INSERT INTO conversations (id, patient, professional, nonce, room_id, created_at, review_at, "
+    "rotation_period_msgs, rotation_period_ms) VALUES (:user, :user, 'd', :user, :room, :at, NULL, 100, 1000)"
+)
+_CHAT = (
+    "INSERT INTO direct_chats (person, nonce, room_id, created_at, invited_at, failures, retry_at, "
+    "rotation_period_msgs, rotation_period_ms) VALUES (:user, :user, :room, :at, :at, 0, :at, 100, 1000)"
 )
 
 
@@ -129,36 +135,26 @@ async def test_what_the_clinic_has_not_heard_of_is_told_after_the_upgrade(
     assert alerted == {"sent": None, **dict.fromkeys(done), **told}
 
 
-async def test_who_was_in_already_goes_on_to_get_keys(empty_url: str) -> None:
-    """0022: whoever stood on record as invited, over a join that was faster, is in, and new to nobody."""
+async def test_who_stands_invited_is_looked_for_after_the_upgrade(empty_url: str) -> None:
+    """0022: whoever joined faster than her invitation was noted is in, and only her room can say who that is."""
     await _upgrade_to(empty_url, "0021")
-    chat, other_chat, consult = "!chat:portal", "!other:portal", "!consult:portal"
-    members = [
-        {"room_id": consult, "user_id": "@joined:hospital", "membership": "invite", "joined_seq": 7},
-        {"room_id": consult, "user_id": "@invited:hospital", "membership": "invite", "joined_seq": None},
-        {"room_id": consult, "user_id": "@gone:hospital", "membership": "leave", "joined_seq": 7},
-        {"room_id": chat, "user_id": "@welcomed:hospital", "membership": "invite", "joined_seq": None},
-        {"room_id": other_chat, "user_id": "@waiting:hospital", "membership": "invite", "joined_seq": None},
-    ]
+    consults = {"@invited:h": "invite", "@in:h": "join", "@gone:h": "leave"}
+    chats = {"@waiting:h": "invite", "@welcomed:h": "join"}
     engine = make_engine(empty_url)
     async with engine.begin() as connection:
-        insert = "INSERT INTO room_members (room_id, user_id, membership, joined_seq) "
-        await connection.execute(
-            text(insert + "VALUES (:room_id, :user_id, :membership, :joined_seq)"), members
-        )
-        await connection.execute(text(_WELCOME), {"id": f"assistant:welcome:{chat}", "room": chat, "at": _AT})
+        for user_id, membership in (consults | chats).items():
+            place = {"user": user_id, "room": f"!{user_id}"}
+            await connection.execute(text(_MEMBER), {**place, "membership": membership})
+            kept = _CONVERSATION if user_id in consults else _CHAT
+            await connection.execute(text(kept), {**place, "at": _AT})
     await upgrade_database(empty_url)
     async with engine.connect() as connection:
-        found = {row.user_id: row for row in await connection.execute(select(room_members))}
+        reviewed = {row.id for row in await connection.execute(select(conversations)) if row.review_at}
+        invited = {row.person for row in await connection.execute(select(direct_chats)) if not row.invited_at}
+        memberships = {row.user_id: row.membership for row in await connection.execute(select(room_members))}
     await engine.dispose()
-    assert {user: row.membership for user, row in found.items()} == {
-        "@joined:hospital": "join",
-        "@invited:hospital": "invite",
-        "@gone:hospital": "leave",
-        "@welcomed:hospital": "join",
-        "@waiting:hospital": "invite",
-    }
-    assert {row.new_since for row in found.values()} == {None}
+    assert (reviewed, invited) == ({"@invited:h"}, {"@waiting:h"})
+    assert memberships == consults | chats
 
 
 def _delivery(name: str, *, state: str, done_at: datetime) -> dict[str, object]:

@@ -8,14 +8,15 @@ down_revision = "0021"
 branch_labels = None
 depends_on = None
 
-# An invitation used to be noted after it was sent, over a join that was pushed in between. Whoever has a place at
-# which she came in was in; so was whom the assistant has welcomed in her chat with it. They were given keys then.
-_WERE_IN = """
-UPDATE room_members SET membership = 'join'
-WHERE membership = 'invite' AND (
-    joined_seq IS NOT NULL
-    OR EXISTS (SELECT 1 FROM sends WHERE sends.id = 'assistant:welcome:' || room_members.room_id)
-)
+# An invitation used to be noted after it was sent, over a join that was pushed in between, which did no harm while
+# keys were given to whoever was invited. Who of those on record as invited is in only the room can say: all are due.
+_REVIEW = """
+UPDATE conversations SET applied = NULL, attempts = 0, review_at = '1970-01-01 00:00:00.000000'
+WHERE room_id IN (SELECT room_id FROM room_members WHERE membership = 'invite')
+"""
+_INVITE = """
+UPDATE direct_chats SET invited_at = NULL, failures = 0, retry_at = '1970-01-01 00:00:00.000000'
+WHERE room_id IN (SELECT room_id FROM room_members WHERE membership = 'invite')
 """
 
 
@@ -29,7 +30,8 @@ def upgrade() -> None:
             sqlite_where=sa.text("new_since IS NOT NULL"),
             postgresql_where=sa.text("new_since IS NOT NULL"),
         )
-    op.execute(_WERE_IN)
+    op.execute(_REVIEW)
+    op.execute(_INVITE)
 
 
 def downgrade() -> None:

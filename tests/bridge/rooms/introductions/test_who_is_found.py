@@ -88,3 +88,20 @@ async def test_who_reads_is_in(database: Database) -> None:
     }
     await visit.note("join")
     assert await is_introduced(visit)
+
+
+@pytest.mark.parametrize("membership", ["invite", "leave"])
+async def test_who_came_back_before_it_was_heard_that_she_went(database: Database, membership: str) -> None:
+    """Her invitation or her leaving comes when she is in (again): she keeps her keys, and is given those of later."""
+    visit = await begun(database)
+    await visit.come_in()
+    visit.clinic.clock.pass_by(seconds=MOMENT_S)
+    await visit.introduce()
+    await visit.becomes(membership, is_late=True)
+    await visit.clinic.process().conversations.reconcile_due()
+    noted = [row.membership for row in await visit.clinic.rows(room_members) if row.user_id == GARCIA]
+    assert noted == ["join"]
+    visit.clinic.clock.pass_by(seconds=MOMENT_S)
+    await visit.introduce()
+    await visit.say("dos")
+    assert await visit.reads() == ["hola", "hola"]

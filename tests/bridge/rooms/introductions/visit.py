@@ -50,6 +50,20 @@ class Visit:
         """Her patient writes once more."""
         await send(self.clinic, operation_id=operation_id)
 
+    async def becomes(self, membership: str, *, is_late: bool) -> None:
+        """We hear that this became of her."""
+        event = RoomEvent(
+            event_id=f"$became-{membership}",
+            room_id=self.room_id,
+            sender=GARCIA,
+            type="m.room.member",
+            state_key=GARCIA,
+            origin_server_ts=0,
+            content={"membership": membership},
+            is_late=is_late,
+        )
+        await self.clinic.main.inbound.room_event(await self.clinic.store(), event)
+
     async def said_by(self, person: str, **about: Any) -> None:
         """An event of this person comes, of which nobody has the key."""
         said = RoomEvent(
