@@ -213,7 +213,9 @@ def _jobs_of_scheduler(platform: Platform, *, registry: CollectorRegistry) -> li
     )
     introductions = Introductions(
         database=platform.database,
+        matrix=platform.matrix,
         encryption=platform.encryption,
+        keeper_id=platform.settings.keeper_id,
         introduction_s=platform.settings.encryption.introduction_s,
         now=platform.now,
     )

@@ -7,6 +7,10 @@ the answer it refuses for good in strict mode; one whose key comes last it opens
 
 That she lacks keys is committed together with that she is new no more: whoever shared a session without her before
 looks again, and what can't be given now `Encryption.heal` gives.
+
+What was sent in the very moment in which she came in her homeserver was not handed: it was in no room of hers before,
+and nothing since told it of that event. One more event in the room does, for it names what came before it, and her
+homeserver fetches what it lacks (server-server API, "Retrieving missing events").
 """
 
 import asyncio
@@ -20,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.clock import Now
 from bridge.e2ee.machine import Encryption
+from bridge.matrix.client import MatrixClient
 from bridge.matrix.errors import HomeserverUnreachableError, MatrixError
 from bridge.retries import where
 from bridge.rooms.former_rooms import place_of, rooms_of
@@ -31,6 +36,9 @@ log = logging.getLogger(__name__)
 _AT_ONCE = 8
 _PATIENCE_S = 5.0
 """A server that hangs keeps those behind it for no longer."""
+
+_NO_MESSAGE = "org.matrix.dummy_event"
+"""What Synapse itself sends to join the ends of a room's history; clients show nothing of it."""
 
 _c = room_members.c
 _IS_IN = _c.membership == "join"
@@ -74,10 +82,19 @@ class Introductions:
     """Gives newcomers their keys, when it is time."""
 
     def __init__(
-        self, *, database: Database, encryption: Encryption, introduction_s: float, now: Now
+        self,
+        *,
+        database: Database,
+        matrix: MatrixClient,
+        encryption: Encryption,
+        keeper_id: str,
+        introduction_s: float,
+        now: Now,
     ) -> None:
         self._database = database
+        self._matrix = matrix
         self._encryption = encryption
+        self._keeper_id = keeper_id
         self._introduction = timedelta(seconds=introduction_s)
         self._now = now
 
@@ -91,6 +108,15 @@ class Introductions:
 
     async def _introduce(self, newcomer: Row[*tuple[Any, ...]], at_once: asyncio.Semaphore) -> None:
         async with at_once:
+            try:
+                async with asyncio.timeout(_PATIENCE_S):
+                    await self._name_what_she_missed(newcomer)
+            except (
+                HomeserverUnreachableError,
+                TimeoutError,
+            ) as error:  # she is still new, so the next round goes on
+                log.warning("a newcomer waits: %s", where(error))
+                return
             rooms = await self._owe_keys(newcomer)
             try:
                 async with asyncio.timeout(_PATIENCE_S):
@@ -98,6 +124,24 @@ class Introductions:
                         await self._encryption.give_history(room_id, newcomer.user_id)
             except (MatrixError, HomeserverUnreachableError, TimeoutError) as error:
                 log.warning("a newcomer's keys wait: %s", where(error))
+
+    async def _name_what_she_missed(self, newcomer: Row[*tuple[Any, ...]]) -> None:
+        async with self._database.read() as connection:
+            place = await place_of(connection, newcomer.room_id)
+            if place is None:  # a chat with the assistant, who writes when she is in
+                return
+            current, *_ = await rooms_of(connection, newcomer.room_id)
+        try:
+            await self._matrix.send_event(
+                user_id=self._keeper_id,
+                device_id=None,
+                room_id=current,
+                event_type=_NO_MESSAGE,
+                txn_id=f"introduction:{newcomer.user_id}:{newcomer.new_since.timestamp()}",
+                content={},
+            )
+        except MatrixError as error:
+            log.warning("a newcomer may miss what came with her: %s", where(error))
 
     async def _owe_keys(self, newcomer: Row[*tuple[Any, ...]]) -> list[str]:
         """The rooms whose keys she lacks: those before too, for she may have come into the last a moment ago.

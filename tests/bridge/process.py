@@ -95,7 +95,9 @@ class Process:
         self.attendance = Attendance(database=self.database, matrix=self.matrix, settings=settings, now=now)
         self.introductions = Introductions(
             database=self.database,
+            matrix=self.matrix,
             encryption=self.encryption,
+            keeper_id=settings.keeper_id,
             introduction_s=settings.encryption.introduction_s,
             now=now,
         )

@@ -136,3 +136,23 @@ async def test_nobody_is_new_where_there_is_no_introduction(database: Database) 
     """Then keys go to who is invited, and to who comes in, at once."""
     visit = await begun(database, introduction_s=0)
     assert await visit.reads() == ["hola"]
+
+
+async def test_an_event_after_her_names_what_came_with_her(database: Database) -> None:
+    """One, however often she is introduced and whoever dies; who is new in a chat with the assistant needs none."""
+    visit = await begun(database)
+    await visit.come_in()
+    dies_at, died = 0, True
+    while died:
+        dies_at += 1
+        await visit.come_with_another_client()
+        visit.clinic.clock.pass_by(seconds=MOMENT_S)
+        try:
+            await visit.introduce(dies_at=dies_at)
+        except Killed:
+            await visit.introduce()
+        else:
+            died = False
+        events = visit.clinic.homeserver.rooms[visit.room_id].events
+        named = [event for event in events if event["type"] == "org.matrix.dummy_event"]
+        assert [(event["sender"], event["content"]) for event in named] == [(KEEPER, {})] * dies_at
