@@ -20,15 +20,17 @@ IS_BEFORE_LATE = (
 
 _BEHIND = (
     select(timeline.c.seq, timeline.c.sent_at, timeline.c.is_late)
-    .where(timeline.c.room_id == bindparam("room_id"), timeline.c.seq > bindparam("seq"))
+    .where(
+        timeline.c.room_id == bindparam("room_id"), timeline.c.seq > bindparam("seq"), timeline.c.is_message
+    )
     .order_by(timeline.c.seq)
 )
 
 
 async def reach(connection: AsyncConnection, *, room_id: str, seq: int, sent_at: datetime) -> int:
-    """Up to which place a receipt on the event at `seq` goes: over the late ones right behind it.
+    """Up to which place a receipt on the event at `seq` goes: over the late messages right behind it.
 
-    That is, those which were sent before it, as far as the servers' clocks say.
+    That is, those which were sent before it, as far as the servers' clocks say. What is no message doesn't count.
     """
     rows = (await connection.execute(_BEHIND, {"room_id": room_id, "seq": seq})).all()
     covered = [row.seq for row in takewhile(lambda row: row.is_late and row.sent_at <= sent_at, rows)]

@@ -29,13 +29,15 @@ class Room:
         )
     )
 
-    async def comes(self, sent_at: int, *, is_late: bool = False) -> None:
+    async def comes(
+        self, sent_at: int, *, is_late: bool = False, event_type: str = "m.room.encrypted"
+    ) -> None:
         """An event gets the next place."""
         event = RoomEvent(
             event_id=f"${sent_at}",
             room_id=ROOM,
             sender=LUCIA,
-            type="m.room.encrypted",
+            type=event_type,
             origin_server_ts=sent_at * 1000,
             content={"ciphertext": "AwgA"},
             is_late=is_late,
@@ -90,3 +92,12 @@ async def test_not_over_what_came_in_time(room: Room) -> None:
     await room.comes(5)
     await room.comes(4, is_late=True)
     assert await room.read_up_to() == "$6"
+
+
+async def test_what_is_no_message_stands_between_none(room: Room) -> None:
+    """The keeper's event after somebody's introduction, say."""
+    await room.comes(6)
+    await room.comes(7, event_type="org.matrix.dummy_event")
+    await room.comes(4, is_late=True)
+    await room.is_read(6)
+    assert await room.read_up_to() == "$4"
