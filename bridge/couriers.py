@@ -61,8 +61,9 @@ async def telling_jobs(
             }
         ),
     }
-    smtp = None if settings.smtp is None else Smtp(settings.smtp)
-    if settings.smtp is not None and smtp is not None:
+    smtp: Smtp | None = None
+    if settings.smtp is not None:
+        smtp = Smtp(settings.smtp)
         stack.push_async_callback(smtp.close)
         senders["email"] = _mails(platform, settings.smtp, smtp=smtp, judging=judging)
     courier = Courier(

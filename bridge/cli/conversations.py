@@ -54,7 +54,7 @@ async def upgrade_each(
 ) -> list[str]:
     """Say of each what came of it; those that could not be moved."""
     refused: list[str] = []
-    refusing: set[str] = set()  # who was is not asked again, for an hour's invitations may be used up
+    refusing: set[str] = set()  # their homeserver counts each try
     for number, one in enumerate(chosen, start=1):
         place = f"{number} of {len(chosen)}: {one}"
         try:

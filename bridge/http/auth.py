@@ -12,7 +12,7 @@ from bridge.errors import BadCredentialsError
 from bridge.http.ports import Services
 from bridge.http.problems import Problem, ProblemError
 from bridge.http.routing import Caller, Route
-from bridge.matrix.identifiers import USER_ID, is_identifier
+from bridge.matrix.identifiers import USER_ID, is_well_formed
 from bridge.oidc.jwt import looks_so
 from bridge.oidc.verifier import Oidc
 
@@ -73,7 +73,7 @@ def _speaking(session: sessions.Session, route: Route, *, token: str, acting_for
 async def _key(
     connection: AsyncConnection, route: Route, services: Services, *, token: str, acting_for: str
 ) -> Caller:
-    person = acting_for if is_identifier(acting_for, USER_ID) else None
+    person = acting_for if is_well_formed(acting_for, USER_ID) else None
     caller = await apikeys.authenticate(connection, token=token, acting_for=person, now=services.now())
     if not route.takes_key:
         raise BadCredentialsError("no-session")

@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from bridge.matrix.identifiers import EVENT_ID, MAX_ID, ROOM_ID, USER_ID, is_identifier
+from bridge.matrix.identifiers import EVENT_ID, MAX_ID, ROOM_ID, USER_ID, is_well_formed
 
 MAX_MESSAGE_BYTES = 32 * 1024
 MAX_ROLE = 64
@@ -37,7 +37,7 @@ _RFC3339 = re.compile(
 
 def _matching(pattern: str, kind: str) -> AfterValidator:
     def check(value: str) -> str:
-        if not is_identifier(value, pattern):
+        if not is_well_formed(value, pattern):
             raise PydanticCustomError(kind, "not this kind of identifier")
         return value
 

@@ -13,6 +13,6 @@ EVENT_ID = r"^\$[!-~]+$"
 _COMPILED = {pattern: re.compile(pattern.removesuffix("$")) for pattern in (USER_ID, ROOM_ID, EVENT_ID)}
 
 
-def is_identifier(text: str, pattern: str) -> bool:
-    """Whether this is an identifier of this kind: USER_ID, ROOM_ID or EVENT_ID."""
+def is_well_formed(text: str, pattern: str) -> bool:
+    """Whether this looks like an identifier of this kind: USER_ID, ROOM_ID or EVENT_ID."""
     return len(text) <= MAX_ID and _COMPILED[pattern].fullmatch(text) is not None

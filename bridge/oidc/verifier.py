@@ -11,7 +11,7 @@ import aiohttp
 
 from bridge.clock import Now
 from bridge.errors import BadCredentialsError
-from bridge.matrix.identifiers import USER_ID, is_identifier
+from bridge.matrix.identifiers import USER_ID, is_well_formed
 from bridge.oidc.jwt import BadTokenError, claims_of, take_apart
 from bridge.oidc.key_set import KeySet
 from bridge.oidc.settings import OidcSettings
@@ -72,7 +72,7 @@ class OidcVerifier:
             raise BadTokenError
         user_id = claimed if claimed.startswith("@") else f"@{claimed}:{self._server_name}"
         is_ours = user_id.partition(":")[2] == self._server_name and user_id not in self._bots
-        if not is_ours or not is_identifier(user_id, USER_ID):
+        if not is_ours or not is_well_formed(user_id, USER_ID):
             raise BadTokenError
         return user_id
 

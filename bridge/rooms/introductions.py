@@ -8,9 +8,10 @@ the answer it refuses for good in strict mode; one whose key comes last it opens
 That she lacks keys is committed together with that she is new no more: whoever shared a session without her before
 looks again, and what can't be given now `Encryption.heal` gives.
 
-What was sent in the very moment in which she came in her homeserver was not handed: it was in no room of hers before,
-and nothing since told it of that event. One more event in the room does, for it names what came before it, and her
-homeserver fetches what it lacks (server-server API, "Retrieving missing events").
+First the keeper sends an event that is no message. What was sent while her homeserver joined stands beside her join
+in the room's history, and goes to the servers that were in the room before: to hers it does not. An event after both
+names them as what came before it, and her homeserver fetches what it lacks (server-server API, "Retrieving missing
+events").
 """
 
 import asyncio
@@ -79,7 +80,7 @@ class Newcomers:
 
 
 class Introductions:
-    """Gives newcomers their keys, when it is time."""
+    """Gives newcomers what they lack, when it is time: what was sent while they came in, and keys."""
 
     def __init__(
         self,
@@ -111,11 +112,8 @@ class Introductions:
             try:
                 async with asyncio.timeout(_PATIENCE_S):
                     await self._name_what_she_missed(newcomer)
-            except (
-                HomeserverUnreachableError,
-                TimeoutError,
-            ) as error:  # she is still new, so the next round goes on
-                log.warning("a newcomer waits: %s", where(error))
+            except (HomeserverUnreachableError, TimeoutError) as error:
+                log.warning("a newcomer waits for the next round: %s", where(error))
                 return
             rooms = await self._owe_keys(newcomer)
             try:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.matrix.identifiers import EVENT_ID, MAX_ID, ROOM_ID, USER_ID, is_identifier
+from bridge.matrix.identifiers import EVENT_ID, MAX_ID, ROOM_ID, USER_ID, is_well_formed
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from bridge.matrix.identifiers import EVENT_ID, MAX_ID, ROOM_ID, USER_ID, is_ide
 )
 def test_identifiers_are_taken(text: str, pattern: str) -> None:
     """Historical user ids and rooms without a server part too, up to the longest."""
-    assert is_identifier(text, pattern)
+    assert is_well_formed(text, pattern)
 
 
 @pytest.mark.parametrize(
@@ -42,4 +42,4 @@ def test_identifiers_are_taken(text: str, pattern: str) -> None:
 )
 def test_nothing_else_is(text: str, pattern: str) -> None:
     """Nor a line end behind one, which a regular expression's own end would let through."""
-    assert not is_identifier(text, pattern)
+    assert not is_well_formed(text, pattern)
